@@ -1,1 +1,95 @@
-//! data
+//! Images of handwritten digits: from Kaggle's files to batches on a device.
+//!
+//! The data take this path, file by file:
+//!
+//! 1. `source` finds a CSV file, plain, compressed or in Kaggle's archive, and opens it;
+//! 2. `table` decodes it into bytes, and refuses what is wrong in one line ([`Error`]);
+//! 3. `images` holds the bytes, once, and hands out sets of them ([`LabelledImages`],
+//!    [`UnlabelledImages`]), which are Burn datasets;
+//! 4. `split` sets some of the labelled images apart for validation ([`Split`]);
+//! 5. `scaling` takes mean and standard deviation of the training images ([`Scaling`]);
+//! 6. `loader` goes through the images in the order of the epoch ([`EpochLoader`]);
+//! 7. `batch` brings the bytes of a batch to the device and standardises them there
+//!    ([`LabelledBatch`], [`ImageBatch`]).
+//!
+//! Where there is no file, `builtin` draws digits.
+//!
+//! Every random choice comes from the `seed` crate: nothing depends on the machine, on the number
+//! of threads or on what was drawn before. Training never opens the file of unlabelled images.
+
+mod batch;
+mod builtin;
+mod error;
+mod images;
+mod loader;
+mod scaling;
+mod source;
+mod split;
+mod table;
+
+use std::path::Path;
+
+pub use batch::{ImageBatch, ImageSet, LabelledBatch};
+pub use error::{Error, Found, Place};
+pub use images::{Image, LabelledImage, LabelledImages, UnlabelledImage, UnlabelledImages};
+pub use loader::{EpochLoader, epoch_order};
+pub use scaling::Scaling;
+pub use source::{FOLDER, Source};
+pub use split::Split;
+
+use table::{Labels, Table};
+
+/// The number of built-in digits that stand in for Kaggle's `train.csv`, which has as many.
+pub const BUILT_IN_COUNT: usize = 42_000;
+
+/// The built-in digits are one data set, the same in every run.
+const BUILT_IN_SEED: u64 = 0;
+
+/// The labelled images to train on.
+///
+/// `data` names a file or a folder; without it, the folder [`FOLDER`] is searched, and if it has no
+/// labelled images, the program draws [`BUILT_IN_COUNT`] digits. In a folder, `train.csv`,
+/// `train.csv.gz` and `digit-recognizer.zip` are looked for. The set's `Display` says in one line
+/// what was taken.
+///
+/// # Errors
+///
+/// Any of [`Error`]: the file or folder named by `data` cannot be had, or a file is not as it
+/// should be.
+pub fn training_images(data: Option<&Path>) -> Result<LabelledImages, Error> {
+    match source::find_labelled(data)? {
+        Some(path) => {
+            let table = source::read_file(&path, Labels::Required)?;
+            Ok(LabelledImages::from_table(table, Source::File(path)))
+        }
+        None => Ok(built_in_images(BUILT_IN_COUNT)),
+    }
+}
+
+/// The first `count` digits of the built-in set, 28×28 pixels and ten classes.
+pub fn built_in_images(count: usize) -> LabelledImages {
+    let (pixels, labels) = builtin::draw_set(BUILT_IN_SEED, count);
+    let side = builtin::SIDE;
+    LabelledImages::from_table(
+        Table {
+            pixels,
+            labels,
+            side,
+        },
+        Source::BuiltIn,
+    )
+}
+
+/// The unlabelled images to classify.
+///
+/// `data` names a file or a folder; without it, the folder [`FOLDER`] is searched. In a folder,
+/// `test.csv`, `test.csv.gz` and `digit-recognizer.zip` are looked for.
+///
+/// # Errors
+///
+/// Any of [`Error`]: there is no such file, or it is not as it should be.
+pub fn test_images(data: Option<&Path>) -> Result<UnlabelledImages, Error> {
+    let path = source::find_unlabelled(data)?;
+    let table = source::read_file(&path, Labels::Absent)?;
+    Ok(UnlabelledImages::from_table(table, Source::File(path)))
+}

@@ -1,1 +1,25 @@
-//! model
+//! One convolutional network with any activation function.
+//!
+//! [`CnnConfig`] says what the network looks like, [`CnnConfig::init`] builds it, and
+//! [`Cnn::forward`] takes images `[batch, 1, height, width]` to logits `[batch, classes]`. Every
+//! hidden layer is convolution or dense layer → [`Normalization`] → [`Activation`]; pooling and
+//! dropout come after that. [`Cnn::forward_observed`] shows what goes into and comes out of every
+//! activation.
+
+mod activation;
+mod cnn;
+mod config;
+mod initialization;
+mod normalization;
+mod observe;
+mod preset;
+
+pub use activation::{
+    Activation, ActivationLayer, Facts, Interval, ParseActivationError, Smoothness,
+};
+pub use cnn::{Cnn, Task};
+pub use config::{CnnConfig, CnnConfigError, Downsampling, Padding, StageConfig};
+pub use initialization::{Initialization, ParseInitializationError};
+pub use normalization::{Normalization, NormalizationLayer, ParseNormalizationError};
+pub use observe::{Observer, Site};
+pub use preset::{ParsePresetError, Preset};

@@ -1,0 +1,300 @@
+//! The loader that feeds Burn's training loop.
+
+use std::any::Any;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{Builder, JoinHandle};
+
+use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
+use burn::data::dataset::DatasetError;
+use burn::tensor::Device;
+use seed::Purpose;
+
+use crate::batch::ImageSet;
+use crate::scaling::Scaling;
+use crate::split::shuffle;
+
+/// Batches that are gathered ahead of the training.
+const AHEAD: usize = 4;
+
+/// The order of `count` images in one epoch of training: a permutation of `0..count` that depends
+/// on the run's seed and the epoch alone.
+pub fn epoch_order(run_seed: u64, epoch: u64, count: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..count as u32).collect();
+    shuffle(
+        &mut order,
+        &mut seed::stream(run_seed, Purpose::Shuffle, epoch, 0),
+    );
+    order
+}
+
+/// A loader of image batches that knows the epoch it is in.
+///
+/// Every call of [`iter`](DataLoader::iter) is one epoch. In training, its order and the seeds of
+/// its batches depend on the run's seed and the number of the epoch alone: a run that is resumed at
+/// epoch `e` sees what an uninterrupted run sees in epoch `e`. The last batch is smaller where the
+/// batch size does not divide the number of images.
+///
+/// A thread per epoch gathers the bytes of a few batches ahead of the training; it ends with the
+/// iterator, and if it panics, so does the iterator.
+pub struct EpochLoader<S> {
+    images: S,
+    scaling: Scaling,
+    batch_size: NonZeroUsize,
+    order: Order,
+    device: Device,
+}
+
+/// The order in which an epoch goes through the images.
+enum Order {
+    /// That of the set, in every epoch.
+    Fixed,
+    /// A new one in every epoch.
+    Shuffled {
+        run_seed: u64,
+        next_epoch: AtomicU64,
+        /// Batches that the next epoch leaves out at its beginning; later epochs are whole.
+        skipped: AtomicUsize,
+    },
+}
+
+impl Clone for Order {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fixed => Self::Fixed,
+            Self::Shuffled {
+                run_seed,
+                next_epoch,
+                skipped,
+            } => Self::Shuffled {
+                run_seed: *run_seed,
+                next_epoch: AtomicU64::new(next_epoch.load(Ordering::Relaxed)),
+                skipped: AtomicUsize::new(skipped.load(Ordering::Relaxed)),
+            },
+        }
+    }
+}
+
+impl<S: ImageSet> EpochLoader<S> {
+    /// A loader for training, in a new order each epoch.
+    ///
+    /// `first_epoch` is the number of the first epoch that is asked for: 1 for a new run (Burn
+    /// counts epochs from 1), `e + 1` for a run that is resumed from the checkpoint of epoch `e`.
+    pub fn shuffled(
+        images: S,
+        scaling: Scaling,
+        batch_size: NonZeroUsize,
+        run_seed: u64,
+        first_epoch: u64,
+        device: &Device,
+    ) -> Self {
+        let next_epoch = AtomicU64::new(first_epoch);
+        Self {
+            images,
+            scaling,
+            batch_size,
+            order: Order::Shuffled {
+                run_seed,
+                next_epoch,
+                skipped: AtomicUsize::new(0),
+            },
+            device: device.clone(),
+        }
+    }
+
+    /// The same loader for a run that is resumed after this many batches of its first epoch: they
+    /// are left out, and the others come as they would have. Loaders in a fixed order ignore it.
+    pub fn skipping(mut self, batches: usize) -> Self {
+        if let Order::Shuffled { skipped, .. } = &mut self.order {
+            *skipped = AtomicUsize::new(batches);
+        }
+        self
+    }
+
+    /// A loader for validation and prediction, always in the order of the set.
+    pub fn in_order(
+        images: S,
+        scaling: Scaling,
+        batch_size: NonZeroUsize,
+        device: &Device,
+    ) -> Self {
+        Self {
+            images,
+            scaling,
+            batch_size,
+            order: Order::Fixed,
+            device: device.clone(),
+        }
+    }
+}
+
+impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<S::Batch> + 'a> {
+        let count = self.images.count();
+        let (order, skipped, seeds): (_, _, Box<dyn Fn(u64) -> u64>) = match &self.order {
+            Order::Fixed => ((0..count as u32).collect(), 0, Box::new(|_| 0)),
+            Order::Shuffled {
+                run_seed,
+                next_epoch,
+                skipped,
+            } => {
+                let (run_seed, epoch) = (*run_seed, next_epoch.fetch_add(1, Ordering::Relaxed));
+                let seeds = move |batch| seed::number(run_seed, Purpose::Network, epoch, batch);
+                let skipped = skipped.swap(0, Ordering::Relaxed);
+                (
+                    epoch_order(run_seed, epoch, count),
+                    skipped,
+                    Box::new(seeds),
+                )
+            }
+        };
+        let batch_size = self.batch_size.get();
+        let batches = skipped..count.div_ceil(batch_size);
+        let images = self.images.clone();
+        let gather = move |batch: usize| {
+            let start = batch * batch_size;
+            let indices = &order[start..order.len().min(start + batch_size)];
+            (indices.len(), images.gather(indices))
+        };
+        Box::new(Epoch {
+            loader: self,
+            gathered: Ahead::start(batches, gather),
+            seeds,
+            batches: skipped as u64,
+            images: count.min(skipped * batch_size),
+        })
+    }
+
+    fn num_items(&self) -> usize {
+        self.images.count()
+    }
+
+    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<S::Batch>> {
+        Arc::new(Self {
+            images: self.images.clone(),
+            order: self.order.clone(),
+            device: device.clone(),
+            ..*self
+        })
+    }
+
+    /// A loader of a part of the images. In training, the part is put into an order of its own.
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<S::Batch>> {
+        Arc::new(Self {
+            images: self.images.part(start..end),
+            order: self.order.clone(),
+            device: self.device.clone(),
+            ..*self
+        })
+    }
+}
+
+/// One epoch of a loader.
+struct Epoch<'a, S: ImageSet> {
+    loader: &'a EpochLoader<S>,
+    gathered: Ahead<(usize, S::Gathered)>,
+    /// The seed of a batch, by its number in the epoch.
+    seeds: Box<dyn Fn(u64) -> u64>,
+    /// Batches and images handed out or left out.
+    batches: u64,
+    images: usize,
+}
+
+impl<S: ImageSet> Iterator for Epoch<'_, S> {
+    type Item = Result<S::Batch, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (count, gathered) = match self.gathered.next()? {
+            Ok(gathered) => gathered,
+            Err(error) => return Some(Err(DatasetError::new(error))),
+        };
+        let EpochLoader {
+            images,
+            scaling,
+            device,
+            ..
+        } = self.loader;
+        let seed = (self.seeds)(self.batches);
+        self.batches += 1;
+        self.images += count;
+        Some(Ok(images.upload(gathered, *scaling, seed, device)))
+    }
+}
+
+impl<S: ImageSet> DataLoaderIterator<S::Batch> for Epoch<'_, S> {
+    fn progress(&self) -> Progress {
+        Progress::new(self.images, self.loader.num_items(), Some("items".into()))
+    }
+}
+
+/// Values made in order on a thread of their own, a few ahead of their use.
+struct Ahead<T> {
+    /// Taken when the iterator is dropped, which ends the thread.
+    values: Option<Receiver<T>>,
+    thread: Option<JoinHandle<()>>,
+    /// The thread could not be started.
+    failure: Option<std::io::Error>,
+}
+
+impl<T: Send + 'static> Ahead<T> {
+    /// `make(number)` for each of `numbers`.
+    fn start(numbers: Range<usize>, make: impl Fn(usize) -> T + Send + 'static) -> Self {
+        let (sender, receiver) = sync_channel(AHEAD);
+        let started = Builder::new().name("loader".into()).spawn(move || {
+            for number in numbers {
+                if sender.send(make(number)).is_err() {
+                    // The rest of the epoch is not wanted.
+                    break;
+                }
+            }
+        });
+        let (thread, failure) = match started {
+            Ok(thread) => (Some(thread), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self {
+            values: Some(receiver),
+            thread,
+            failure,
+        }
+    }
+
+    /// Waits for the thread to end, and gives what it panicked with.
+    fn join(&mut self) -> Result<(), Box<dyn Any + Send>> {
+        self.thread.take().map_or(Ok(()), JoinHandle::join)
+    }
+}
+
+impl<T: Send + 'static> Iterator for Ahead<T> {
+    type Item = Result<T, std::io::Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(error) = self.failure.take() {
+            return Some(Err(error));
+        }
+        if let Ok(value) = self.values.as_ref()?.recv() {
+            return Some(Ok(value));
+        }
+        // All values are made, or the thread died; in that case the epoch must not look complete.
+        if let Err(panic) = self.join() {
+            std::panic::resume_unwind(panic);
+        }
+        None
+    }
+}
+
+impl<T> Drop for Ahead<T> {
+    fn drop(&mut self) {
+        drop(self.values.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread does not matter any more: its values are not wanted.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use crate::batch::LabelledBatch;
+use crate::images::LabelledImages;
+
+use super::*;
+
+const SCALING: Scaling = Scaling {
+    mean: 0.0,
+    standard_deviation: 1.0,
+};
+
+/// One-pixel images whose pixel is their number.
+fn images(count: u8) -> LabelledImages {
+    LabelledImages::new((0..count).collect(), vec![0; count.into()], 1).unwrap()
+}
+
+fn size(batch: usize) -> NonZeroUsize {
+    NonZeroUsize::new(batch).unwrap()
+}
+
+fn training(count: u8, batch: usize, first_epoch: u64) -> EpochLoader<LabelledImages> {
+    EpochLoader::shuffled(
+        images(count),
+        SCALING,
+        size(batch),
+        5,
+        first_epoch,
+        &Device::flex(),
+    )
+}
+
+fn numbers(batch: LabelledBatch) -> Vec<u8> {
+    let pixels: Vec<f32> = batch.images.into_data().try_to_vec().unwrap();
+    pixels
+        .into_iter()
+        .map(|pixel| (255.0 * pixel).round() as u8)
+        .collect()
+}
+
+/// Image numbers and seeds of one epoch's batches.
+fn epoch(loader: &dyn DataLoader<LabelledBatch>) -> Vec<(Vec<u8>, u64)> {
+    loader
+        .iter()
+        .map(|batch| batch.unwrap())
+        .map(|batch| (batch.seed, batch))
+        .map(|(seed, batch)| (numbers(batch), seed))
+        .collect()
+}
+
+#[test]
+fn an_epoch_is_a_function_of_seed_and_epoch() {
+    let whole = training(23, 5, 1);
+    let epochs: Vec<_> = (0..4).map(|_| epoch(&whole)).collect();
+
+    let resumed = training(23, 5, 3).to_device(&Device::flex());
+    assert_eq!(epoch(&*resumed), epochs[2]);
+    assert_eq!(epoch(&*resumed), epochs[3]);
+
+    // Moving a loader between epochs loses no epoch.
+    let moved = training(23, 5, 1);
+    epoch(&moved);
+    assert_eq!(epoch(&*moved.to_device(&Device::flex())), epochs[1]);
+
+    for (number, batches) in (1..).zip(&epochs) {
+        let sizes: Vec<usize> = batches.iter().map(|(images, _)| images.len()).collect();
+        assert_eq!(sizes, [5, 5, 5, 5, 3]);
+        let order: Vec<u32> = batches
+            .iter()
+            .flat_map(|(images, _)| images)
+            .map(|&i| i.into())
+            .collect();
+        assert_eq!(order, epoch_order(5, number, 23));
+        for (index, (_, seed)) in (0..).zip(batches) {
+            assert_eq!(*seed, seed::number(5, Purpose::Network, number, index));
+        }
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..23));
+    }
+    assert_ne!(epochs[0], epochs[1]);
+}
+
+/// Ten items by a program written from the definitions (ChaCha8 after RFC 8439 with four double
+/// rounds, Durstenfeld's shuffle, multiplication for the bound). A change here changes the results
+/// of every recorded run.
+#[test]
+fn the_order_is_stable() {
+    assert_eq!(epoch_order(0, 1, 10), [1, 0, 3, 4, 5, 6, 2, 9, 8, 7]);
+    assert_eq!(epoch_order(7, 3, 10), [2, 5, 7, 8, 1, 0, 4, 9, 3, 6]);
+}
+
+#[test]
+fn validation_keeps_the_order_of_the_set() {
+    let loader = EpochLoader::in_order(images(5), SCALING, size(2), &Device::flex());
+    let expected = [(vec![0, 1], 0), (vec![2, 3], 0), (vec![4], 0)];
+    assert_eq!(epoch(&loader), expected);
+    assert_eq!(epoch(&loader), expected);
+    assert_eq!(epoch(&*loader.slice(1, 4)), [(vec![1, 2], 0), (vec![3], 0)]);
+    assert_eq!(loader.slice(1, 4).num_items(), 3);
+    assert_eq!(epoch(&*loader.slice(2, 2)), []);
+}
+
+#[test]
+fn progress_counts_images() {
+    let loader = training(5, 2, 1);
+    let mut batches = loader.iter();
+    let mut processed = vec![batches.progress().items_processed];
+    while batches.next().is_some() {
+        assert_eq!(batches.progress().items_total, 5);
+        processed.push(batches.progress().items_processed);
+    }
+    assert_eq!(processed, [0, 2, 4, 5]);
+    assert!(batches.progress().is_completed());
+    assert!(batches.next().is_none());
+}
+
+#[test]
+fn batches_are_on_the_device_that_is_asked_for() {
+    let device = Device::flex().autodiff();
+    let loader = training(3, 2, 1).to_device(&device);
+    let batch = loader.iter().next().unwrap().unwrap();
+    assert!(batch.images.device().is_autodiff());
+    assert!(batch.labels.device().is_autodiff());
+}
+
+#[test]
+fn values_are_made_ahead_but_not_without_bound() {
+    let (made, seen) = channel();
+    let mut ahead = Ahead::start(0..100, move |number| {
+        made.send(number).unwrap();
+        number
+    });
+    // Those in the channel, and one that waits to get in.
+    for number in 0..=AHEAD {
+        assert_eq!(seen.recv_timeout(Duration::from_secs(60)), Ok(number));
+    }
+    assert!(seen.recv_timeout(Duration::from_millis(50)).is_err());
+    assert_eq!(ahead.next().unwrap().unwrap(), 0);
+    assert_eq!(seen.recv_timeout(Duration::from_secs(60)), Ok(AHEAD + 1));
+
+    // The thread ends with the iterator, although most values are not made yet.
+    drop(ahead);
+    assert!(seen.iter().count() < 10);
+}
+
+#[test]
+fn a_panic_on_the_thread_is_not_the_end_of_the_epoch() {
+    let mut ahead = Ahead::start(0..10, |number| {
+        assert!(number < 3, "number {number}");
+        number
+    });
+    let values: Vec<_> = ahead.by_ref().take(3).map(Result::unwrap).collect();
+    assert_eq!(values, [0, 1, 2]);
+    let panic = catch_unwind(AssertUnwindSafe(|| ahead.next())).unwrap_err();
+    assert_eq!(panic.downcast_ref::<String>().unwrap(), "number 3");
+}

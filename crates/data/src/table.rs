@@ -1,0 +1,496 @@
+//! A CSV table of images: `label,pixel0,…,pixel783`, in any order of columns.
+//!
+//! The file is read through a window of fixed size. Rows of bare integers, which is how such files
+//! are written, are decoded where they lie in the window; any other row (quotes, spaces, a line end
+//! at the end of the file that is missing, a mistake) goes to the `csv` crate, and so does the
+//! header. What the fast decoder accepts, the `csv` crate reads alike.
+
+use std::io::{self, Read};
+
+use crate::error::{Error, Found, Place};
+
+/// The largest row, and the bytes that are read at a time.
+pub(crate) const WINDOW: usize = 1 << 20;
+
+/// Whether a table must have labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Labels {
+    /// One column is named `label`.
+    Required,
+    /// Every column is a pixel.
+    Absent,
+}
+
+/// The content of a table, rows in the order of the file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Table {
+    /// `rows × side × side` bytes: row after row, each image from the top left, line by line.
+    pub(crate) pixels: Vec<u8>,
+    /// One label per row, or none at all.
+    pub(crate) labels: Vec<u8>,
+    /// Height and width of an image.
+    pub(crate) side: usize,
+}
+
+/// Reads a whole table. `file` names it in errors; `window` is the largest row in bytes.
+pub(crate) fn read(
+    reader: &mut dyn Read,
+    file: &str,
+    labels: Labels,
+    window: usize,
+) -> Result<Table, Error> {
+    let mut rows = Rows::new(reader, file, window);
+    let mut record = csv::ByteRecord::new();
+    let Some(line) = rows.next_record(&mut record)? else {
+        return Err(Error::Empty { file: file.into() });
+    };
+    let columns = Columns::from_header(&record, labels, |column| Place {
+        file: file.into(),
+        line,
+        column,
+    })?;
+
+    let mut table = Table {
+        pixels: Vec::new(),
+        labels: Vec::new(),
+        side: columns.side,
+    };
+    let mut first_lines = [None; 256];
+    let mut values = vec![0; columns.names.len()];
+    let mut any = false;
+    while let Some(line) = rows.next_values(&mut values, &columns, &mut record)? {
+        any = true;
+        columns.store(&values, &mut table);
+        if let Some(&label) = table.labels.last() {
+            first_lines[usize::from(label)].get_or_insert(line);
+        }
+    }
+    if !any {
+        return Err(Error::NoRows {
+            file: file.into(),
+            line: rows.line,
+        });
+    }
+    if let Some(column) = columns.label
+        && let Some((found, missing, line)) = label_gap(&first_lines)
+    {
+        return Err(Error::LabelGap {
+            place: Place {
+                file: file.into(),
+                line,
+                column: column + 1,
+            },
+            found,
+            missing,
+        });
+    }
+    table.pixels.shrink_to_fit();
+    table.labels.shrink_to_fit();
+    Ok(table)
+}
+
+/// The largest label, the smallest one missing below it, and the line where the largest one is
+/// first used.
+fn label_gap(first_lines: &[Option<u64>; 256]) -> Option<(u8, u8, u64)> {
+    let missing = first_lines.iter().position(Option::is_none)?;
+    let largest = first_lines.iter().rposition(Option::is_some)?;
+    let line = first_lines[largest]?;
+    (missing < largest).then_some((largest as u8, missing as u8, line))
+}
+
+/// What the header says.
+struct Columns {
+    names: Vec<String>,
+    /// Index of the label column.
+    label: Option<usize>,
+    /// For each pixel of an image its column, unless the pixel columns are in order.
+    shuffled: Option<Vec<usize>>,
+    side: usize,
+}
+
+impl Columns {
+    /// `place` gives the place of the header's field of that number, counted from 1.
+    fn from_header(
+        header: &csv::ByteRecord,
+        labels: Labels,
+        place: impl Fn(usize) -> Place,
+    ) -> Result<Self, Error> {
+        let mut names = Vec::with_capacity(header.len());
+        let mut label = None;
+        // Number of the pixel, index of its column.
+        let mut pixels: Vec<(u64, usize)> = Vec::with_capacity(header.len());
+        for (index, field) in header.iter().enumerate() {
+            let name = String::from_utf8_lossy(field.trim_ascii()).into_owned();
+            if name.eq_ignore_ascii_case("label") {
+                if let Some(first) = label {
+                    return Err(Error::DuplicateColumn {
+                        place: place(index + 1),
+                        found: Found::new(field),
+                        first: first + 1_usize,
+                    });
+                }
+                label = Some(index);
+            } else if let Some(number) = pixel_number(name.as_bytes()) {
+                pixels.push((number, index));
+            } else {
+                return Err(Error::UnknownColumn {
+                    place: place(index + 1),
+                    found: Found::new(field),
+                });
+            }
+            names.push(name);
+        }
+
+        match (labels, label) {
+            (Labels::Required, None) => {
+                return Err(Error::MissingLabelColumn {
+                    place: place(1),
+                    columns: names.len(),
+                });
+            }
+            (Labels::Absent, Some(index)) => {
+                return Err(Error::UnexpectedLabelColumn {
+                    place: place(index + 1),
+                });
+            }
+            _ => {}
+        }
+
+        let in_order = pixels.is_sorted();
+        pixels.sort_unstable();
+        let mut expected = pixels.first().map_or(0, |&(first, _)| first.min(1));
+        let mut before = None;
+        for &(number, index) in &pixels {
+            if before == Some(number) {
+                let first = pixels.partition_point(|&(other, _)| other < number);
+                return Err(Error::DuplicateColumn {
+                    place: place(index + 1),
+                    found: Found::new(names[index].as_bytes()),
+                    first: pixels[first].1 + 1,
+                });
+            }
+            if number != expected {
+                return Err(Error::MissingPixelColumn {
+                    place: place(index + 1),
+                    found: Found::new(names[index].as_bytes()),
+                    expected,
+                });
+            }
+            before = Some(number);
+            expected = number.saturating_add(1);
+        }
+        let side = pixels.len().isqrt();
+        if side == 0 || side * side != pixels.len() {
+            return Err(Error::NotSquare {
+                place: place(pixels.last().map_or(names.len(), |&(_, index)| index + 1)),
+                found: pixels.len(),
+            });
+        }
+        Ok(Self {
+            names,
+            label,
+            shuffled: (!in_order).then(|| pixels.into_iter().map(|(_, index)| index).collect()),
+            side,
+        })
+    }
+
+    /// Appends one row, whose values come in the order of the columns.
+    fn store(&self, values: &[u8], table: &mut Table) {
+        if let Some(label) = self.label {
+            table.labels.push(values[label]);
+        }
+        match (&self.shuffled, self.label) {
+            (Some(order), _) => table.pixels.extend(order.iter().map(|&at| values[at])),
+            (None, None) => table.pixels.extend_from_slice(values),
+            (None, Some(label)) => {
+                table.pixels.extend_from_slice(&values[..label]);
+                table.pixels.extend_from_slice(&values[label + 1..]);
+            }
+        }
+    }
+}
+
+/// The number in a column name such as `pixel17`.
+fn pixel_number(name: &[u8]) -> Option<u64> {
+    let (word, digits) = name.split_at_checked(5)?;
+    if !word.eq_ignore_ascii_case(b"pixel") {
+        return None;
+    }
+    integer(digits)
+}
+
+/// The value of a field of decimal digits.
+fn integer(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// The rows of a table, read through a window of fixed size.
+struct Rows<'a> {
+    reader: &'a mut dyn Read,
+    file: &'a str,
+    window: Vec<u8>,
+    /// The part of the window that is read from the file but not yet decoded.
+    unread: std::ops::Range<usize>,
+    /// Whether the file has no more than what is in the window.
+    finished: bool,
+    /// The line at the start of `unread`, counted from 1.
+    line: u64,
+}
+
+impl<'a> Rows<'a> {
+    fn new(reader: &'a mut dyn Read, file: &'a str, window: usize) -> Self {
+        Self {
+            reader,
+            file,
+            window: vec![0; window],
+            unread: 0..0,
+            finished: false,
+            line: 1,
+        }
+    }
+
+    fn unread(&self) -> &[u8] {
+        &self.window[self.unread.clone()]
+    }
+
+    /// Decodes the next row into one value per column. Returns its line, or nothing at the end of
+    /// the file.
+    fn next_values(
+        &mut self,
+        values: &mut [u8],
+        columns: &Columns,
+        record: &mut csv::ByteRecord,
+    ) -> Result<Option<u64>, Error> {
+        let line = self.line;
+        if self.next_plain_row(values) {
+            return Ok(Some(line));
+        }
+        // The row is not plain, or it is not in the window as a whole.
+        if !self.finished && memchr::memchr(b'\n', self.unread()).is_none() {
+            self.refill()?;
+            if self.next_plain_row(values) {
+                return Ok(Some(line));
+            }
+        }
+        let Some(line) = self.next_record(record)? else {
+            return Ok(None);
+        };
+        self.decode_record(record, line, values, columns)?;
+        Ok(Some(line))
+    }
+
+    fn next_plain_row(&mut self, values: &mut [u8]) -> bool {
+        let Some(length) = decode_plain_row(self.unread(), values) else {
+            return false;
+        };
+        self.unread.start += length;
+        self.line += 1;
+        true
+    }
+
+    fn decode_record(
+        &self,
+        record: &csv::ByteRecord,
+        line: u64,
+        values: &mut [u8],
+        columns: &Columns,
+    ) -> Result<(), Error> {
+        let place = |index: usize| Place {
+            file: self.file.into(),
+            line,
+            column: index + 1,
+        };
+        if record.len() != values.len() {
+            return Err(Error::FieldCount {
+                place: place(record.len().min(values.len())),
+                found: record.len(),
+                expected: values.len(),
+            });
+        }
+        for (index, (field, value)) in record.iter().zip(values).enumerate() {
+            let number = integer(field.trim_ascii()).and_then(|number| u8::try_from(number).ok());
+            *value = number.ok_or_else(|| {
+                let (place, found) = (place(index), Found::new(field));
+                let column = columns.names[index].clone();
+                if columns.label == Some(index) {
+                    Error::Label {
+                        place,
+                        column,
+                        found,
+                    }
+                } else {
+                    Error::Pixel {
+                        place,
+                        column,
+                        found,
+                    }
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads the next record with the `csv` crate. Returns the line on which it starts, or nothing
+    /// at the end of the file. Blank lines are skipped.
+    fn next_record(&mut self, record: &mut csv::ByteRecord) -> Result<Option<u64>, Error> {
+        loop {
+            self.skip_line_ends();
+            let bytes = self.unread();
+            if bytes.is_empty() && self.finished {
+                return Ok(None);
+            }
+            // A reader of its own for each such record keeps the place in the window exact, and the
+            // window the limit of the memory in use.
+            let mut reader = csv::ReaderBuilder::new()
+                .has_headers(false)
+                .flexible(true)
+                .from_reader(bytes);
+            let found = match reader.read_byte_record(record) {
+                Ok(found) => found,
+                Err(error) => return Err(self.read_error(error.into())),
+            };
+            let length = reader.position().byte() as usize;
+            if length < bytes.len() || self.finished {
+                let line = self.line;
+                let (record, rest) = bytes.split_at(length);
+                // The `csv` crate leaves the second half of `\r\n` to the next record.
+                let line_feed = record.ends_with(b"\r") && rest.starts_with(b"\n");
+                self.line += line_ends(record);
+                self.unread.start += length + usize::from(line_feed);
+                return Ok(found.then_some(line));
+            }
+            // The record may go on after the window's end.
+            if !self.refill()? && !self.finished {
+                return Err(Error::EndlessRow {
+                    file: self.file.into(),
+                    line: self.line,
+                    limit: self.window.len(),
+                });
+            }
+        }
+    }
+
+    fn skip_line_ends(&mut self) {
+        let bytes = self.unread();
+        let length = bytes
+            .iter()
+            .take_while(|byte| b"\r\n".contains(byte))
+            .count();
+        let lines = line_ends(&bytes[..length]);
+        self.line += lines;
+        self.unread.start += length;
+    }
+
+    /// Moves what is unread to the front of the window and fills the rest from the file. Returns
+    /// whether anything was added.
+    fn refill(&mut self) -> Result<bool, Error> {
+        self.window.copy_within(self.unread.clone(), 0);
+        self.unread = 0..self.unread.len();
+        let before = self.unread.end;
+        while self.unread.end < self.window.len() {
+            match self.reader.read(&mut self.window[self.unread.end..]) {
+                Ok(0) => {
+                    self.finished = true;
+                    break;
+                }
+                Ok(count) => self.unread.end += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.read_error(error)),
+            }
+        }
+        Ok(self.unread.end > before)
+    }
+
+    /// The error of a reader that failed, at the line that could not be completed.
+    fn read_error(&self, source: io::Error) -> Error {
+        Error::Read {
+            file: self.file.into(),
+            line: self.line + line_ends(self.unread()),
+            source,
+        }
+    }
+}
+
+/// Counts the ends of lines: `\n`, `\r\n` and `\r`.
+fn line_ends(bytes: &[u8]) -> u64 {
+    let mut before = 0;
+    let mut count = 0;
+    for &byte in bytes {
+        count += u64::from(byte == b'\r' || (byte == b'\n' && before != b'\r'));
+        before = byte;
+    }
+    count
+}
+
+/// Decodes a row of integers from 0 to 255 that are written as plainly as can be: one to three
+/// digits, a comma between them, `\n` or `\r\n` after the last.
+///
+/// Returns the length of the row with its line end, or nothing if `bytes` does not start with such
+/// a row of `values.len()` fields, or does not hold all of it (and three bytes after its last
+/// digit). `values` may be overwritten in part then.
+fn decode_plain_row(bytes: &[u8], values: &mut [u8]) -> Option<usize> {
+    /// Four background pixels. Most of an image is background.
+    const BACKGROUND: [u8; 8] = *b"0,0,0,0,";
+
+    let (last, values) = values.split_last_mut()?;
+    let mut at = 0;
+    let mut column = 0;
+    while column < values.len() {
+        while let Some(four) = values.get_mut(column..column + 4)
+            && let Some(next) = bytes.get(at..at + 8)
+            && next == BACKGROUND
+        {
+            four.fill(0);
+            column += 4;
+            at += 8;
+        }
+        let Some(value) = values.get_mut(column) else {
+            break;
+        };
+        let (number, digits, after) = decode_number(bytes.get(at..)?)?;
+        if after != b',' {
+            return None;
+        }
+        *value = number;
+        column += 1;
+        at += digits + 1;
+    }
+    let (number, digits, after) = decode_number(bytes.get(at..)?)?;
+    *last = number;
+    at += digits;
+    match after {
+        b'\n' => Some(at + 1),
+        b'\r' if bytes.get(at + 1) == Some(&b'\n') => Some(at + 2),
+        _ => None,
+    }
+}
+
+/// The number from 0 to 255 at the start of `bytes`, how many digits it has (one to three), and the
+/// byte after it. Needs four bytes.
+#[inline(always)]
+fn decode_number(bytes: &[u8]) -> Option<(u8, usize, u8)> {
+    let &[a, b, c, d] = bytes.first_chunk::<4>()?;
+    let [i, j, k] = [a, b, c].map(|byte| byte.wrapping_sub(b'0'));
+    if i > 9 {
+        None
+    } else if j > 9 {
+        Some((i, 1, b))
+    } else if k > 9 {
+        Some((10 * i + j, 2, c))
+    } else {
+        let number = 100 * u16::from(i) + 10 * u16::from(j) + u16::from(k);
+        Some((u8::try_from(number).ok()?, 3, d))
+    }
+}
+
+#[cfg(test)]
+mod tests;

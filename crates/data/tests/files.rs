@@ -1,0 +1,238 @@
+//! Files as a user has them: plain, compressed, in an archive, in a folder, cut short.
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+
+use burn::data::dataset::Dataset;
+use data::{Error, Source};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+const TRAIN: &str = "label,pixel0,pixel1,pixel2,pixel3\n1,0,0,0,0\n0,7,42,255,10\n2,1,2,3,4\n";
+const TEST: &str = "pixel0,pixel1,pixel2,pixel3\n9,8,7,6\n5,4,3,2\n";
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zip(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, text) in files {
+        writer
+            .start_file(*name, SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn kaggle() -> Vec<u8> {
+    let submission = "ImageId,Label\n1,0\n";
+    zip(&[
+        ("sample_submission.csv", submission),
+        ("test.csv", TEST),
+        ("train.csv", TRAIN),
+    ])
+}
+
+/// A folder with these files, removed with the returned guard.
+fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
+}
+
+fn assert_train(path: &Path, found: &Path) {
+    let images = data::training_images(Some(path)).unwrap();
+    assert_eq!((images.len(), images.side(), images.classes()), (3, 2, 3));
+    let second = images.get(1).unwrap();
+    assert_eq!(
+        (second.image.pixels(), second.label),
+        ([7, 42, 255, 10].as_slice(), 0)
+    );
+    assert_eq!(images.source(), &Source::File(found.to_path_buf()));
+    assert_eq!(
+        images.to_string(),
+        format!("{}: 3 labelled 2×2 images, 3 classes", found.display())
+    );
+}
+
+fn assert_test(path: &Path, found: &Path) {
+    let images = data::test_images(Some(path)).unwrap();
+    assert_eq!((images.len(), images.side()), (2, 2));
+    let second = images.get(1).unwrap();
+    assert_eq!(
+        (second.image.pixels(), second.id),
+        ([5, 4, 3, 2].as_slice(), 2)
+    );
+    assert_eq!(
+        images.to_string(),
+        format!("{}: 2 unlabelled 2×2 images", found.display())
+    );
+}
+
+#[test]
+fn every_kind_of_file_by_name_and_by_folder() {
+    for (train, test, train_bytes, test_bytes) in [
+        (
+            "train.csv",
+            "test.csv",
+            TRAIN.as_bytes().to_vec(),
+            TEST.as_bytes().to_vec(),
+        ),
+        ("train.csv.gz", "test.csv.gz", gzip(TRAIN), gzip(TEST)),
+        (
+            "digit-recognizer.zip",
+            "digit-recognizer.zip",
+            kaggle(),
+            kaggle(),
+        ),
+    ] {
+        let folder = folder(&[(train, &train_bytes), (test, &test_bytes)]);
+        let (train, test) = (folder.path().join(train), folder.path().join(test));
+        assert_train(&train, &train);
+        assert_train(folder.path(), &train);
+        assert_test(&test, &test);
+        assert_test(folder.path(), &test);
+    }
+}
+
+#[test]
+fn the_content_tells_the_format() {
+    let folder = folder(&[("digits.csv", &gzip(TRAIN)), ("digits.gz", &kaggle())]);
+    for name in ["digits.csv", "digits.gz"] {
+        let path = folder.path().join(name);
+        assert_train(&path, &path);
+    }
+}
+
+#[test]
+fn several_gzip_members_are_one_file() {
+    let (first, second) = TRAIN.split_at(50);
+    let folder = folder(&[("train.csv.gz", &[gzip(first), gzip(second)].concat())]);
+    assert_train(folder.path(), &folder.path().join("train.csv.gz"));
+}
+
+#[test]
+fn a_file_cut_short_anywhere_is_refused() {
+    for (name, bytes) in [
+        ("train.csv.gz", gzip(TRAIN)),
+        ("digit-recognizer.zip", kaggle()),
+    ] {
+        for length in 0..bytes.len() {
+            let folder = folder(&[(name, &bytes[..length])]);
+            let line = data::training_images(Some(folder.path()))
+                .unwrap_err()
+                .to_string();
+            assert!(line.contains(name) && !line.contains('\n'), "{line}");
+        }
+    }
+}
+
+/// The checksums of both formats are looked at: no bit of the content changes unseen.
+#[test]
+fn a_damaged_file_is_not_read_as_other_images() {
+    for (name, bytes) in [
+        ("train.csv.gz", gzip(TRAIN)),
+        ("digit-recognizer.zip", kaggle()),
+    ] {
+        let whole = folder(&[(name, &bytes)]);
+        let whole = data::training_images(Some(whole.path()))
+            .unwrap()
+            .fingerprint();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            let folder = folder(&[(name, &damaged)]);
+            if let Ok(images) = data::training_images(Some(folder.path())) {
+                assert_eq!(images.fingerprint(), whole, "byte {at} of {name}");
+            }
+        }
+    }
+}
+
+fn training_error(path: &Path) -> Error {
+    data::training_images(Some(path)).unwrap_err()
+}
+
+#[test]
+fn what_is_not_there() {
+    let empty = folder(&[]);
+    let name = empty.path().display().to_string();
+    assert_eq!(
+        training_error(empty.path()).to_string(),
+        format!(
+            "{name}: found no train.csv, train.csv.gz or digit-recognizer.zip; put \
+             digit-recognizer.zip there or name a file with --data"
+        )
+    );
+    assert!(matches!(
+        training_error(&empty.path().join("none.csv")),
+        Error::Open { .. }
+    ));
+
+    let archive = folder(&[("digit-recognizer.zip", &zip(&[("readme.txt", "")]))]);
+    let line = training_error(archive.path()).to_string();
+    assert!(
+        line.ends_with("found [\"readme.txt\"], expected train.csv in the archive"),
+        "{line}"
+    );
+}
+
+#[test]
+fn labels_where_they_do_not_belong() {
+    let swapped = folder(&[
+        ("train.csv", TEST.as_bytes()),
+        ("test.csv", TRAIN.as_bytes()),
+    ]);
+    let error = training_error(swapped.path());
+    assert!(
+        matches!(error, Error::MissingLabelColumn { columns: 4, .. }),
+        "{error}"
+    );
+    let error = data::test_images(Some(swapped.path())).unwrap_err();
+    assert!(
+        matches!(error, Error::UnexpectedLabelColumn { .. }),
+        "{error}"
+    );
+}
+
+/// Kaggle's own files: sizes, and what is published about MNIST, which the rows are drawn from (mean
+/// 0.1307 and standard deviation 0.3081 of its 60,000 training images, about a tenth of them of each
+/// class).
+#[test]
+fn the_real_data() {
+    let Some(folder) = std::env::var_os("DIGIT_RECOGNIZER_DATA").map(PathBuf::from) else {
+        eprintln!("DIGIT_RECOGNIZER_DATA is not set: this test is skipped");
+        return;
+    };
+    let images = data::training_images(Some(&folder)).unwrap();
+    assert_eq!(
+        (images.len(), images.side(), images.classes()),
+        (42_000, 28, 10)
+    );
+    for class in 0..10 {
+        let count = images.labels().filter(|&label| label == class).count();
+        assert!(
+            (3700..4800).contains(&count),
+            "{count} images of class {class}"
+        );
+    }
+    let scaling = images.scaling();
+    assert!((scaling.mean - 0.1307).abs() < 0.001, "{scaling:?}");
+    assert!(
+        (scaling.standard_deviation - 0.3081).abs() < 0.001,
+        "{scaling:?}"
+    );
+
+    let test = data::test_images(Some(&folder)).unwrap();
+    assert_eq!((test.len(), test.side()), (28_000, 28));
+    assert_eq!(test.get(27_999).unwrap().id, 28_000);
+}

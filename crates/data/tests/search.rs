@@ -1,0 +1,44 @@
+//! The search of `data/` below the current folder, which belongs to the whole process: hence a
+//! program of its own with one test.
+
+use std::fs;
+
+use burn::data::dataset::Dataset;
+use data::{Error, Source};
+
+#[test]
+fn data_below_the_current_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::env::set_current_dir(folder.path()).unwrap();
+
+    let drawn = data::training_images(None).unwrap();
+    assert_eq!(
+        (drawn.len(), drawn.side(), drawn.classes()),
+        (42_000, 28, 10)
+    );
+    assert_eq!(drawn.source(), &Source::BuiltIn);
+    assert_eq!(
+        drawn.to_string(),
+        "no train.csv in data/: training on 42,000 built-in digits drawn by this program; for the \
+         real ones put Kaggle's digit-recognizer.zip into data/"
+    );
+    assert_eq!(
+        drawn.fingerprint(),
+        data::built_in_images(42_000).fingerprint()
+    );
+    let error = data::test_images(None).unwrap_err();
+    assert!(matches!(error, Error::NotInFolder { .. }), "{error}");
+
+    fs::create_dir("data").unwrap();
+    fs::write("data/train.csv", "pixel1,label\n7,0\n").unwrap();
+    let found = data::training_images(None).unwrap();
+    assert_eq!(
+        found.to_string(),
+        "data/train.csv: 1 labelled 1×1 images, 1 classes"
+    );
+
+    // What is there but wrong is not replaced in silence.
+    fs::write("data/train.csv", "").unwrap();
+    let error = data::training_images(None).unwrap_err();
+    assert!(matches!(error, Error::Empty { .. }), "{error}");
+}

@@ -1,0 +1,190 @@
+//! Reading and printing an activation: `leaky-relu:0.2`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Activation;
+
+/// A text that names no activation, or one with parameters that it cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseActivationError {
+    /// No activation has this name.
+    #[error(
+        "unknown activation `{name}`; the closest are {closest}; `trainer activations` lists all"
+    )]
+    UnknownName {
+        /// The name found.
+        name: String,
+        /// The closest names, each in backquotes.
+        closest: String,
+    },
+    /// More parameters than the activation has.
+    #[error("`{name}` takes at most {expected} parameters, but `{given}` has more")]
+    TooManyParameters {
+        /// The activation's name.
+        name: &'static str,
+        /// How many parameters it has.
+        expected: usize,
+        /// The parameters found.
+        given: String,
+    },
+    /// A parameter that is no finite number.
+    #[error("parameter `{given}` of `{name}` is not a finite number")]
+    NotANumber {
+        /// The activation's name.
+        name: &'static str,
+        /// The parameter found.
+        given: String,
+    },
+    /// Parameters for which the function is not defined.
+    #[error("`{name}:{given}`: {requirement}")]
+    OutOfDomain {
+        /// The activation's name.
+        name: &'static str,
+        /// The parameters found.
+        given: String,
+        /// What they must fulfil.
+        requirement: &'static str,
+    },
+}
+
+impl FromStr for Activation {
+    type Err = ParseActivationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let (name, given) = match text.split_once(':') {
+            Some((name, given)) => (name, given.split(',').map(str::trim).collect()),
+            None => (text, Vec::new()),
+        };
+        let mut activation = Self::named(name)?;
+        let name = activation.name();
+        let parameters = activation.parameters_mut();
+        if given.len() > parameters.len() {
+            return Err(ParseActivationError::TooManyParameters {
+                name,
+                expected: parameters.len(),
+                given: given.join(","),
+            });
+        }
+        for (parameter, &given) in parameters.into_iter().zip(&given) {
+            *parameter = match given.parse() {
+                Ok(number) if f32::is_finite(number) => number,
+                _ => {
+                    let given = given.to_owned();
+                    return Err(ParseActivationError::NotANumber { name, given });
+                }
+            };
+        }
+        match activation.violated_requirement() {
+            None => Ok(activation),
+            Some(requirement) => Err(ParseActivationError::OutOfDomain {
+                name,
+                given: given.join(","),
+                requirement,
+            }),
+        }
+    }
+}
+
+impl Activation {
+    /// The activation of this name, with its default parameters.
+    fn named(name: &str) -> Result<Self, ParseActivationError> {
+        let wanted = compact(name);
+        let distance = |activation: &&Self| edit_distance(&wanted, &compact(activation.name()));
+        let mut candidates: Vec<&Self> = Self::ALL.iter().collect();
+        candidates.sort_by_key(distance);
+        match candidates.first() {
+            Some(activation) if distance(activation) == 0 => Ok(**activation),
+            _ => {
+                let closest: Vec<String> = candidates
+                    .iter()
+                    .take(3)
+                    .map(|activation| format!("`{}`", activation.name()))
+                    .collect();
+                Err(ParseActivationError::UnknownName {
+                    name: name.to_owned(),
+                    closest: closest.join(", "),
+                })
+            }
+        }
+    }
+
+    /// What finite parameters of this activation must fulfil, if these do not.
+    fn violated_requirement(self) -> Option<&'static str> {
+        let (fulfilled, requirement) = match self {
+            Self::Rrelu { lower, upper } => (
+                lower <= upper && (upper - lower).is_finite(),
+                "the lower slope must not exceed the upper one",
+            ),
+            // The functions divide by these; the reciprocal of a subnormal number overflows.
+            Self::Celu { alpha: scale }
+            | Self::Softplus { beta: scale }
+            | Self::Squareplus { b: scale } => (
+                scale.is_normal() && scale > 0.0,
+                "the parameter must be positive",
+            ),
+            Self::Snake { alpha } => (alpha.is_normal(), "the parameter must not be zero"),
+            Self::HardShrink { lambda } | Self::SoftShrink { lambda } => {
+                (lambda >= 0.0, "the parameter must not be negative")
+            }
+            _ => (true, ""),
+        };
+        (!fulfilled).then_some(requirement)
+    }
+}
+
+impl fmt::Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        if Self::ALL.contains(self) {
+            return Ok(());
+        }
+        for (index, parameter) in self.parameters().iter().enumerate() {
+            let separator = if index == 0 { ':' } else { ',' };
+            // `Debug` is the shortest text that reads back as the same number, with an exponent
+            // where the number is very large or small.
+            write!(f, "{separator}{parameter:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Activation> for String {
+    fn from(activation: Activation) -> Self {
+        activation.to_string()
+    }
+}
+
+impl TryFrom<String> for Activation {
+    type Error = ParseActivationError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// A name without what reading ignores.
+fn compact(name: &str) -> String {
+    name.chars()
+        .filter(|c| !matches!(c, '-' | '_' | ' '))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Levenshtein's distance: the fewest insertions, deletions and substitutions from `a` to `b`.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    // Distances from the part of `a` read so far to every prefix of `b`.
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

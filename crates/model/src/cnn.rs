@@ -1,0 +1,276 @@
+//! The convolutional network.
+
+use burn::module::{Module, Param};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::{Device, Tensor};
+
+use crate::activation::ActivationLayer;
+use crate::config::{CnnConfig, CnnConfigError, Downsampling, Padding, StageConfig};
+use crate::initialization::normal_weight;
+use crate::normalization::{Normalization, NormalizationLayer};
+use crate::observe::{Observer, Site};
+
+/// What a network reads and tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Task {
+    /// Height of the images in pixels.
+    pub height: usize,
+    /// Width of the images in pixels.
+    pub width: usize,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+/// A convolutional network: convolution stages, a hidden dense layer, an output layer of logits.
+#[derive(Module, Debug)]
+pub struct Cnn {
+    stages: Vec<Stage>,
+    hidden: Hidden,
+    output: Linear,
+}
+
+/// Convolution layers, then pooling and dropout where the stage has them.
+#[derive(Module, Debug)]
+struct Stage {
+    layers: Vec<ConvolutionLayer>,
+    pool: Option<MaxPool2d>,
+    dropout: Dropout,
+}
+
+/// Convolution, normalisation, activation.
+#[derive(Module, Debug)]
+struct ConvolutionLayer {
+    convolution: Conv2d,
+    normalization: NormalizationLayer,
+    activation: ActivationLayer,
+}
+
+/// Dense layer, normalisation, activation, dropout.
+#[derive(Module, Debug)]
+struct Hidden {
+    linear: Linear,
+    normalization: NormalizationLayer,
+    activation: ActivationLayer,
+    dropout: Dropout,
+}
+
+impl Cnn {
+    /// Logits for a batch of images. `images`: `[batch, 1, height, width]`; output:
+    /// `[batch, classes]`.
+    ///
+    /// On a device with autodiff the network is in training: dropout and randomised activations
+    /// draw from the device's generator, and batch normalisation uses the batch's statistics.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.forward_observed(images, &mut ())
+    }
+
+    /// [`Cnn::forward`], showing every activation's input and output to `observer`.
+    pub fn forward_observed<O: Observer>(&self, images: Tensor<4>, observer: &mut O) -> Tensor<2> {
+        let mut features = images;
+        for (number, stage) in self.stages.iter().enumerate() {
+            features = stage.forward(features, number, observer);
+        }
+        let hidden = self.hidden.forward(features.flatten(1, 3), observer);
+        self.output.forward(hidden)
+    }
+
+    /// Number of learnable numbers.
+    pub fn num_parameters(&self) -> usize {
+        self.num_params()
+    }
+}
+
+impl Stage {
+    /// `x`: `[batch, channels_in, height, width]`; output: `[batch, channels, height', width']`.
+    fn forward<O: Observer>(&self, x: Tensor<4>, stage: usize, observer: &mut O) -> Tensor<4> {
+        let mut x = x;
+        for (layer, convolution) in self.layers.iter().enumerate() {
+            x = convolution.forward(x, Site::Convolution { stage, layer }, observer);
+        }
+        if let Some(pool) = &self.pool {
+            x = pool.forward(x);
+        }
+        self.dropout.forward(x)
+    }
+}
+
+impl ConvolutionLayer {
+    /// `x`: `[batch, channels_in, height, width]`; output: `[batch, channels, height', width']`.
+    fn forward<O: Observer>(&self, x: Tensor<4>, site: Site, observer: &mut O) -> Tensor<4> {
+        let x = self.convolution.forward(x);
+        let pre_activation = self.normalization.forward(x);
+        if !O::ACTIVE {
+            return self.activation.forward(pre_activation);
+        }
+        let activation = self.activation.forward(pre_activation.clone());
+        observer.observe(
+            site,
+            pre_activation.flatten(2, 3),
+            activation.clone().flatten(2, 3),
+        );
+        activation
+    }
+}
+
+impl Hidden {
+    /// `x`: `[batch, features]`; output: `[batch, units]`.
+    fn forward<O: Observer>(&self, x: Tensor<2>, observer: &mut O) -> Tensor<2> {
+        let x = self.linear.forward(x);
+        let pre_activation = self.normalization.forward(x);
+        if !O::ACTIVE {
+            return self
+                .dropout
+                .forward(self.activation.forward(pre_activation));
+        }
+        let activation = self.activation.forward(pre_activation.clone());
+        observer.observe(
+            Site::Hidden,
+            pre_activation.unsqueeze_dim(2),
+            activation.clone().unsqueeze_dim(2),
+        );
+        self.dropout.forward(activation)
+    }
+}
+
+impl CnnConfig {
+    /// A fresh network on `device`, its weights drawn from `run_seed`.
+    ///
+    /// # Errors
+    ///
+    /// What [`CnnConfig::check`] finds wrong.
+    pub fn init(&self, task: Task, run_seed: u64, device: &Device) -> Result<Cnn, CnnConfigError> {
+        let [channels, height, width] = self.check([task.height, task.width])?;
+        let mut builder = Builder {
+            config: self,
+            run_seed,
+            layer: 0,
+            device,
+        };
+        let mut channels_in = 1;
+        let mut stages = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            stages.push(builder.stage(stage, channels_in));
+            channels_in = stage.channels;
+        }
+        Ok(Cnn {
+            stages,
+            hidden: builder.hidden(channels * height * width),
+            output: builder.output(self.hidden_units, task.classes),
+        })
+    }
+}
+
+/// Makes the layers of one network in order; each draws its weights from its own stream.
+struct Builder<'a> {
+    config: &'a CnnConfig,
+    run_seed: u64,
+    /// Number of layers with weights made so far.
+    layer: u64,
+    device: &'a Device,
+}
+
+impl Builder<'_> {
+    fn stage(&mut self, stage: &StageConfig, channels_in: usize) -> Stage {
+        let layers = (0..stage.repeat)
+            .map(|layer| {
+                let channels_in = if layer == 0 {
+                    channels_in
+                } else {
+                    stage.channels
+                };
+                self.convolution(stage, channels_in, stage.is_strided(layer))
+            })
+            .collect();
+        Stage {
+            layers,
+            pool: (stage.downsampling == Downsampling::Pool)
+                .then(|| MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init()),
+            dropout: DropoutConfig::new(stage.dropout).init(),
+        }
+    }
+
+    fn convolution(
+        &mut self,
+        stage: &StageConfig,
+        channels_in: usize,
+        strided: bool,
+    ) -> ConvolutionLayer {
+        let StageConfig {
+            channels, kernel, ..
+        } = *stage;
+        let normalization = stage.normalization.unwrap_or(self.config.normalization);
+        let stride = if strided { 2 } else { 1 };
+        let padding = match (strided, stage.padding) {
+            // As large as half the input, rounded up, for odd kernels and any input.
+            (true, _) | (false, Padding::Same) => {
+                let border = kernel / 2;
+                PaddingConfig2d::Explicit(border, border, border, border)
+            }
+            (false, Padding::Valid) => PaddingConfig2d::Valid,
+        };
+        let mut convolution = Conv2dConfig::new([channels_in, channels], [kernel, kernel])
+            .with_stride([stride, stride])
+            .with_padding(padding)
+            .with_bias(normalization == Normalization::None)
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        let area = kernel * kernel;
+        convolution.weight = self.weight(
+            [channels, channels_in, kernel, kernel],
+            self.deviation(channels_in * area, channels * area),
+        );
+        ConvolutionLayer {
+            convolution,
+            normalization: normalization.init(channels, self.device),
+            activation: self.config.activation.init(self.device),
+        }
+    }
+
+    fn hidden(&mut self, features: usize) -> Hidden {
+        let CnnConfig {
+            hidden_units: units,
+            hidden_dropout,
+            normalization,
+            activation,
+            ..
+        } = self.config;
+        let bias = *normalization == Normalization::None;
+        let deviation = self.deviation(features, *units);
+        Hidden {
+            linear: self.linear(features, *units, bias, deviation),
+            normalization: normalization.init(*units, self.device),
+            activation: activation.init(self.device),
+            dropout: DropoutConfig::new(*hidden_dropout).init(),
+        }
+    }
+
+    /// The output layer has no activation behind it: LeCun's deviation keeps the variance of its
+    /// input.
+    fn output(&mut self, units: usize, classes: usize) -> Linear {
+        self.linear(units, classes, true, (1.0 / units as f64).sqrt())
+    }
+
+    fn linear(&mut self, inputs: usize, outputs: usize, bias: bool, deviation: f64) -> Linear {
+        let mut linear = LinearConfig::new(inputs, outputs)
+            .with_bias(bias)
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        linear.weight = self.weight([inputs, outputs], deviation);
+        linear
+    }
+
+    /// Standard deviation of weights that feed the network's activation.
+    fn deviation(&self, fan_in: usize, fan_out: usize) -> f64 {
+        self.config
+            .initialization
+            .standard_deviation(&self.config.activation, fan_in, fan_out)
+    }
+
+    fn weight<const D: usize>(&mut self, shape: [usize; D], deviation: f64) -> Param<Tensor<D>> {
+        let weight = normal_weight(shape, deviation, self.run_seed, self.layer, self.device);
+        self.layer += 1;
+        weight
+    }
+}

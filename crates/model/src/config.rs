@@ -1,0 +1,311 @@
+//! What a network looks like, as plain data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::activation::Activation;
+use crate::initialization::Initialization;
+use crate::normalization::Normalization;
+use crate::preset::Preset;
+
+/// A convolutional network: convolution stages, one hidden dense layer, an output layer.
+///
+/// When it is read, what is left out is that of `preset = "…"`, or else of the default preset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "PartialCnnConfig")]
+pub struct CnnConfig {
+    /// The activation after every layer but the last.
+    pub activation: Activation,
+    /// The normalisation in front of every activation.
+    pub normalization: Normalization,
+    /// How the weights in front of every activation are drawn.
+    pub initialization: Initialization,
+    /// Units of the hidden dense layer.
+    pub hidden_units: usize,
+    /// Share of the hidden units dropped in training, in 0..1.
+    pub hidden_dropout: f64,
+    /// The convolution stages, input first.
+    pub stages: Vec<StageConfig>,
+}
+
+/// What a file says of a network.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartialCnnConfig {
+    #[serde(default)]
+    preset: Preset,
+    activation: Option<Activation>,
+    normalization: Option<Normalization>,
+    initialization: Option<Initialization>,
+    hidden_units: Option<usize>,
+    hidden_dropout: Option<f64>,
+    stages: Option<Vec<StageConfig>>,
+}
+
+impl From<PartialCnnConfig> for CnnConfig {
+    fn from(partial: PartialCnnConfig) -> Self {
+        let preset = Self::from(partial.preset);
+        Self {
+            activation: partial.activation.unwrap_or(preset.activation),
+            normalization: partial.normalization.unwrap_or(preset.normalization),
+            initialization: partial.initialization.unwrap_or(preset.initialization),
+            hidden_units: partial.hidden_units.unwrap_or(preset.hidden_units),
+            hidden_dropout: partial.hidden_dropout.unwrap_or(preset.hidden_dropout),
+            stages: partial.stages.unwrap_or(preset.stages),
+        }
+    }
+}
+
+/// A run of equal convolution layers with at most one downsampling.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageConfig {
+    /// Output channels of each convolution.
+    pub channels: usize,
+    /// Height and width of each kernel.
+    pub kernel: usize,
+    /// How many convolutions follow each other.
+    #[serde(default = "one")]
+    pub repeat: usize,
+    /// What happens at the image's border.
+    #[serde(default)]
+    pub padding: Padding,
+    /// How the stage halves its output's height and width, if it does.
+    #[serde(default)]
+    pub downsampling: Downsampling,
+    /// Share of the stage's outputs dropped in training, in 0..1.
+    #[serde(default)]
+    pub dropout: f64,
+    /// The stage's own normalisation, where it differs from the network's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalization: Option<Normalization>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// What a convolution sees beyond the image's border. A strided convolution is always padded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Padding {
+    /// Zeros, so that the output is as large as the input.
+    #[default]
+    Same,
+    /// Nothing: the output is smaller by the kernel's size less one.
+    Valid,
+}
+
+/// How a stage halves the height and width of its output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Downsampling {
+    /// Not at all.
+    #[default]
+    None,
+    /// 2×2 max pooling after the last activation of the stage.
+    Pool,
+    /// The last convolution of the stage has stride 2.
+    Stride,
+}
+
+/// Why a network cannot be built.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CnnConfigError {
+    /// A size that must be at least one is zero.
+    #[error("{0} must be at least 1")]
+    Zero(&'static str),
+    /// An even kernel has no centre, so that "same" padding would shift the image.
+    #[error("stage {stage}: kernel is {kernel}, but must be odd")]
+    EvenKernel {
+        /// Counted from 1.
+        stage: usize,
+        /// The kernel's size.
+        kernel: usize,
+    },
+    /// A dropout rate outside 0..1.
+    #[error("{place}: dropout is {rate}, but must be at least 0 and below 1")]
+    Dropout {
+        /// Where the rate stands.
+        place: String,
+        /// The rate found.
+        rate: f64,
+    },
+    /// Group normalisation needs the number of groups to divide the number of channels.
+    #[error("{place}: `group:{groups}` does not divide its {channels} channels")]
+    Groups {
+        /// Where the layer stands.
+        place: String,
+        /// Number of groups asked for.
+        groups: usize,
+        /// Number of channels there.
+        channels: usize,
+    },
+    /// Nothing of the image is left after a stage.
+    #[error(
+        "stage {stage} leaves nothing of its {height}×{width} input: use fewer or smaller stages, or padding = \"same\""
+    )]
+    TooSmall {
+        /// Counted from 1.
+        stage: usize,
+        /// Height of the stage's input.
+        height: usize,
+        /// Width of the stage's input.
+        width: usize,
+    },
+}
+
+impl Default for CnnConfig {
+    fn default() -> Self {
+        Preset::default().into()
+    }
+}
+
+impl From<Preset> for CnnConfig {
+    fn from(preset: Preset) -> Self {
+        preset.network(Activation::default())
+    }
+}
+
+impl StageConfig {
+    /// One convolution of `channels` kernels of `kernel`×`kernel`, "same" padding, no
+    /// downsampling.
+    pub fn new(channels: usize, kernel: usize) -> Self {
+        Self {
+            channels,
+            kernel,
+            repeat: 1,
+            padding: Padding::default(),
+            downsampling: Downsampling::default(),
+            dropout: 0.0,
+            normalization: None,
+        }
+    }
+
+    /// The same stage with `repeat` convolutions.
+    pub fn repeated(self, repeat: usize) -> Self {
+        Self { repeat, ..self }
+    }
+
+    /// The same stage with `padding`.
+    pub fn padded(self, padding: Padding) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// The same stage with `downsampling`.
+    pub fn downsampled(self, downsampling: Downsampling) -> Self {
+        Self {
+            downsampling,
+            ..self
+        }
+    }
+
+    /// The same stage with `dropout`.
+    pub fn with_dropout(self, dropout: f64) -> Self {
+        Self { dropout, ..self }
+    }
+
+    /// Whether the convolution number `layer` of the stage has stride 2.
+    pub(crate) fn is_strided(&self, layer: usize) -> bool {
+        self.downsampling == Downsampling::Stride && layer + 1 == self.repeat
+    }
+
+    /// Height (or width) of the stage's output for an input of `size`; `None` where nothing is
+    /// left.
+    fn output_size(&self, mut size: usize) -> Option<usize> {
+        for layer in 0..self.repeat {
+            if self.is_strided(layer) {
+                size = size.div_ceil(2);
+            } else if self.padding == Padding::Valid {
+                size = size.checked_sub(self.kernel - 1)?;
+            }
+            if size == 0 {
+                return None;
+            }
+        }
+        match self.downsampling {
+            Downsampling::Pool => (size >= 2).then_some(size / 2),
+            Downsampling::None | Downsampling::Stride => Some(size),
+        }
+    }
+}
+
+impl CnnConfig {
+    /// Whether the network can be built for images of `height`×`width`, and the shape
+    /// `[channels, height, width]` of the last stage's output.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that stands in the way.
+    pub fn check(&self, [height, width]: [usize; 2]) -> Result<[usize; 3], CnnConfigError> {
+        if self.hidden_units == 0 {
+            return Err(CnnConfigError::Zero("hidden_units"));
+        }
+        check_dropout("the hidden layer", self.hidden_dropout)?;
+        check_groups("the hidden layer", self.normalization, self.hidden_units)?;
+        let mut shape = [1, height, width];
+        for (stage, number) in self.stages.iter().zip(1..) {
+            shape = self.check_stage(stage, number, shape)?;
+        }
+        Ok(shape)
+    }
+
+    fn check_stage(
+        &self,
+        stage: &StageConfig,
+        number: usize,
+        [_, height, width]: [usize; 3],
+    ) -> Result<[usize; 3], CnnConfigError> {
+        for (size, name) in [
+            (stage.channels, "channels"),
+            (stage.kernel, "kernel"),
+            (stage.repeat, "repeat"),
+        ] {
+            if size == 0 {
+                return Err(CnnConfigError::Zero(name));
+            }
+        }
+        if stage.kernel % 2 == 0 {
+            return Err(CnnConfigError::EvenKernel {
+                stage: number,
+                kernel: stage.kernel,
+            });
+        }
+        let place = format!("stage {number}");
+        check_dropout(&place, stage.dropout)?;
+        let normalization = stage.normalization.unwrap_or(self.normalization);
+        check_groups(&place, normalization, stage.channels)?;
+        match (stage.output_size(height), stage.output_size(width)) {
+            (Some(height), Some(width)) => Ok([stage.channels, height, width]),
+            _ => Err(CnnConfigError::TooSmall {
+                stage: number,
+                height,
+                width,
+            }),
+        }
+    }
+}
+
+fn check_dropout(place: &str, rate: f64) -> Result<(), CnnConfigError> {
+    if (0.0..1.0).contains(&rate) {
+        return Ok(());
+    }
+    Err(CnnConfigError::Dropout {
+        place: place.to_owned(),
+        rate,
+    })
+}
+
+fn check_groups(
+    place: &str,
+    normalization: Normalization,
+    channels: usize,
+) -> Result<(), CnnConfigError> {
+    match normalization {
+        Normalization::Group(groups) if channels % groups != 0 => Err(CnnConfigError::Groups {
+            place: place.to_owned(),
+            groups,
+            channels,
+        }),
+        _ => Ok(()),
+    }
+}

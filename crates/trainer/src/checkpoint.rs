@@ -1,0 +1,360 @@
+//! Checkpoints: all that a run needs to continue as if it had never stopped.
+//!
+//! A checkpoint is a folder with Burn's records of network, optimizer and schedule, and a side file
+//! that says what they are and holds their SHA-256. It is written under a hidden name and renamed
+//! when it is whole, so that a checkpoint that can be seen is complete.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use anyhow::{Context, Result, anyhow, bail};
+use burn::lr_scheduler::LrSchedulerRecord;
+use burn::optim::OptimizerRecord;
+use burn::store::ModuleRecord;
+use burn::tensor::Bytes;
+use burn::train::checkpoint::{
+    Checkpoint as Record, Checkpointer, CheckpointerError, CheckpointingAction,
+    CheckpointingStrategy,
+};
+use burn::train::metric::store::EventStoreClient;
+use data::Scaling;
+use model::Task;
+use serde::{Deserialize, Serialize};
+
+use crate::config::RunConfig;
+use crate::files::{partial_path, sha256, write_durably};
+use crate::history::{EpochRecord, PassTime};
+use crate::metrics::Tally;
+use crate::run_directory::{json, read_json};
+
+/// The version of the layout of checkpoints and saved models.
+pub const FORMAT: u32 = 1;
+
+/// How many checkpoints a run keeps: the newest, and one to fall back on.
+const KEPT: usize = 2;
+
+const SIDE_FILE: &str = "checkpoint.json";
+
+/// Where a run stands: what it does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// Number of the epoch, from 1.
+    pub epoch: usize,
+    /// Number of the batch in that epoch, from 0.
+    pub batch: usize,
+}
+
+impl Position {
+    /// Where every run begins.
+    pub const START: Self = Self { epoch: 1, batch: 0 };
+
+    /// The name of the checkpoint taken here: of the epoch that has ended, or of the batches done.
+    fn folder_name(self) -> String {
+        match self.batch {
+            0 => format!("epoch-{:04}", self.epoch - 1),
+            batch => format!("epoch-{:04}-batch-{batch:05}", self.epoch),
+        }
+    }
+}
+
+/// What the side file says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Version of the checkpoint's layout.
+    pub format: u32,
+    /// The run's configuration.
+    pub config: RunConfig,
+    /// What the network reads and tells apart.
+    pub task: Task,
+    /// How the images are standardised.
+    pub scaling: Scaling,
+    /// What comes next.
+    pub position: Position,
+    /// The training images of the unfinished epoch so far.
+    pub tally: Tally,
+    /// Time spent on them.
+    pub time: PassTime,
+    /// The finished epochs.
+    pub history: Vec<EpochRecord>,
+    /// SHA-256 of every record, by file name.
+    pub sha256: BTreeMap<String, String>,
+}
+
+/// One of the records of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Weights and running statistics.
+    Network,
+    /// The optimizer's moments.
+    Optimizer,
+    /// The schedule's step.
+    Schedule,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Network, Self::Optimizer, Self::Schedule];
+
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Network => "network.bpk",
+            Self::Optimizer => "optimizer.bpk",
+            Self::Schedule => "schedule.bpk",
+        }
+    }
+}
+
+/// The records of a checkpoint, as bytes.
+pub type Records = BTreeMap<Part, Bytes>;
+
+/// A checkpoint that was read back and found intact.
+pub struct Restored {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What its side file says.
+    pub progress: Progress,
+    /// Weights and running statistics.
+    pub network: ModuleRecord,
+    /// The optimizer's moments.
+    pub optimizer: OptimizerRecord,
+    /// The schedule's step.
+    pub schedule: LrSchedulerRecord,
+}
+
+/// Writes a checkpoint into `folder`, removes the oldest ones, and returns its path.
+///
+/// # Errors
+///
+/// If it cannot be written; earlier ones are still there.
+pub fn save(folder: &Path, mut progress: Progress, records: &Records) -> Result<PathBuf> {
+    let path = folder.join(progress.position.folder_name());
+    let partial = partial_path(&path);
+    let mut write = || -> Result<()> {
+        fs::create_dir_all(&partial)?;
+        for (part, bytes) in records {
+            write_durably(&partial.join(part.file_name()), bytes)?;
+            let name = part.file_name().to_owned();
+            progress.sha256.insert(name, sha256(bytes));
+        }
+        write_durably(&partial.join(SIDE_FILE), &json(&progress)?)?;
+        if path.exists() {
+            // The same position again, after a return to an earlier checkpoint.
+            fs::remove_dir_all(&path)?;
+        }
+        fs::rename(&partial, &path)?;
+        Ok(())
+    };
+    let written = write();
+    if written.is_err() {
+        // Already failing: that the leftover cannot be removed either adds nothing.
+        let _ = fs::remove_dir_all(&partial);
+    }
+    written.with_context(|| format!("cannot write the checkpoint {}", path.display()))?;
+    remove_old(folder, &path)?;
+    Ok(path)
+}
+
+/// Removes all but the newest checkpoints, and what killed processes left half-written.
+fn remove_old(folder: &Path, newest: &Path) -> Result<()> {
+    let mut names = list(folder)?;
+    names.retain(|name| folder.join(name) != newest);
+    let excess = (names.len() + 1).saturating_sub(KEPT);
+    for name in &names[..excess] {
+        let path = folder.join(name);
+        fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Names of the checkpoints in `folder`, oldest first. A folder that is not there has none.
+///
+/// # Errors
+///
+/// If the folder cannot be read.
+pub fn list(folder: &Path) -> Result<Vec<String>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let context = || format!("cannot read the folder {}", folder.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let name = entry.with_context(context)?.file_name();
+        match name.to_str() {
+            Some(name) if name.starts_with("epoch-") => names.push(name.to_owned()),
+            _ => {}
+        }
+    }
+    // `epoch-0003` is taken after `epoch-0003-batch-00057`, though it sorts before.
+    names.sort_by_key(|name| match name.split_once("-batch-") {
+        Some((epoch, batch)) => (epoch.to_owned(), 0, batch.to_owned()),
+        None => (name.clone(), 1, String::new()),
+    });
+    Ok(names)
+}
+
+/// Reads the checkpoint `name` of `folder`, or the newest one, for a run with `config`.
+///
+/// # Errors
+///
+/// If there is none; or, naming the file and the newest intact checkpoint, if it is damaged,
+/// truncated, or belongs to another run.
+pub fn restore(folder: &Path, name: Option<&str>, config: &RunConfig) -> Result<Option<Restored>> {
+    let names = list(folder)?;
+    let Some(wanted) = name.or(names.last().map(String::as_str)) else {
+        return Ok(None);
+    };
+    if !names.iter().any(|name| name == wanted) {
+        bail!(
+            "there is no checkpoint `{wanted}` in {}; there are: {}",
+            folder.display(),
+            names.join(", ")
+        );
+    }
+    read(&folder.join(wanted), config).map(Some).map_err(|error| {
+        let intact = names
+            .iter()
+            .rev()
+            .find(|name| *name != wanted && read(&folder.join(name), config).is_ok());
+        match intact {
+            Some(name) => anyhow!("{error:#}; the newest intact checkpoint is `{name}`: continue from it with `--from {name}`"),
+            None => anyhow!("{error:#}; no other checkpoint is intact: start the run anew"),
+        }
+    })
+}
+
+fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
+    let side_file = path.join(SIDE_FILE);
+    let progress: Progress = read_json(&side_file)?;
+    if progress.format != FORMAT {
+        bail!(
+            "{} has format {}, but this program reads format {FORMAT}",
+            side_file.display(),
+            progress.format
+        );
+    }
+    if !same_run(&progress.config, config) {
+        bail!(
+            "{} belongs to a run with another configuration",
+            side_file.display()
+        );
+    }
+    let mut records = Records::new();
+    for part in Part::ALL {
+        let file = path.join(part.file_name());
+        let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        if progress.sha256.get(part.file_name()) != Some(&sha256(&bytes)) {
+            bail!(
+                "{} is damaged: its SHA-256 is not the one noted in {SIDE_FILE}",
+                file.display()
+            );
+        }
+        records.insert(part, Bytes::from_bytes_vec(bytes));
+    }
+    // All parts were put in above.
+    let mut take = |part| {
+        records
+            .remove(&part)
+            .unwrap_or_else(|| Bytes::from_bytes_vec(Vec::new()))
+    };
+    let parsed = (|| {
+        Ok::<_, burn::store::RecordError>((
+            ModuleRecord::from_bytes(take(Part::Network))?,
+            OptimizerRecord::from_bytes(take(Part::Optimizer))?,
+            LrSchedulerRecord::from_bytes(take(Part::Schedule))?,
+        ))
+    })();
+    let (network, optimizer, schedule) =
+        parsed.with_context(|| format!("{} is damaged", path.display()))?;
+    Ok(Restored {
+        path: path.to_owned(),
+        progress,
+        network,
+        optimizer,
+        schedule,
+    })
+}
+
+/// Whether two configurations describe the same run: they may differ in where it computes, where
+/// its data lie, and how often it was lengthened.
+fn same_run(a: &RunConfig, b: &RunConfig) -> bool {
+    let essence = |config: &RunConfig| {
+        let mut config = config.clone();
+        config.backend = Default::default();
+        config.data.path = None;
+        config.extensions.clear();
+        config
+    };
+    essence(a) == essence(b)
+}
+
+/// Burn's checkpointer for one record: instead of writing a file of its own, it hands the bytes
+/// over, so that all records of a checkpoint become visible at once.
+pub struct RecordSender {
+    part: Part,
+    sender: Sender<(Part, Result<Bytes, String>)>,
+}
+
+/// Where the records of a checkpoint arrive.
+pub struct RecordReceiver {
+    receiver: Receiver<(Part, Result<Bytes, String>)>,
+}
+
+/// The three checkpointers that Burn wants, and the end where their records arrive.
+pub fn record_channel() -> ([RecordSender; 3], RecordReceiver) {
+    let (sender, receiver) = channel();
+    let senders = Part::ALL.map(|part| RecordSender {
+        part,
+        sender: sender.clone(),
+    });
+    (senders, RecordReceiver { receiver })
+}
+
+impl RecordReceiver {
+    /// Waits for the records of one checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// If Burn could not make one of them.
+    pub fn receive(&self) -> Result<Records> {
+        Part::ALL
+            .iter()
+            .map(|_| {
+                let (part, bytes) = self.receiver.recv().context("the checkpointer has ended")?;
+                let bytes =
+                    bytes.map_err(|error| anyhow!("cannot record the {part:?}: {error}"))?;
+                Ok((part, bytes))
+            })
+            .collect()
+    }
+}
+
+impl<R: Record> Checkpointer<R> for RecordSender {
+    fn save(&self, _epoch: usize, record: R) -> Result<(), CheckpointerError> {
+        let bytes = record
+            .checkpoint_into_bytes()
+            .map_err(|error| error.to_string());
+        self.sender
+            .send((self.part, bytes))
+            .map_err(|error| CheckpointerError::Unknown(error.to_string()))
+    }
+
+    fn delete(&self, _epoch: usize) -> Result<(), CheckpointerError> {
+        Ok(())
+    }
+
+    fn restore(&self, _epoch: usize) -> Result<R, CheckpointerError> {
+        Err(CheckpointerError::Unknown(String::from(
+            "checkpoints are restored before the training starts",
+        )))
+    }
+}
+
+/// Saves whenever it is asked: the training loop decides when.
+pub struct WheneverAsked;
+
+impl CheckpointingStrategy for WheneverAsked {
+    fn checkpointing(&mut self, _: usize, _: &EventStoreClient) -> Vec<CheckpointingAction> {
+        vec![CheckpointingAction::Save]
+    }
+}

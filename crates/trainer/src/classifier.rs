@@ -1,0 +1,131 @@
+//! The network as Burn's Learner sees it: a training step, and a validation step.
+
+use std::sync::{Arc, OnceLock};
+
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::{ExecutionError, Int, Tensor, TensorReadError};
+use burn::train::metric::Adaptor;
+use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use data::LabelledBatch;
+use model::Cnn;
+
+/// A network that is trained to tell classes apart by the cross-entropy of its softmax.
+#[derive(Module, Debug)]
+pub struct Classifier {
+    /// The network, whose outputs are logits.
+    pub network: Cnn,
+}
+
+/// Loss and hits of one batch, on the device until they are asked for.
+pub struct StepOutput {
+    /// `[2]`: the mean loss of the batch, and the number of images read correctly.
+    loss_and_correct: Tensor<1>,
+    images: usize,
+}
+
+/// Loss and hits of one batch, for metrics. All metrics of a batch share one read from the device.
+#[derive(Clone)]
+pub struct BatchInput {
+    loss_and_correct: Tensor<1>,
+    read: Arc<OnceLock<BatchScore>>,
+    /// Number of images in the batch.
+    pub images: usize,
+}
+
+/// Loss and hits of one batch, on the host.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchScore {
+    /// Mean cross-entropy of the batch, in nats.
+    pub loss: f64,
+    /// Number of images read correctly.
+    pub correct: usize,
+    /// Number of images in the batch.
+    pub images: usize,
+}
+
+impl Classifier {
+    /// Mean loss `[1]` and score of `logits` `[batch, classes]` against `labels` `[batch]`.
+    fn score(logits: Tensor<2>, labels: Tensor<1, Int>) -> (Tensor<1>, StepOutput) {
+        let [images, _] = logits.dims();
+        let loss = CrossEntropyLossConfig::new()
+            .init(&logits.device())
+            .forward(logits.clone(), labels.clone());
+        let hits = logits.argmax(1).reshape([images]).equal(labels);
+        let correct = hits.int().float().sum();
+        let loss_and_correct = Tensor::cat(vec![loss.clone(), correct], 0).detach();
+        let output = StepOutput {
+            loss_and_correct,
+            images,
+        };
+        (loss, output)
+    }
+}
+
+impl TrainStep for Classifier {
+    type Input = LabelledBatch;
+    type Output = StepOutput;
+
+    fn step(&self, batch: LabelledBatch) -> TrainOutput<StepOutput> {
+        // Dropout and randomised activations draw from the device's generator: set anew in every
+        // step, it does not depend on what came before.
+        batch.images.device().seed(batch.seed);
+        let logits = self.network.forward(batch.images);
+        let (loss, output) = Self::score(logits, batch.labels);
+        TrainOutput::new(self, loss.backward(), output)
+    }
+}
+
+impl InferenceStep for Classifier {
+    type Input = LabelledBatch;
+    type Output = StepOutput;
+
+    fn step(&self, batch: LabelledBatch) -> StepOutput {
+        let logits = self.network.forward(batch.images);
+        Self::score(logits, batch.labels).1
+    }
+}
+
+impl ItemLazy for StepOutput {
+    fn sync(self) -> Result<Self, ExecutionError> {
+        let loss_and_correct = self.loss_and_correct.without_autodiff();
+        loss_and_correct.device().flush()?;
+        Ok(Self {
+            loss_and_correct,
+            ..self
+        })
+    }
+}
+
+impl Adaptor<Arc<BatchInput>> for StepOutput {
+    fn adapt(&self) -> Arc<BatchInput> {
+        Arc::new(BatchInput {
+            loss_and_correct: self.loss_and_correct.clone(),
+            read: Arc::default(),
+            images: self.images,
+        })
+    }
+}
+
+impl BatchInput {
+    /// The numbers, read from the device at the first call.
+    ///
+    /// # Errors
+    ///
+    /// The device's, when it cannot compute or copy them.
+    pub fn score(&self) -> Result<BatchScore, TensorReadError> {
+        if let Some(score) = self.read.get() {
+            return Ok(*score);
+        }
+        let values = self.loss_and_correct.clone().try_into_vec_as::<f64>()?;
+        let [loss, correct] = values[..] else {
+            unreachable!("`Classifier::score` makes two numbers")
+        };
+        let score = BatchScore {
+            loss,
+            correct: correct as usize,
+            images: self.images,
+        };
+        Ok(*self.read.get_or_init(|| score))
+    }
+}

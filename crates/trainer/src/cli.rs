@@ -1,0 +1,81 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{activations, evaluate, export, predict, resume, train};
+
+/// Train a digit classifier with any activation function
+#[derive(Debug, Parser)]
+#[command(
+    name = "trainer",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a command, trains with the options of `trainer train`."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    train: train::Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a network (the default command)
+    Train(Box<train::Options>),
+    /// Continue a run that was stopped, or make it longer
+    Resume(resume::Options),
+    /// Score a run's network on labelled images
+    Evaluate(evaluate::Options),
+    /// Read unlabelled images and write Kaggle's submission file
+    Predict(predict::Options),
+    /// Write a run's network as safetensors, for PyTorch and others
+    Export(export::Options),
+    /// List the activation functions
+    Activations(activations::Options),
+}
+
+/// How much is said, and to whom.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Output {
+    /// One line per epoch instead of the dashboard
+    #[arg(long, conflicts_with_all = ["quiet", "json"])]
+    pub plain: bool,
+    /// Say nothing but errors
+    #[arg(long, short, conflicts_with = "json")]
+    pub quiet: bool,
+    /// One JSON object per line, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A run's folder.
+#[derive(Clone, Debug, Args)]
+pub struct Run {
+    /// The run's folder, such as experiments/runs/small-relu-seed0-flex
+    #[arg(value_name = "RUN")]
+    pub path: PathBuf,
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong.
+    pub fn run(self) -> Result<ExitCode> {
+        match self.command {
+            None => train::run(&self.train),
+            Some(Command::Train(options)) => train::run(&options),
+            Some(Command::Resume(options)) => resume::run(&options),
+            Some(Command::Evaluate(options)) => evaluate::run(&options),
+            Some(Command::Predict(options)) => predict::run(&options),
+            Some(Command::Export(options)) => export::run(&options),
+            Some(Command::Activations(options)) => activations::run(&options),
+        }
+    }
+}

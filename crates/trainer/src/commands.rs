@@ -1,0 +1,33 @@
+//! One file per verb of the command line. Each has its options, and a `run` that reads as what the
+//! verb does.
+
+pub mod activations;
+pub mod evaluate;
+pub mod export;
+pub mod predict;
+pub mod resume;
+pub mod train;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::epoch_loop::Ending;
+use crate::interrupt::INTERRUPTED;
+use crate::training::Training;
+
+/// How the program ends after a training that ended so.
+fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
+    let run = training.run.path().display();
+    match ending {
+        Ending::Finished => Ok(ExitCode::SUCCESS),
+        Ending::Interrupted => {
+            let line = format!("stopped and saved; continue with `trainer resume {run}`");
+            training.console.say(&line);
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Ending::Diverged { epoch } => anyhow::bail!(
+            "the loss is not a number in epoch {epoch}: the training has diverged; try a lower --lr; the last good checkpoint is in {run}"
+        ),
+    }
+}

@@ -1,0 +1,55 @@
+//! `trainer export`: a network for other programs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow};
+use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
+use clap::Args;
+
+use crate::backend::Backend;
+use crate::cli::Run;
+use crate::files::write_atomically;
+use crate::run_directory::RunDirectory;
+use crate::saved_model::{self, Which};
+
+/// Options of `trainer export`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    run: Run,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
+    out: PathBuf,
+    /// Which of the run's networks
+    #[arg(long, value_enum, default_value_t)]
+    model: Which,
+}
+
+/// Writes a run's network as safetensors: weights in PyTorch's layout and with its names, and in
+/// the metadata the network's configuration and the scaling of its images as JSON.
+///
+/// # Errors
+///
+/// What went wrong.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let run = RunDirectory::open(&options.run.path)?;
+    let device = Backend::Flex.open()?.device;
+    let (classifier, card) = saved_model::load(&run, options.model, &device)?;
+    let mut store = SafetensorsStore::from_bytes(None)
+        .with_to_adapter(BurnToPyTorchAdapter)
+        .skip_enum_variants(true)
+        .metadata("card", serde_json::to_string(&card)?);
+    classifier
+        .network
+        .save_into(&mut store)
+        .map_err(|error| anyhow!("cannot convert the network: {error}"))?;
+    let bytes = store.get_bytes().context("cannot convert the network")?;
+    write_atomically(&options.out, &bytes)?;
+    println!(
+        "wrote {} parameters to {}",
+        classifier.network.num_parameters(),
+        options.out.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,99 @@
+//! `trainer predict`: Kaggle's submission file.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use burn::data::dataset::Dataset;
+use clap::Args;
+use data::EpochLoader;
+
+use crate::backend::Backend;
+use crate::cli::Run;
+use crate::evaluation;
+use crate::files::write_atomically;
+use crate::run_directory::RunDirectory;
+use crate::saved_model::{self, Which};
+
+/// Options of `trainer predict`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    run: Run,
+    /// Unlabelled images: a CSV file (plain, .gz or Kaggle's .zip) or its folder [default: data/]
+    #[arg(long, short, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE", default_value = "submission.csv")]
+    out: PathBuf,
+    /// Which of the run's networks
+    #[arg(long, value_enum, default_value_t)]
+    model: Which,
+    /// What computes
+    #[arg(long, short, value_enum, default_value_t)]
+    backend: Backend,
+}
+
+/// Reads the unlabelled images with a run's network and writes one row for each.
+///
+/// # Errors
+///
+/// What went wrong.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let run = RunDirectory::open(&options.run.path)?;
+    let processor = options.backend.open()?;
+    let (classifier, card) = saved_model::load(&run, options.model, &processor.device)?;
+    let images = data::test_images(options.data.as_deref())?;
+    let (count, side) = (images.len(), images.side());
+    if side != card.task.height {
+        bail!(
+            "{} has {side}×{side} images, but the network reads {1}×{1}",
+            images.source(),
+            card.task.height
+        );
+    }
+    let batch_size = evaluation::BATCH_SIZE;
+    let loader = EpochLoader::in_order(images, card.scaling, batch_size, &processor.device);
+    let probabilities = evaluation::predict(&classifier, &loader, card.task.classes)?;
+    write_submission(&options.out, &probabilities.predictions(), count)?;
+    println!("wrote {count} predictions to {}", options.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes `ImageId,Label`, with images numbered from 1.
+fn write_submission(path: &Path, predictions: &[usize], images: usize) -> Result<()> {
+    if predictions.len() != images {
+        bail!("{} predictions for {images} images", predictions.len());
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["ImageId", "Label"])?;
+    for (id, label) in (1..).zip(predictions) {
+        writer.serialize((id, label))?;
+    }
+    let text = writer
+        .into_inner()
+        .context("cannot write the submission as CSV")?;
+    write_atomically(path, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kaggles_format() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("submission.csv");
+        write_submission(&path, &[2, 0, 9], 3).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "ImageId,Label\n1,2\n2,0\n3,9\n");
+    }
+
+    #[test]
+    fn one_prediction_per_image() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("submission.csv");
+        assert!(write_submission(&path, &[2, 0], 3).is_err());
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,99 @@
+//! `trainer resume`: the rest of a run that was stopped, or a longer one.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::backend::Backend;
+use crate::checkpoint;
+use crate::cli::{Output, Run};
+use crate::config::{Extension, RunConfig};
+use crate::console::{Console, Style};
+use crate::interrupt::Signals;
+use crate::run_directory::RunDirectory;
+use crate::training::Training;
+
+/// Options of `trainer resume`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    run: Run,
+    /// The run's new number of epochs, if it is to be longer
+    #[arg(long, short, value_name = "N")]
+    epochs: Option<usize>,
+    /// Continue from this checkpoint instead of the newest, such as epoch-0002
+    #[arg(long, value_name = "CHECKPOINT")]
+    from: Option<String>,
+    /// Compute on another backend than before; results then agree within rounding only
+    #[arg(long, short, value_enum)]
+    backend: Option<Backend>,
+    /// Where the labelled images are now, if they were moved
+    #[arg(long, short, value_name = "PATH")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Continues a run from its newest checkpoint.
+///
+/// # Errors
+///
+/// What went wrong.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let Output { plain, quiet, json } = options.output;
+    let console = Console::new(Style::choose(plain, quiet, json));
+    let signals = Signals::listen()?;
+    let run = RunDirectory::open(&options.run.path)?;
+    let _lock = run.lock()?;
+    let mut config = run.config()?;
+    let folder = run.checkpoints();
+    let restored = checkpoint::restore(&folder, options.from.as_deref(), &config)?;
+    let finished = restored
+        .as_ref()
+        .map_or(0, |restored| restored.progress.position.epoch - 1);
+    if let Some(epochs) = options.epochs {
+        extend(&mut config, finished, epochs)?;
+    }
+    let processor = options.backend.unwrap_or(config.backend).open()?;
+    let path = options.data.as_deref().or(config.data.path.as_deref());
+    let images = data::training_images(path)?;
+    if config.data.fingerprint != Some(images.fingerprint()) {
+        bail!(
+            "{} are not the images that this run was started with; name those with --data",
+            images.source()
+        );
+    }
+    run.save_config(&config)?;
+    console.say(&match &restored {
+        Some(restored) => format!("continuing from {}", restored.path.display()),
+        None => String::from("no checkpoint yet: starting from the beginning"),
+    });
+    console.say(&format!("computing with {processor}"));
+    let training = Training {
+        run,
+        config,
+        processor,
+        images,
+        console,
+        signals,
+    };
+    let ending = training.run(restored)?;
+    super::exit(&training, &ending)
+}
+
+/// Makes the run longer after its `finished` epochs.
+fn extend(config: &mut RunConfig, finished: usize, epochs: usize) -> Result<()> {
+    let total = config.total_epochs();
+    if epochs < total {
+        bail!("the run has {total} epochs already, and --epochs {epochs} would shorten it");
+    }
+    if epochs > total {
+        config.extensions.push(Extension {
+            after_epoch: finished,
+            epochs,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! `trainer train`: a new run.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use data::LabelledImages;
+use model::{Activation, Initialization, Normalization, Preset};
+
+use crate::backend::Backend;
+use crate::cli::Output;
+use crate::config::{OptimizerKind, RunConfig, ScheduleKind};
+use crate::console::{Console, Style};
+use crate::interrupt::Signals;
+use crate::run_directory::{RUNS, RunDirectory, read_config};
+use crate::training::Training;
+
+/// Options of `trainer train`. What is not given comes from `--config`, or else from the defaults.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Activation function, such as relu, leaky-relu:0.2 or gelu; see `trainer activations`
+    #[arg(long, short, value_name = "NAME[:PARAMETERS]")]
+    activation: Option<Activation>,
+    /// What computes
+    #[arg(long, short, value_enum)]
+    backend: Option<Backend>,
+    /// The network: small, classic, kaggle or deep:N
+    #[arg(long, short, conflicts_with = "config")]
+    preset: Option<Preset>,
+    /// A run as a file, such as another run's config.toml
+    #[arg(long, short, value_name = "RUN.TOML")]
+    config: Option<PathBuf>,
+    /// Labelled images: a CSV file (plain, .gz or Kaggle's .zip) or its folder [default: data/, or
+    /// else built-in digits]
+    #[arg(long, short, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// Share of the labelled images held out for validation
+    #[arg(long, value_name = "SHARE")]
+    validation_fraction: Option<f64>,
+    /// Passes over the training images
+    #[arg(long, short, value_name = "N")]
+    epochs: Option<usize>,
+    /// Images per training step
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// The highest learning rate of the schedule
+    #[arg(long, visible_alias = "learning-rate", value_name = "X")]
+    lr: Option<f64>,
+    /// How the weights move
+    #[arg(long, value_enum)]
+    optimizer: Option<OptimizerKind>,
+    /// Weight decay per step
+    #[arg(long, value_name = "X")]
+    weight_decay: Option<f32>,
+    /// How the learning rate changes over the run
+    #[arg(long, value_enum)]
+    schedule: Option<ScheduleKind>,
+    /// What stands in front of every activation: batch, layer, group:G or none
+    #[arg(long)]
+    normalization: Option<Normalization>,
+    /// Standard deviation of the initial weights: matched, he, xavier or lecun
+    #[arg(long)]
+    initialization: Option<Initialization>,
+    /// Number that all random draws come from
+    #[arg(long, short, value_name = "N")]
+    seed: Option<u64>,
+    /// The run's folder, which must not be there yet [default: one below experiments/runs]
+    #[arg(long, short, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Trains a network in a new run directory.
+///
+/// # Errors
+///
+/// What went wrong.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let Output { plain, quiet, json } = options.output;
+    let console = Console::new(Style::choose(plain, quiet, json));
+    let signals = Signals::listen()?;
+    let mut config = options.config()?;
+    let processor = config.backend.open()?;
+    config.backend = processor.backend;
+    let images = data::training_images(config.data.path.as_deref())?;
+    config.data.fingerprint = Some(images.fingerprint());
+    let run = options.create_directory(&config)?;
+    let _lock = run.lock()?;
+    run.save_config(&config)?;
+    console.say(&images.to_string());
+    console.say(&description(&config, &images));
+    console.say(&format!("computing with {processor}"));
+    console.say(&format!("saving to {}", run.path().display()));
+    let training = Training {
+        run,
+        config,
+        processor,
+        images,
+        console,
+        signals,
+    };
+    let ending = training.run(None)?;
+    super::exit(&training, &ending)
+}
+
+impl Options {
+    /// The run's configuration, the images' fingerprint aside.
+    fn config(&self) -> Result<RunConfig> {
+        let mut config = match &self.config {
+            Some(path) => RunConfig {
+                // These belong to the run that the file may come from.
+                extensions: Vec::new(),
+                ..read_config(path)?
+            },
+            None => RunConfig::default(),
+        };
+        if let Some(preset) = self.preset {
+            config.network = preset.into();
+        }
+        set(&mut config.network.activation, &self.activation);
+        set(&mut config.network.normalization, &self.normalization);
+        set(&mut config.network.initialization, &self.initialization);
+        set(&mut config.backend, &self.backend);
+        set(
+            &mut config.data.validation_fraction,
+            &self.validation_fraction,
+        );
+        set(&mut config.epochs, &self.epochs);
+        set(&mut config.batch_size, &self.batch_size);
+        set(&mut config.optimizer.learning_rate, &self.lr);
+        set(&mut config.optimizer.kind, &self.optimizer);
+        set(&mut config.optimizer.weight_decay, &self.weight_decay);
+        set(&mut config.schedule.kind, &self.schedule);
+        set(&mut config.seed, &self.seed);
+        if self.data.is_some() {
+            config.data.path = self.data.clone();
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    fn create_directory(&self, config: &RunConfig) -> Result<RunDirectory> {
+        match &self.out {
+            Some(path) => RunDirectory::create_at(path),
+            None => {
+                let network = match (&self.config, self.preset.unwrap_or_default()) {
+                    (Some(file), _) => stem(file),
+                    (None, preset) => preset.to_string(),
+                };
+                let name = format!(
+                    "{network}-{}-seed{}-{}",
+                    config.network.activation, config.seed, config.backend
+                );
+                // `:` and `,` of parameters trouble some file systems and shells.
+                let name = name.replace([':', ','], "-");
+                RunDirectory::create_below(Path::new(RUNS), &name)
+            }
+        }
+    }
+}
+
+fn set<T: Clone>(field: &mut T, option: &Option<T>) {
+    if let Some(value) = option {
+        *field = value.clone();
+    }
+}
+
+/// The name of a file without its ending; of a run's `config.toml`, that of its folder.
+fn stem(file: &Path) -> String {
+    let named = match file.file_name() {
+        Some(name) if name == "config.toml" => file.parent().and_then(Path::file_name),
+        _ => file.file_stem(),
+    };
+    named.map_or_else(
+        || String::from("run"),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+fn description(config: &RunConfig, images: &LabelledImages) -> String {
+    let RunConfig {
+        seed,
+        epochs,
+        batch_size,
+        optimizer,
+        network,
+        ..
+    } = config;
+    let kind = clap::ValueEnum::to_possible_value(&optimizer.kind);
+    let optimizer_name = kind.as_ref().map_or("", |value| value.get_name());
+    format!(
+        "{} in every layer, {} normalization, {} classes; {epochs} epochs of batches of {batch_size}, {optimizer_name} at {}, seed {seed}",
+        network.activation,
+        network.normalization,
+        images.classes(),
+        optimizer.learning_rate,
+    )
+}

@@ -1,0 +1,228 @@
+//! Everything that decides what a run computes, in one file.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use model::CnnConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Backend;
+
+/// A whole run. Saved as `config.toml` before the first step; with the same data and backend it is
+/// enough to repeat the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// Every random draw of the run comes from this number.
+    pub seed: u64,
+    /// Which backend computes.
+    pub backend: Backend,
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Images per training step.
+    pub batch_size: usize,
+    /// What is trained on.
+    pub data: DataConfig,
+    /// How the weights move.
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate changes from step to step.
+    pub schedule: ScheduleConfig,
+    /// What the network looks like.
+    pub network: CnnConfig,
+    /// Later lengthenings of the run, by `trainer resume --epochs`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Extension>,
+}
+
+/// Where the images come from and which of them are held out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// A file or folder; without one, the folder `data`, or else the built-in digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Share of the labelled images that is held out for validation, in 0..1.
+    pub validation_fraction: f64,
+    /// SHA-256 of the labelled images; filled in when the run starts, checked when it resumes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+}
+
+/// An optimizer and its constants. The defaults are PyTorch's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimizerConfig {
+    /// Which one.
+    pub kind: OptimizerKind,
+    /// The schedule's highest learning rate.
+    pub learning_rate: f64,
+    /// Weight decay per step: decoupled for AdamW, part of the gradient for the others.
+    pub weight_decay: f32,
+}
+
+/// The optimizers to choose from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Adam (Kingma and Ba 2015), β = 0.9 and 0.999, ε = 1e-8
+    #[default]
+    Adam,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019)
+    Adamw,
+    /// Stochastic gradient descent with Nesterov momentum 0.9
+    Sgd,
+    /// RMSprop (Hinton 2012), α = 0.99, ε = 1e-8
+    Rmsprop,
+}
+
+/// A learning-rate schedule over the steps of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScheduleConfig {
+    /// Its form.
+    pub kind: ScheduleKind,
+    /// Share of the run in which the rate rises to its highest value, in 0..1. Not used by
+    /// `constant`.
+    pub warmup: f64,
+}
+
+/// The schedules to choose from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleKind {
+    /// Up along a cosine from 1/25 of the rate, then down to nearly nothing (Smith 2018)
+    #[default]
+    OneCycle,
+    /// Up along a line from nothing, then down along a cosine to nothing
+    Cosine,
+    /// Up along a line from nothing, then down along a line to nothing
+    Linear,
+    /// Always the same rate
+    Constant,
+}
+
+/// A run that was made longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// The last epoch of the shorter run; later epochs follow a schedule over `epochs`.
+    pub after_epoch: usize,
+    /// The new number of epochs.
+    pub epochs: usize,
+}
+
+/// A value of [`RunConfig`] that makes no sense.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// A count that must be at least one.
+    #[error("{0} must be at least 1")]
+    Zero(&'static str),
+    /// A rate or share outside its range.
+    #[error("{name} is {value}, but must be {range}")]
+    OutOfRange {
+        /// Name of the value.
+        name: &'static str,
+        /// The value found.
+        value: f64,
+        /// The range expected.
+        range: &'static str,
+    },
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            backend: Backend::default(),
+            epochs: 4,
+            batch_size: 128,
+            data: DataConfig::default(),
+            optimizer: OptimizerConfig::default(),
+            schedule: ScheduleConfig::default(),
+            network: CnnConfig::default(),
+            extensions: Vec::new(),
+        }
+    }
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            path: None,
+            validation_fraction: 0.1,
+            fingerprint: None,
+        }
+    }
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self {
+            kind: OptimizerKind::default(),
+            learning_rate: 5e-3,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self {
+            kind: ScheduleKind::default(),
+            warmup: 0.25,
+        }
+    }
+}
+
+impl RunConfig {
+    /// Whether the values make sense by themselves. What depends on the images, such as whether
+    /// the network fits them, shows when they are there.
+    ///
+    /// # Errors
+    ///
+    /// The first value that does not.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for (count, name) in [(self.epochs, "epochs"), (self.batch_size, "batch_size")] {
+            if count == 0 {
+                return Err(ConfigError::Zero(name));
+            }
+        }
+        let in_range = |holds: bool, name, value, range| {
+            if holds {
+                Ok(())
+            } else {
+                Err(ConfigError::OutOfRange { name, value, range })
+            }
+        };
+        let rate = self.optimizer.learning_rate;
+        let positive = rate.is_finite() && rate > 0.0;
+        in_range(positive, "learning_rate", rate, "positive")?;
+        let decay = f64::from(self.optimizer.weight_decay);
+        let not_negative = decay.is_finite() && decay >= 0.0;
+        in_range(not_negative, "weight_decay", decay, "0 or positive")?;
+        for (share, name) in [
+            (self.schedule.warmup, "warmup"),
+            (self.data.validation_fraction, "validation_fraction"),
+        ] {
+            let holds = (0.0..1.0).contains(&share);
+            in_range(holds, name, share, "at least 0 and below 1")?;
+        }
+        Ok(())
+    }
+
+    /// Number of epochs, lengthenings included.
+    pub fn total_epochs(&self) -> usize {
+        self.extensions
+            .last()
+            .map_or(self.epochs, |extension| extension.epochs)
+    }
+
+    /// The number of epochs that the schedule of `epoch` (from 1) stretches over.
+    pub fn schedule_epochs(&self, epoch: usize) -> usize {
+        self.extensions
+            .iter()
+            .rev()
+            .find(|extension| extension.after_epoch < epoch)
+            .map_or(self.epochs, |extension| extension.epochs)
+    }
+}

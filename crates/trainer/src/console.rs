@@ -1,0 +1,248 @@
+//! What the user sees of a training: Burn's dashboard, plain lines, JSON, or nothing.
+
+use std::io::{IsTerminal, stderr, stdout};
+use std::time::Duration;
+
+use burn::train::Interrupter;
+use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
+use burn::train::metric::MetricDefinition;
+use burn::train::renderer::tui::TuiMetricsRendererWrapper;
+use burn::train::renderer::{
+    EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
+    MetricsRendererTraining,
+};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::history::EpochRecord;
+
+/// How a training shows what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Burn's dashboard over the whole terminal.
+    Dashboard,
+    /// One line per epoch on stdout, and a progress bar on stderr if that is a terminal.
+    Plain,
+    /// One JSON object per line on stdout.
+    Json,
+    /// Nothing but errors.
+    Quiet,
+}
+
+/// Shows what a training does. Clones share one progress bar.
+#[derive(Clone)]
+pub struct Console {
+    style: Style,
+    bar: ProgressBar,
+}
+
+impl Style {
+    /// The dashboard where stdout is a terminal and nothing else is asked for, else plain lines.
+    pub fn choose(plain: bool, quiet: bool, json: bool) -> Self {
+        match (json, quiet) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Quiet,
+            (false, false) if !plain && stdout().is_terminal() => Self::Dashboard,
+            (false, false) => Self::Plain,
+        }
+    }
+}
+
+impl Console {
+    /// A console of this style.
+    pub fn new(style: Style) -> Self {
+        let bar = if style == Style::Plain && stderr().is_terminal() {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+        } else {
+            ProgressBar::hidden()
+        };
+        Self { style, bar }
+    }
+
+    /// Says something in words, outside the dashboard.
+    pub fn say(&self, line: &str) {
+        match self.style {
+            Style::Dashboard | Style::Plain => self.bar.suspend(|| println!("{line}")),
+            Style::Json | Style::Quiet => {}
+        }
+    }
+
+    /// Gives an event with its data to a program that reads them.
+    pub fn event(&self, name: &str, data: &impl Serialize) {
+        #[derive(Serialize)]
+        struct Event<'a, T> {
+            event: &'a str,
+            #[serde(flatten)]
+            data: &'a T,
+        }
+        if self.style == Style::Json
+            && let Ok(line) = serde_json::to_string(&Event { event: name, data })
+        {
+            println!("{line}");
+        }
+    }
+
+    /// An epoch has ended.
+    pub fn epoch(&self, record: &EpochRecord, epochs: usize) {
+        // Inside the dashboard a line would tear the picture; its curves show the epoch.
+        if self.style == Style::Plain {
+            self.say(&epoch_line(record, epochs));
+        }
+        self.event("epoch", record);
+    }
+
+    /// What shows the metrics of every batch to the user.
+    pub fn renderer(
+        &self,
+        interrupter: &Interrupter,
+        first_epoch: usize,
+    ) -> Box<dyn MetricsRenderer> {
+        if self.style == Style::Dashboard {
+            let checkpoint = first_epoch.checked_sub(1).filter(|&epoch| epoch > 0);
+            let dashboard = TuiMetricsRendererWrapper::new(interrupter.clone(), checkpoint);
+            let_ctrl_c_through();
+            return Box::new(dashboard);
+        }
+        Box::new(ProgressRenderer {
+            bar: self.bar.clone(),
+            epoch: first_epoch,
+            epochs: 0,
+        })
+    }
+}
+
+/// An epoch in one line.
+fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
+    let EpochRecord {
+        epoch,
+        learning_rate,
+        train,
+        valid,
+    } = record;
+    let width = epochs.to_string().len();
+    format!(
+        "epoch {epoch:>width$}/{epochs}  train loss {:.4} accuracy {:6.2} %  valid loss {:.4} accuracy {:6.2} %  lr {learning_rate:.1e}  {:.0} images/s  {:.1} s",
+        train.loss,
+        100.0 * train.accuracy,
+        valid.loss,
+        100.0 * valid.accuracy,
+        train.images_per_second(),
+        train.seconds + valid.seconds,
+    )
+}
+
+/// The dashboard puts the terminal into raw mode, in which Ctrl+C is a key like any other, and
+/// ignores that key. Here Ctrl+C becomes a signal again.
+fn let_ctrl_c_through() {
+    #[cfg(unix)]
+    {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        // The dashboard's own thread sets raw mode, a moment after it is started.
+        for _ in 0..200 {
+            if crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
+                let stdin = std::io::stdin();
+                if let Ok(mut modes) = tcgetattr(&stdin) {
+                    modes.local_modes.insert(LocalModes::ISIG);
+                    // Without it, the dashboard's own `q` still stops the training.
+                    let _ = tcsetattr(&stdin, OptionalActions::Now, &modes);
+                }
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Moves the progress bar; the numbers are shown by [`Console::epoch`].
+struct ProgressRenderer {
+    bar: ProgressBar,
+    epoch: usize,
+    epochs: usize,
+}
+
+impl TrainingProgressLogger for ProgressRenderer {
+    fn start(&mut self, epochs: usize, first_epoch: usize, _: Option<usize>, _: Option<&str>) {
+        (self.epoch, self.epochs) = (first_epoch, epochs);
+    }
+
+    fn start_split(&mut self, split: &str, images: usize) {
+        let template = "epoch {msg} [{bar:30}] {pos}/{len} images {per_sec}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.progress_chars("=> "));
+        }
+        self.bar.set_length(images as u64);
+        self.bar
+            .set_message(format!("{}/{} {split}", self.epoch, self.epochs));
+        self.bar.reset();
+        self.bar.enable_steady_tick(Duration::from_millis(200));
+    }
+
+    fn update_split(&mut self, images: usize) {
+        self.bar.set_position(images as u64);
+    }
+
+    fn end_split(&mut self) {
+        self.bar.disable_steady_tick();
+    }
+
+    fn update_epoch(&mut self, epoch: usize) {
+        self.epoch = epoch + 1;
+    }
+
+    fn end(&mut self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn log_event_training(&mut self, _: String) {}
+}
+
+// Burn wants one renderer for training and for evaluation, which this program does not use.
+impl EvaluationProgressLogger for ProgressRenderer {
+    fn start_global_progress(&mut self, _: usize) {}
+    fn start_test(&mut self, _: &str, _: usize) {}
+    fn update_test_progress(&mut self, _: usize) {}
+    fn end_test(&mut self) {}
+    fn end_global_progress(&mut self) {}
+    fn log_event_evaluation(&mut self, _: String) {}
+}
+
+impl MetricsRendererTraining for ProgressRenderer {
+    fn update_train(&mut self, _: MetricState) {}
+    fn update_valid(&mut self, _: MetricState) {}
+}
+
+impl MetricsRendererEvaluation for ProgressRenderer {
+    fn update_test(&mut self, _: EvaluationName, _: MetricState) {}
+}
+
+impl MetricsRenderer for ProgressRenderer {
+    fn manual_close(&mut self) {}
+    fn register_metric(&mut self, _: MetricDefinition) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::SplitRecord;
+
+    #[test]
+    fn an_epoch_is_one_line() {
+        let split = SplitRecord {
+            loss: 0.0321,
+            accuracy: 0.99,
+            images: 5000,
+            seconds: 2.0,
+            loading_seconds: 0.1,
+        };
+        let record = EpochRecord {
+            epoch: 3,
+            learning_rate: 0.002,
+            train: split,
+            valid: split,
+        };
+        assert_eq!(
+            epoch_line(&record, 10),
+            "epoch  3/10  train loss 0.0321 accuracy  99.00 %  valid loss 0.0321 accuracy  99.00 %  lr 2.0e-3  2500 images/s  4.0 s"
+        );
+    }
+}

@@ -1,0 +1,318 @@
+//! The training loop: epochs of training and validation on Burn's Learner, with a checkpoint after
+//! each and wherever the training is stopped.
+//!
+//! Burn's own loop saves only after whole epochs and cannot begin within one; this one is its equal
+//! otherwise and feeds the same events to the same metrics and dashboard.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use burn::data::dataloader::DataLoader;
+use burn::module::Module;
+use burn::train::metric::store::EventStoreClient;
+use burn::train::{
+    EventProcessorTraining, InferenceStep, Interrupter, Learner, LearnerEvent,
+    LearningCheckpointer, SupervisedLearningStrategy, SupervisedTrainingEventProcessor,
+    TrainLoader, TrainingComponents, TrainingItem, ValidLoader,
+};
+use data::LabelledBatch;
+
+use crate::checkpoint::{self, Position, Progress, RecordReceiver, Records};
+use crate::classifier::Classifier;
+use crate::console::Console;
+use crate::history::{self, EpochRecord, PassTime, SplitRecord};
+use crate::metrics::{SharedTally, Tally};
+use crate::run_directory::RunDirectory;
+use crate::saved_model::{self, Which};
+
+/// How a training ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// After its last epoch.
+    Finished,
+    /// On request; it can be continued.
+    Interrupted,
+    /// The loss of this epoch was not a number.
+    Diverged {
+        /// Number of the epoch, from 1.
+        epoch: usize,
+    },
+}
+
+/// Burn's strategy for [`burn::train::SupervisedTraining`] that runs the training loop.
+pub struct EpochLoop {
+    run: RunDirectory,
+    console: Console,
+    /// The training metrics' and the validation metrics' sums.
+    tallies: [SharedTally; 2],
+    records: Mutex<RecordReceiver>,
+    /// Where the run stands.
+    progress: Mutex<Progress>,
+    ending: Mutex<Option<Result<Ending>>>,
+}
+
+/// What the loop works with.
+struct Session<'a> {
+    of: &'a EpochLoop,
+    progress: &'a mut Progress,
+    learner: Learner<Classifier>,
+    processor: SupervisedTrainingEventProcessor<Classifier>,
+    interrupter: Interrupter,
+    checkpointer: LearningCheckpointer<Classifier>,
+    store: Arc<EventStoreClient>,
+}
+
+type Loader = Arc<dyn DataLoader<LabelledBatch>>;
+
+impl EpochLoop {
+    /// A loop that continues from `progress`.
+    ///
+    /// `tallies` are those of the training and the validation metrics; `records` is where the
+    /// learner's checkpointers send to.
+    pub fn new(
+        run: RunDirectory,
+        console: Console,
+        tallies: [SharedTally; 2],
+        records: RecordReceiver,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            run,
+            console,
+            tallies,
+            records: Mutex::new(records),
+            progress: Mutex::new(progress),
+            ending: Mutex::new(None),
+        }
+    }
+
+    /// How the training ended, and where the run stands.
+    ///
+    /// # Errors
+    ///
+    /// What stopped the training.
+    pub fn ending(&self) -> Result<(Ending, Progress)> {
+        let ending = self
+            .ending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let ending = ending.context("the training has not run")??;
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok((ending, progress.clone()))
+    }
+}
+
+impl SupervisedLearningStrategy<Classifier> for EpochLoop {
+    fn fit(
+        &self,
+        components: TrainingComponents<Classifier>,
+        learner: Learner<Classifier>,
+        train_loader: TrainLoader<Classifier>,
+        valid_loader: ValidLoader<Classifier>,
+        _starting_epoch: usize,
+    ) -> (Classifier, SupervisedTrainingEventProcessor<Classifier>) {
+        let Some(checkpointer) = components.checkpointer else {
+            unreachable!("`train` gives every training its checkpointers")
+        };
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session = Session {
+            of: self,
+            progress: &mut progress,
+            learner,
+            processor: components.event_processor,
+            interrupter: components.interrupter,
+            checkpointer,
+            store: components.event_store,
+        };
+        let ending = session.run(&train_loader, &valid_loader);
+        *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending);
+        (session.learner.model(), session.processor)
+    }
+}
+
+impl Session<'_> {
+    fn run(&mut self, train_loader: &Loader, valid_loader: &Loader) -> Result<Ending> {
+        let epochs = self.progress.config.total_epochs();
+        while self.progress.position.epoch <= epochs {
+            let epoch = self.progress.position.epoch;
+            let train = self.train(epoch, train_loader)?;
+            if let Some(ending) = self.stopped(epoch, train.loss)? {
+                return Ok(ending);
+            }
+            let valid = self.validate(epoch, valid_loader)?;
+            if let Some(ending) = self.stopped(epoch, valid.loss)? {
+                return Ok(ending);
+            }
+            let record = EpochRecord {
+                epoch,
+                learning_rate: self.learner.lr_current().base(),
+                train,
+                valid,
+            };
+            self.finish_epoch(record)?;
+            self.of.console.epoch(&record, epochs);
+        }
+        Ok(Ending::Finished)
+    }
+
+    /// Trains on the batches that `epoch` still has.
+    fn train(&mut self, epoch: usize, loader: &Loader) -> Result<SplitRecord> {
+        let tally = &self.of.tallies[0];
+        tally.set(self.progress.tally);
+        let mut clock = Clock::start(self.progress.time);
+        self.processor.process_train(LearnerEvent::StartSplit {
+            epoch_number: epoch,
+            total_items: loader.num_items(),
+        })?;
+        let mut batches = loader.iter();
+        while !self.interrupter.should_stop() {
+            let Some(batch) = clock.loading(|| batches.next()) else {
+                break;
+            };
+            let output = self.learner.train_step(batch?);
+            self.learner.lr_step();
+            self.learner.optimizer_step(output.grads);
+            self.progress.position.batch += 1;
+            let item = TrainingItem::new(
+                output.item,
+                batches.progress(),
+                Some(self.progress.position.batch),
+                Some(self.learner.lr_current()),
+            );
+            self.processor
+                .process_train(LearnerEvent::ProcessedItem(item))?;
+        }
+        drop(batches);
+        self.processor
+            .process_train(LearnerEvent::EndSplit(epoch))?;
+        self.processor.flush()?;
+        self.progress.tally = tally.get();
+        self.progress.time = clock.stop();
+        Ok(SplitRecord::new(self.progress.tally, self.progress.time))
+    }
+
+    fn validate(&mut self, epoch: usize, loader: &Loader) -> Result<SplitRecord> {
+        let tally = &self.of.tallies[1];
+        tally.set(Tally::default());
+        let mut clock = Clock::start(PassTime::default());
+        self.processor.process_valid(LearnerEvent::StartSplit {
+            epoch_number: epoch,
+            total_items: loader.num_items(),
+        })?;
+        let model = self.learner.model().valid();
+        let mut batches = loader.iter();
+        let mut iteration = 0;
+        while !self.interrupter.should_stop() {
+            let Some(batch) = clock.loading(|| batches.next()) else {
+                break;
+            };
+            iteration += 1;
+            let output = InferenceStep::step(&model, batch?);
+            let item = TrainingItem::new(output, batches.progress(), Some(iteration), None);
+            self.processor
+                .process_valid(LearnerEvent::ProcessedItem(item))?;
+        }
+        drop(batches);
+        self.processor
+            .process_valid(LearnerEvent::EndSplit(epoch))?;
+        self.processor
+            .process_train(LearnerEvent::EndEpoch(epoch))?;
+        self.processor.flush()?;
+        Ok(SplitRecord::new(tally.get(), clock.stop()))
+    }
+
+    /// Whether the training is to stop here. If so on request, saves where it stands.
+    fn stopped(&mut self, epoch: usize, loss: f64) -> Result<Option<Ending>> {
+        if let Some(error) = self.interrupter.error() {
+            return Err(anyhow!("{error}"));
+        }
+        // An epoch cut short before its first batch has no loss, which is no divergence.
+        let diverged =
+            !loss.is_finite() && self.of.tallies.iter().any(|t| !t.get().loss.is_finite());
+        if diverged {
+            return Ok(Some(Ending::Diverged { epoch }));
+        }
+        if !self.interrupter.should_stop() {
+            return Ok(None);
+        }
+        self.save_checkpoint()?;
+        Ok(Some(Ending::Interrupted))
+    }
+
+    /// Notes the epoch and saves all that came of it.
+    fn finish_epoch(&mut self, record: EpochRecord) -> Result<()> {
+        self.progress.history.push(record);
+        self.progress.position = Position {
+            epoch: record.epoch + 1,
+            batch: 0,
+        };
+        self.progress.tally = Tally::default();
+        self.progress.time = PassTime::default();
+        let records = self.save_checkpoint()?;
+        let Some(weights) = records.get(&checkpoint::Part::Network) else {
+            unreachable!("`RecordReceiver::receive` gives all parts")
+        };
+        let Progress {
+            config,
+            task,
+            scaling,
+            history,
+            ..
+        } = &*self.progress;
+        let about = (&config.network, *task, *scaling);
+        saved_model::save(&self.of.run, Which::Last, weights, about, record)?;
+        if history::best(history) == Some(&record) {
+            saved_model::save(&self.of.run, Which::Best, weights, about, record)?;
+        }
+        self.of.run.save_metrics(history)
+    }
+
+    fn save_checkpoint(&mut self) -> Result<Records> {
+        let epoch = self.progress.position.epoch;
+        self.checkpointer
+            .checkpoint(&self.learner, epoch, &self.store);
+        let receiver = self
+            .of
+            .records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let records = receiver.receive()?;
+        checkpoint::save(&self.of.run.checkpoints(), self.progress.clone(), &records)?;
+        Ok(records)
+    }
+}
+
+/// Measures a pass over images.
+struct Clock {
+    before: PassTime,
+    start: Instant,
+    loading_seconds: f64,
+}
+
+impl Clock {
+    /// Starts to count, from `before`.
+    fn start(before: PassTime) -> Self {
+        Self {
+            before,
+            start: Instant::now(),
+            loading_seconds: 0.0,
+        }
+    }
+
+    /// Counts what `load` takes as loading.
+    fn loading<T>(&mut self, load: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let loaded = load();
+        self.loading_seconds += start.elapsed().as_secs_f64();
+        loaded
+    }
+
+    fn stop(self) -> PassTime {
+        PassTime {
+            seconds: self.before.seconds + self.start.elapsed().as_secs_f64(),
+            loading_seconds: self.before.loading_seconds + self.loading_seconds,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What a trained network makes of images, and how good that is.
+
+use anyhow::{Result, anyhow};
+use burn::data::dataloader::DataLoader;
+use burn::tensor::Tensor;
+use data::{ImageBatch, LabelledBatch};
+use serde::Serialize;
+
+use crate::classifier::Classifier;
+
+/// Images per batch when nothing is trained.
+pub const BATCH_SIZE: std::num::NonZeroUsize = std::num::NonZeroUsize::new(500).unwrap();
+
+/// The probability of each class for each image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probabilities {
+    /// `[images, classes]`, image by image.
+    values: Vec<f64>,
+    classes: usize,
+}
+
+/// A batch whose images can be read.
+pub trait Images {
+    /// `[batch, 1, side, side]`.
+    fn images(self) -> Tensor<4>;
+}
+
+impl Images for LabelledBatch {
+    fn images(self) -> Tensor<4> {
+        self.images
+    }
+}
+
+impl Images for ImageBatch {
+    fn images(self) -> Tensor<4> {
+        self.images
+    }
+}
+
+impl Probabilities {
+    /// The softmax of `logits`, `[images, classes]` image by image.
+    pub fn softmax(logits: &[f32], classes: usize) -> Self {
+        let mut values = Vec::with_capacity(logits.len());
+        for logits in logits.chunks_exact(classes) {
+            // Shifting the logits changes nothing but keeps the exponentials in range.
+            let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let shifted = logits.iter().map(|logit| f64::from(logit - highest).exp());
+            let sum: f64 = shifted.clone().sum();
+            values.extend(shifted.map(|exponential| exponential / sum));
+        }
+        Self { values, classes }
+    }
+
+    /// The probabilities of each image in turn.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+        self.values.chunks_exact(self.classes)
+    }
+
+    /// The most probable class of each image; of equals, the first.
+    pub fn predictions(&self) -> Vec<usize> {
+        let most_probable = |row: &[f64]| {
+            (0..row.len()).fold(
+                0,
+                |best, class| if row[class] > row[best] { class } else { best },
+            )
+        };
+        self.rows().map(most_probable).collect()
+    }
+}
+
+/// Reads all images of `loader`.
+///
+/// # Errors
+///
+/// If the data cannot be loaded, or the device's result not be copied.
+pub fn predict<B: Images + 'static>(
+    classifier: &Classifier,
+    loader: &dyn DataLoader<B>,
+    classes: usize,
+) -> Result<Probabilities> {
+    let mut logits = Vec::with_capacity(loader.num_items() * classes);
+    for batch in loader.iter() {
+        let output = classifier.network.forward(batch?.images());
+        let values = output
+            .into_data()
+            .try_into_vec::<f32>()
+            .map_err(|error| anyhow!("cannot read the network's output: {error:?}"))?;
+        logits.extend(values);
+    }
+    Ok(Probabilities::softmax(&logits, classes))
+}
+
+/// How well a network reads labelled images.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Number of images.
+    pub images: usize,
+    /// Share of them read correctly, 0 to 1.
+    pub accuracy: f64,
+    /// Standard error of the accuracy as an estimate for such images: √(p (1 − p) / n).
+    pub accuracy_standard_error: f64,
+    /// Mean cross-entropy per image, in nats.
+    pub loss: f64,
+    /// One entry per class.
+    pub classes: Vec<ClassScore>,
+    /// Number of images by label (row) and prediction (column).
+    pub confusion: Vec<Vec<usize>>,
+}
+
+/// How well one class is told from the others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ClassScore {
+    /// Number of images of the class.
+    pub images: usize,
+    /// Share of the images predicted to be of the class that are; `None` if there are none.
+    pub precision: Option<f64>,
+    /// Share of the class's images that are predicted to be; `None` if there are none.
+    pub recall: Option<f64>,
+}
+
+impl Evaluation {
+    /// Compares probabilities with the true labels, one per image.
+    pub fn new(probabilities: &Probabilities, labels: &[u8]) -> Self {
+        let classes = probabilities.classes;
+        let images = labels.len();
+        let mut confusion = vec![vec![0; classes]; classes];
+        let mut loss = 0.0;
+        for ((&label, row), prediction) in labels
+            .iter()
+            .zip(probabilities.rows())
+            .zip(probabilities.predictions())
+        {
+            let label = usize::from(label);
+            confusion[label][prediction] += 1;
+            // The smallest probability that is no zero: a finite, if large, loss.
+            loss -= row[label].max(f64::MIN_POSITIVE).ln();
+        }
+        let correct: usize = (0..classes).map(|class| confusion[class][class]).sum();
+        let accuracy = correct as f64 / images as f64;
+        Self {
+            images,
+            accuracy,
+            accuracy_standard_error: (accuracy * (1.0 - accuracy) / images as f64).sqrt(),
+            loss: loss / images as f64,
+            classes: (0..classes)
+                .map(|class| ClassScore::new(&confusion, class))
+                .collect(),
+            confusion,
+        }
+    }
+}
+
+impl ClassScore {
+    fn new(confusion: &[Vec<usize>], class: usize) -> Self {
+        let hits = confusion[class][class];
+        let images = confusion[class].iter().sum();
+        let predicted = confusion.iter().map(|row| row[class]).sum();
+        let share = |of: usize| (of > 0).then(|| hits as f64 / of as f64);
+        Self {
+            images,
+            precision: share(predicted),
+            recall: share(images),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Four images, three classes: right, right, 1 taken for 0, 2 taken for 1.
+    fn evaluation() -> Evaluation {
+        let probabilities = Probabilities {
+            values: vec![
+                0.50, 0.25, 0.25, //
+                0.25, 0.50, 0.25, //
+                0.50, 0.25, 0.25, //
+                0.25, 0.50, 0.25,
+            ],
+            classes: 3,
+        };
+        Evaluation::new(&probabilities, &[0, 1, 1, 2])
+    }
+
+    #[test]
+    fn scores_derived_by_hand() {
+        let evaluation = evaluation();
+        assert_eq!(evaluation.accuracy, 0.5);
+        assert_eq!(evaluation.accuracy_standard_error, 0.25);
+        assert!((evaluation.loss - 1.5 * 2.0_f64.ln()).abs() < 1e-12);
+        assert_eq!(
+            evaluation.confusion,
+            [vec![1, 0, 0], vec![1, 1, 0], vec![0, 1, 0]]
+        );
+        let scores: Vec<_> = evaluation
+            .classes
+            .iter()
+            .map(|class| (class.images, class.precision, class.recall))
+            .collect();
+        assert_eq!(
+            scores,
+            [
+                (1, Some(0.5), Some(1.0)),
+                (2, Some(0.5), Some(0.5)),
+                (1, None, Some(0.0))
+            ]
+        );
+    }
+
+    /// SciPy 1.17: `scipy.special.softmax([1, 2, 4])`, and of 1000 times that.
+    #[test]
+    fn softmax_is_scipys() {
+        let small = Probabilities::softmax(&[1.0, 2.0, 4.0], 3);
+        for (found, expected) in small.values.iter().zip([
+            0.042_010_066_134_069_68,
+            0.114_195_198_598_180_97,
+            0.843_794_735_267_749_3,
+        ]) {
+            assert!((found - expected).abs() < 1e-15);
+        }
+        let large = Probabilities::softmax(&[1000.0, 2000.0, 4000.0], 3);
+        assert_eq!(large.values, [0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn of_equal_probabilities_the_first_class_wins() {
+        let even = Probabilities::softmax(&[1.0, 1.0, 0.0, 0.0, 0.0, 0.0], 3);
+        assert_eq!(even.predictions(), [0, 0]);
+    }
+}

@@ -1,0 +1,82 @@
+//! Files that are there whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+/// Writes `bytes` to `path` so that a crash leaves the old content or the new, never a part.
+///
+/// # Errors
+///
+/// When the file cannot be written: no space, no permission. The old content is still there.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let partial = partial_path(path);
+    let written = write_durably(&partial, bytes).and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        // Already failing: that the leftover cannot be removed either adds nothing.
+        let _ = fs::remove_file(&partial);
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes `bytes` to `path` and waits until the disk has them.
+///
+/// # Errors
+///
+/// The system's.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Where `path` is written before it is renamed: hidden, beside it, and named for this process.
+pub fn partial_path(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.partial", std::process::id()))
+}
+
+/// SHA-256 of `bytes` in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// `bytes` in hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_the_whole_file_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write_atomically(&path, b"long old content").unwrap();
+        write_atomically(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn names_the_file_that_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing/a.json");
+        let error = write_atomically(&path, b"x").unwrap_err().to_string();
+        assert_eq!(error, format!("cannot write {}", path.display()));
+    }
+
+    /// FIPS 180-4's example "abc".
+    #[test]
+    fn sha256_of_abc() {
+        assert_eq!(
+            sha256(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}

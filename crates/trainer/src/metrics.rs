@@ -1,0 +1,249 @@
+//! What Burn's dashboard shows of every batch, and what the run remembers of every epoch.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use burn::tensor::TensorReadError;
+use burn::train::Interrupter;
+use burn::train::metric::state::{FormatOptions, NumericMetricState};
+use burn::train::metric::{
+    Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry,
+    SerializedEntry,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::classifier::BatchInput;
+
+/// Sums over the images of an epoch so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Sum of the losses, in nats.
+    pub loss: f64,
+    /// Images read correctly.
+    pub correct: usize,
+    /// Images seen.
+    pub images: usize,
+}
+
+impl Tally {
+    /// Mean loss per image.
+    pub fn mean_loss(&self) -> f64 {
+        self.loss / self.images as f64
+    }
+
+    /// Share of images read correctly, 0 to 1.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.images as f64
+    }
+}
+
+/// A tally that the metrics write and the training loop reads.
+#[derive(Clone, Debug, Default)]
+pub struct SharedTally(Arc<Mutex<Tally>>);
+
+impl SharedTally {
+    /// The sums so far.
+    pub fn get(&self) -> Tally {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Continues from `tally`.
+    pub fn set(&self, tally: Tally) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = tally;
+    }
+}
+
+/// Mean cross-entropy per image. It also keeps the epoch's [`Tally`], and stops a training whose
+/// loss is no longer a number.
+#[derive(Clone)]
+pub struct LossMetric {
+    state: NumericMetricState,
+    tally: SharedTally,
+    interrupter: Interrupter,
+}
+
+impl LossMetric {
+    /// A metric that adds to `tally`.
+    pub fn new(tally: SharedTally, interrupter: Interrupter) -> Self {
+        Self {
+            state: NumericMetricState::new(),
+            tally,
+            interrupter,
+        }
+    }
+}
+
+impl Metric for LossMetric {
+    type Input = Arc<BatchInput>;
+
+    fn name(&self) -> MetricName {
+        Arc::new(String::from("Loss"))
+    }
+
+    fn attributes(&self) -> MetricAttributes {
+        attributes(None, false)
+    }
+
+    fn update(
+        &mut self,
+        batch: &Self::Input,
+        _: &MetricMetadata,
+    ) -> Result<SerializedEntry, TensorReadError> {
+        let score = batch.score()?;
+        let mut tally = self.tally.get();
+        tally.loss += score.loss * score.images as f64;
+        tally.correct += score.correct;
+        tally.images += score.images;
+        self.tally.set(tally);
+        if !score.loss.is_finite() {
+            self.interrupter.stop(Some("the loss is not a number"));
+        }
+        self.state.update(score.loss, score.images);
+        self.compute_entry(false)
+    }
+
+    fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
+        self.compute_entry(true)
+    }
+
+    fn clear(&mut self) {
+        self.state.reset();
+    }
+}
+
+impl LossMetric {
+    fn compute_entry(&self, epoch: bool) -> Result<SerializedEntry, TensorReadError> {
+        Ok(entry(
+            &self.state,
+            FormatOptions::new(self.name()).precision(4),
+            epoch,
+        ))
+    }
+}
+
+/// Share of images read correctly, in percent.
+#[derive(Clone, Default)]
+pub struct AccuracyMetric {
+    state: NumericMetricState,
+}
+
+impl Metric for AccuracyMetric {
+    type Input = Arc<BatchInput>;
+
+    fn name(&self) -> MetricName {
+        Arc::new(String::from("Accuracy"))
+    }
+
+    fn attributes(&self) -> MetricAttributes {
+        attributes(Some("%"), true)
+    }
+
+    fn update(
+        &mut self,
+        batch: &Self::Input,
+        _: &MetricMetadata,
+    ) -> Result<SerializedEntry, TensorReadError> {
+        let score = batch.score()?;
+        let percent = 100.0 * score.correct as f64 / score.images as f64;
+        self.state.update(percent, score.images);
+        self.compute_entry(false)
+    }
+
+    fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
+        self.compute_entry(true)
+    }
+
+    fn clear(&mut self) {
+        self.state.reset();
+    }
+}
+
+impl AccuracyMetric {
+    fn compute_entry(&self, epoch: bool) -> Result<SerializedEntry, TensorReadError> {
+        let format = FormatOptions::new(self.name()).unit("%").precision(2);
+        Ok(entry(&self.state, format, epoch))
+    }
+}
+
+/// Images per second, from one batch to the next.
+#[derive(Clone, Default)]
+pub struct ThroughputMetric {
+    state: NumericMetricState,
+    last: Option<Instant>,
+}
+
+impl Metric for ThroughputMetric {
+    type Input = Arc<BatchInput>;
+
+    fn name(&self) -> MetricName {
+        Arc::new(String::from("Images per second"))
+    }
+
+    fn attributes(&self) -> MetricAttributes {
+        attributes(Some("/s"), true)
+    }
+
+    fn update(
+        &mut self,
+        batch: &Self::Input,
+        _: &MetricMetadata,
+    ) -> Result<SerializedEntry, TensorReadError> {
+        // Waits for the batch to be computed; the first has no predecessor to count from.
+        let score = batch.score()?;
+        let now = Instant::now();
+        let Some(last) = self.last.replace(now) else {
+            return Ok(SerializedEntry::not_available(Some("/s")));
+        };
+        let seconds = now.duration_since(last).as_secs_f64().max(1e-9);
+        // Weighted by time, so that the epoch's mean is its images over its seconds.
+        let weight = (seconds * 1e6) as usize;
+        self.state.update(score.images as f64 / seconds, weight);
+        self.compute()
+    }
+
+    fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
+        let format = FormatOptions::new(self.name()).unit("/s").precision(0);
+        Ok(self.state.compute_update(format))
+    }
+
+    fn clear(&mut self) {
+        self.state.reset();
+        self.last = None;
+    }
+}
+
+fn attributes(unit: Option<&str>, higher_is_better: bool) -> MetricAttributes {
+    NumericAttributes {
+        unit: unit.map(String::from),
+        higher_is_better,
+    }
+    .into()
+}
+
+fn entry(state: &NumericMetricState, format: FormatOptions, epoch: bool) -> SerializedEntry {
+    if epoch {
+        state.compute_final(format)
+    } else {
+        state.compute_update(format)
+    }
+}
+
+macro_rules! numeric_from_state {
+    ($($metric:ty),+) => {$(
+        impl Numeric for $metric {
+            fn value(&self) -> Option<NumericEntry> {
+                Some(self.state.current_value())
+            }
+
+            fn running_value(&self) -> Option<NumericEntry> {
+                Some(self.state.running_value())
+            }
+
+            fn final_value(&self) -> NumericEntry {
+                self.state.final_value()
+            }
+        }
+    )+};
+}
+
+numeric_from_state!(LossMetric, AccuracyMetric, ThroughputMetric);

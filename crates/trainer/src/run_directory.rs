@@ -1,0 +1,231 @@
+//! The folder of one run: what is in it, and who may write to it.
+
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::config::RunConfig;
+use crate::files::write_atomically;
+use crate::history::{EpochRecord, metrics_csv};
+
+/// Where runs go that are not told otherwise.
+pub const RUNS: &str = "experiments/runs";
+
+const CONFIG: &str = "config.toml";
+const LOCK: &str = "run.lock";
+const METRICS: &str = "metrics.csv";
+const SUMMARY: &str = "summary.json";
+const CHECKPOINTS: &str = "checkpoints";
+
+/// The folder of one run.
+#[derive(Clone, Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+}
+
+/// Held while a process trains in a run's directory. Freed by the system when the process ends,
+/// however it ends.
+#[must_use]
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunDirectory {
+    /// Makes the folder `path`, which must not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// If it is there, or cannot be made.
+    pub fn create_at(path: &Path) -> Result<Self> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make the folder {}", parent.display()))?;
+        }
+        match fs::create_dir(path) {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+            }),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(
+                "{} is there already, and runs are never overwritten; continue it with `trainer resume {0}` or name another --out",
+                path.display()
+            ),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot make the folder {}", path.display()))
+            }
+        }
+    }
+
+    /// Makes a folder below `parent` called `name`, or `name-2`, `name-3` … where that is taken.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub fn create_below(parent: &Path, name: &str) -> Result<Self> {
+        fs::create_dir_all(parent)
+            .with_context(|| format!("cannot make the folder {}", parent.display()))?;
+        for number in 1_u64.. {
+            let path = match number {
+                1 => parent.join(name),
+                _ => parent.join(format!("{name}-{number}")),
+            };
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    return Err(error)
+                        .with_context(|| format!("cannot make the folder {}", path.display()));
+                }
+            }
+        }
+        bail!("no name is left below {}", parent.display())
+    }
+
+    /// The folder of a run that was started earlier.
+    ///
+    /// # Errors
+    ///
+    /// If there is no run at `path`.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.join(CONFIG).is_file() {
+            bail!(
+                "{} is not the folder of a run: it has no {CONFIG}; the runs are in {RUNS}",
+                path.display()
+            );
+        }
+        Ok(Self {
+            path: path.to_owned(),
+        })
+    }
+
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the checkpoints are.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join(CHECKPOINTS)
+    }
+
+    /// Keeps other processes from training here until the result is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If another process does already, or the folder cannot be written to.
+    pub fn lock(&self) -> Result<RunLock> {
+        let path = self.path.join(LOCK);
+        let file =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunLock { _file: file }),
+            Err(TryLockError::WouldBlock) => bail!(
+                "another process is training in {}; wait for it or stop it",
+                self.path.display()
+            ),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
+    }
+
+    /// Saves the run's configuration.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn save_config(&self, config: &RunConfig) -> Result<()> {
+        let text =
+            toml::to_string_pretty(config).context("cannot write the configuration as TOML")?;
+        write_atomically(&self.path.join(CONFIG), text.as_bytes())
+    }
+
+    /// The run's configuration.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read or is not one.
+    pub fn config(&self) -> Result<RunConfig> {
+        read_config(&self.path.join(CONFIG))
+    }
+
+    /// Saves one row per epoch and split.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn save_metrics(&self, history: &[EpochRecord]) -> Result<()> {
+        write_atomically(&self.path.join(METRICS), &metrics_csv(history)?)
+    }
+
+    /// Saves the run's summary.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn save_summary(&self, summary: &impl Serialize) -> Result<()> {
+        self.save_json(SUMMARY, summary)
+    }
+
+    /// Saves `value` as the file `name`.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn save_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        write_atomically(&self.path.join(name), &json(value)?)
+    }
+
+    /// Reads the file `name`.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or is not what is expected.
+    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        read_json(&self.path.join(name))
+    }
+}
+
+/// `value` as readable JSON with a final newline.
+///
+/// # Errors
+///
+/// If the value cannot be written as JSON.
+pub fn json(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value).context("cannot write as JSON")?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+///
+/// If the file cannot be read or is not what is expected; it names file, line and column.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
+}
+
+/// Reads a run's configuration from `path`.
+///
+/// # Errors
+///
+/// If the file cannot be read or is not a configuration; it names file, line and column.
+pub fn read_config(path: &Path) -> Result<RunConfig> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).map_err(|error| {
+        let place = error.span().map_or_else(String::new, |span| {
+            let before = &text[..span.start.min(text.len())];
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+            format!(":{line}:{column}")
+        });
+        let message = error.message().replace('\n', "; ");
+        anyhow::anyhow!("{}{place}: {message}", path.display())
+    })
+}

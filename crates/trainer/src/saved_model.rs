@@ -1,0 +1,139 @@
+//! Trained networks on disk: the best and the last of a run.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use burn::module::Module;
+use burn::store::ModuleRecord;
+use burn::tensor::{Bytes, Device};
+use clap::ValueEnum;
+use data::Scaling;
+use model::{CnnConfig, Task};
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::FORMAT;
+use crate::classifier::Classifier;
+use crate::files::{sha256, write_atomically};
+use crate::history::EpochRecord;
+use crate::run_directory::RunDirectory;
+
+/// Which of a run's networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Which {
+    /// The one of the epoch with the highest validation accuracy
+    #[default]
+    Best,
+    /// The one of the last epoch
+    Last,
+}
+
+impl Which {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::Last => "last",
+        }
+    }
+
+    fn side_file(self) -> String {
+        format!("{}.json", self.name())
+    }
+}
+
+/// All that is needed to use a saved network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// Version of this file's layout.
+    pub format: u32,
+    /// The file with the weights, beside this one.
+    pub file: String,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// What the network looks like.
+    pub network: CnnConfig,
+    /// What it reads and tells apart.
+    pub task: Task,
+    /// How images are standardised before it reads them.
+    pub scaling: Scaling,
+    /// The epoch after which it was saved, and its scores then.
+    pub epoch: EpochRecord,
+}
+
+/// Saves `weights`, a record of a [`Classifier`], with what is needed to use them.
+///
+/// The side file is replaced last and names the file of weights, so that the two always fit.
+///
+/// # Errors
+///
+/// If a file cannot be written; the network saved before is still there.
+pub fn save(
+    run: &RunDirectory,
+    which: Which,
+    weights: &[u8],
+    (network, task, scaling): (&CnnConfig, Task, Scaling),
+    epoch: EpochRecord,
+) -> Result<()> {
+    let file = format!("{}-epoch-{:04}.bpk", which.name(), epoch.epoch);
+    write_atomically(&run.path().join(&file), weights)?;
+    let card = ModelCard {
+        format: FORMAT,
+        sha256: sha256(weights),
+        network: network.clone(),
+        task,
+        scaling,
+        epoch,
+        file,
+    };
+    run.save_json(&which.side_file(), &card)?;
+    remove_others(run.path(), which, &card.file)
+}
+
+/// Removes the weights that the side file no longer names.
+fn remove_others(folder: &Path, which: Which, current: &str) -> Result<()> {
+    let context = || format!("cannot tidy the folder {}", folder.display());
+    let prefix = format!("{}-epoch-", which.name());
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&prefix) && name != current {
+            fs::remove_file(entry.path()).with_context(context)?;
+        }
+    }
+    Ok(())
+}
+
+/// A run's network on `device`, ready for prediction.
+///
+/// # Errors
+///
+/// If the run has none yet, or its files are damaged or do not fit together.
+pub fn load(run: &RunDirectory, which: Which, device: &Device) -> Result<(Classifier, ModelCard)> {
+    let side_file = which.side_file();
+    if !run.path().join(&side_file).is_file() {
+        bail!(
+            "{} has no finished epoch yet; continue it with `trainer resume {0}`",
+            run.path().display()
+        );
+    }
+    let card: ModelCard = run.read_json(&side_file)?;
+    let path = run.path().join(&card.file);
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    if sha256(&bytes) != card.sha256 {
+        bail!(
+            "{} is damaged: its SHA-256 is not the one noted in {side_file}",
+            path.display()
+        );
+    }
+    let context = || format!("{} does not fit {side_file}", path.display());
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).with_context(context)?;
+    let network = card
+        .network
+        .init(card.task, 0, device)
+        .with_context(context)?;
+    let classifier = Classifier { network }
+        .try_load_record(record)
+        .with_context(context)?;
+    Ok((classifier, card))
+}

@@ -1,0 +1,259 @@
+//! A run from its images to its summary.
+
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn::train::logger::InMemoryMetricLogger;
+use burn::train::metric::LearningRateMetric;
+use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
+use data::{EpochLoader, LabelledImages, Split};
+use model::Task;
+
+use crate::backend::Processor;
+use crate::checkpoint::{self, Position, Progress, Restored, WheneverAsked, record_channel};
+use crate::classifier::Classifier;
+use crate::config::RunConfig;
+use crate::console::Console;
+use crate::epoch_loop::{Ending, EpochLoop};
+use crate::evaluation::{self, Evaluation};
+use crate::history::{self, PassTime};
+use crate::interrupt::Signals;
+use crate::metrics::{AccuracyMetric, LossMetric, SharedTally, Tally, ThroughputMetric};
+use crate::run_directory::RunDirectory;
+use crate::saved_model::{self, Which};
+use crate::schedule::Schedule;
+use crate::summary::{self, Program, Seconds, Summary};
+
+/// All that a training needs.
+pub struct Training {
+    /// Where its results go. Its configuration is saved already.
+    pub run: RunDirectory,
+    /// What it does.
+    pub config: RunConfig,
+    /// What computes it.
+    pub processor: Processor,
+    /// The labelled images, split below into training and validation.
+    pub images: LabelledImages,
+    /// What the user sees of it.
+    pub console: Console,
+    /// What stops it early.
+    pub signals: Signals,
+}
+
+/// The images and the network of a run, before the first step.
+struct Prepared {
+    split: Split,
+    progress: Progress,
+    learner: Learner<Classifier>,
+}
+
+impl Training {
+    /// Trains to the end of the run, or until it is stopped, from the beginning or from a
+    /// checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration does not fit the images, or something fails on the way; what was saved
+    /// by then is still there.
+    pub fn run(&self, restored: Option<Restored>) -> Result<Ending> {
+        let prepared = self.prepare(restored)?;
+        let split = prepared.split.clone();
+        let (ending, progress) = self.train(prepared)?;
+        if ending == Ending::Finished {
+            let summary = self.summarize(&split, &progress)?;
+            self.run.save_summary(&summary)?;
+            self.report(&summary);
+        }
+        Ok(ending)
+    }
+
+    fn prepare(&self, restored: Option<Restored>) -> Result<Prepared> {
+        let config = &self.config;
+        let split = Split::new(&self.images, config.data.validation_fraction, config.seed)?;
+        let count = |images: &LabelledImages| images.labels().len();
+        if count(&split.validation) == 0 {
+            bail!("no image is left for validation: raise validation_fraction or add images");
+        }
+        let side = self.images.side();
+        let task = Task {
+            height: side,
+            width: side,
+            classes: self.images.classes(),
+        };
+        let device = self.processor.device.clone().autodiff();
+        let network = config
+            .network
+            .init(task, config.seed, &device)
+            .context("the network does not fit the images")?;
+        let steps_per_epoch = count(&split.training).div_ceil(config.batch_size);
+        let mut learner = Learner::new(
+            Classifier { network },
+            ModuleOptimizer::from(config.optimizer.init()),
+            Schedule::new(config, steps_per_epoch),
+        );
+        let progress = match restored {
+            None => Progress {
+                format: checkpoint::FORMAT,
+                config: config.clone(),
+                task,
+                scaling: split.training.scaling(),
+                position: Position::START,
+                tally: Tally::default(),
+                time: PassTime::default(),
+                history: Vec::new(),
+                sha256: Default::default(),
+            },
+            Some(restored) => {
+                // `Learner::load_model` panics where this fails.
+                let fits = learner.model().try_load_record(restored.network.clone());
+                fits.with_context(|| {
+                    format!("{} does not fit the run's network", restored.path.display())
+                })?;
+                learner.load_model(restored.network);
+                learner.load_optim(restored.optimizer);
+                learner.load_scheduler(restored.schedule);
+                Progress {
+                    config: config.clone(),
+                    ..restored.progress
+                }
+            }
+        };
+        Ok(Prepared {
+            split,
+            progress,
+            learner,
+        })
+    }
+
+    fn train(&self, prepared: Prepared) -> Result<(Ending, Progress)> {
+        let Prepared {
+            split,
+            progress,
+            learner,
+        } = prepared;
+        let config = &self.config;
+        let device = self.processor.device.clone();
+        let batch_size = NonZeroUsize::new(config.batch_size).context("batch_size is 0")?;
+        let Position { epoch, batch } = progress.position;
+        let train_loader = EpochLoader::shuffled(
+            split.training,
+            progress.scaling,
+            batch_size,
+            config.seed,
+            epoch as u64,
+            &device.clone().autodiff(),
+        )
+        .skipping(batch);
+        let valid_loader = EpochLoader::in_order(
+            split.validation,
+            progress.scaling,
+            evaluation::BATCH_SIZE,
+            &device,
+        );
+        let interrupter = Interrupter::new();
+        self.signals.stop(&interrupter);
+        let tallies = [SharedTally::default(), SharedTally::default()];
+        let [train_loss, valid_loss] = tallies
+            .clone()
+            .map(|tally| LossMetric::new(tally, interrupter.clone()));
+        let ([network, optimizer, schedule], records) = record_channel();
+        let epoch_loop = Arc::new(EpochLoop::new(
+            self.run.clone(),
+            self.console.clone(),
+            tallies,
+            records,
+            progress,
+        ));
+        let training = SupervisedTraining::<Classifier>::new(
+            self.run.path(),
+            Arc::new(train_loader),
+            Arc::new(valid_loader),
+        )
+        .num_epochs(config.total_epochs())
+        .metric_train_numeric(train_loss)
+        .metric_valid_numeric(valid_loss)
+        .metric_train_numeric(AccuracyMetric::default())
+        .metric_valid_numeric(AccuracyMetric::default())
+        .metric_train_numeric(LearningRateMetric::new())
+        .metric_train_numeric(ThroughputMetric::default())
+        .metric_valid_numeric(ThroughputMetric::default())
+        .with_metric_logger(InMemoryMetricLogger::default())
+        .with_application_logger(None)
+        .with_custom_checkpointers(network, optimizer, schedule)
+        .with_checkpointing_strategy(WheneverAsked)
+        .with_training_strategy(TrainingStrategy::Custom(epoch_loop.clone()))
+        .renderer(self.console.renderer(&interrupter, epoch))
+        .with_interrupter(interrupter);
+        // The dashboard's "stop immediately" panics in several threads.
+        let launched = catch_unwind(AssertUnwindSafe(|| drop(training.launch(learner))));
+        if launched.is_err() {
+            bail!(
+                "the training broke off; continue from its last checkpoint with `trainer resume {}`",
+                self.run.path().display()
+            );
+        }
+        epoch_loop.ending()
+    }
+
+    /// Evaluates the best network.
+    fn summarize(&self, split: &Split, progress: &Progress) -> Result<Summary> {
+        let device = &self.processor.device;
+        let history = &progress.history;
+        let last = history.last().context("the run has no epochs")?;
+        let (best, card) = saved_model::load(&self.run, Which::Best, device)?;
+        let loader = EpochLoader::in_order(
+            split.validation.clone(),
+            progress.scaling,
+            evaluation::BATCH_SIZE,
+            device,
+        );
+        let probabilities = evaluation::predict(&best, &loader, progress.task.classes)?;
+        let labels: Vec<u8> = split.validation.labels().collect();
+        let (last_network, _) = saved_model::load(&self.run, Which::Last, device)?;
+        Ok(Summary {
+            program: Program::THIS,
+            backend: self.processor.backend,
+            device: self.processor.name.clone(),
+            data: self.images.source().to_string(),
+            data_fingerprint: self.config.data.fingerprint.clone().unwrap_or_default(),
+            parameters: best.network.num_parameters(),
+            epochs: history.len(),
+            best_epoch: card.epoch.epoch,
+            validation: Evaluation::new(&probabilities, &labels),
+            last_validation_accuracy: last.valid.accuracy,
+            images_per_second: summary::images_per_second(history),
+            seconds: Seconds::of(history),
+            peak_memory_bytes: summary::peak_memory_bytes(),
+            weights_sha256: summary::weights_sha256(&last_network),
+        })
+    }
+
+    fn report(&self, summary: &Summary) {
+        let Summary {
+            validation,
+            best_epoch,
+            seconds,
+            ..
+        } = summary;
+        self.console.say(&format!(
+            "best epoch {best_epoch}: {:.2} % ± {:.2} (standard error) of {} validation images read correctly; trained in {:.0} s at {:.0} images/s",
+            100.0 * validation.accuracy,
+            100.0 * validation.accuracy_standard_error,
+            validation.images,
+            seconds.training + seconds.loading,
+            summary.images_per_second,
+        ));
+        self.console
+            .say(&format!("everything is in {}", self.run.path().display()));
+        self.console.event("summary", summary);
+    }
+}
+
+/// The best accuracy of a run so far, for messages.
+pub fn best_so_far(progress: &Progress) -> Option<f64> {
+    history::best(&progress.history).map(|record| record.valid.accuracy)
+}

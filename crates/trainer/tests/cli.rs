@@ -1,0 +1,163 @@
+//! The program as a user meets it.
+
+mod common;
+
+use std::fs;
+
+use common::Folder;
+use serde_json::Value;
+
+#[test]
+fn help() {
+    let folder = Folder::with_digits(10);
+    insta::assert_snapshot!("help", folder.succeed("--help"));
+    insta::assert_snapshot!("help-train", folder.succeed("train --help"));
+    insta::assert_snapshot!("help-resume", folder.succeed("resume --help"));
+}
+
+#[test]
+fn wrong_arguments_are_explained_in_a_line() {
+    let folder = Folder::with_digits(10);
+    let error = |arguments| folder.fail(arguments).lines().next().unwrap().to_owned();
+    insta::assert_snapshot!(error("--activation rely"), @"");
+    insta::assert_snapshot!(error("--activation leaky-relu:x"), @"");
+    insta::assert_snapshot!(error("--preset huge"), @"");
+    insta::assert_snapshot!(error("--epochs 0"), @"");
+    insta::assert_snapshot!(error("--lr -1"), @"");
+    insta::assert_snapshot!(error("--data nowhere.csv"), @"");
+    insta::assert_snapshot!(error("--backend flex --backend cuda"), @"");
+    insta::assert_snapshot!(error("--backend cuda"), @"");
+    insta::assert_snapshot!(error("--config nowhere.toml"), @"");
+    insta::assert_snapshot!(error("resume nowhere"), @"");
+    insta::assert_snapshot!(error("evaluate ."), @"");
+    fs::write(
+        folder.path("bad.toml"),
+        "epochs = 3\n\n[network]\nactivation = \"rely\"\n",
+    )
+    .unwrap();
+    insta::assert_snapshot!(error("--config bad.toml"), @"");
+    fs::write(folder.path("bad.toml"), "epochs = 3\nepoch = 4\n").unwrap();
+    insta::assert_snapshot!(error("--config bad.toml"), @"");
+}
+
+#[test]
+fn bad_data_is_explained_in_a_line_with_its_place() {
+    let folder = Folder::with_digits(10);
+    let csv = fs::read_to_string(folder.path("train.csv")).unwrap();
+    let line = csv.lines().nth(3).unwrap();
+    let bad = csv.replace(line, &line.replacen(",0,", ",x,", 1));
+    fs::write(folder.path("train.csv"), bad).unwrap();
+    let error = folder.fail("--data train.csv");
+    insta::assert_snapshot!(error, @"");
+}
+
+/// From the training images to a submission, through every verb.
+#[test]
+fn a_run_from_images_to_submission() {
+    let folder = Folder::with_digits(1200);
+    let printed = folder.succeed("--config tiny.toml --data train.csv --epochs 2 --out run");
+    assert!(
+        printed.starts_with("train.csv: 1,200 labelled 28×28 images, 10 classes\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("\nepoch 2/2  train loss "), "{printed}");
+    assert!(printed.ends_with("everything is in run\n"), "{printed}");
+
+    let summary = folder.summary("run");
+    assert_eq!(summary["validation"]["images"], 120);
+    assert_eq!(summary["backend"], "flex");
+    let mut rows = csv::Reader::from_path(folder.path("run/metrics.csv")).unwrap();
+    assert_eq!(rows.records().count(), 4);
+
+    // The run's own validation images, scored again from the saved network.
+    let scores: Value = serde_json::from_str(&folder.succeed("evaluate run --json")).unwrap();
+    for field in ["accuracy", "loss", "confusion"] {
+        assert_eq!(scores[field], summary["validation"][field], "{field}");
+    }
+
+    // The training file holds the same images as the test file: as many are read correctly.
+    let scores = folder.succeed("evaluate run --data train.csv --json");
+    let scores: Value = serde_json::from_str(&scores).unwrap();
+    folder.succeed("predict run --data test.csv --out out.csv");
+    let submission = fs::read_to_string(folder.path("out.csv")).unwrap();
+    let labels = fs::read_to_string(folder.path("train.csv")).unwrap();
+    let mut correct = 0;
+    let mut lines = submission.lines();
+    assert_eq!(lines.next(), Some("ImageId,Label"));
+    for ((id, line), label) in (1..).zip(lines).zip(labels.lines().skip(1)) {
+        let (image, predicted) = line.split_once(',').unwrap();
+        assert_eq!(image, id.to_string());
+        correct += usize::from(label.starts_with(&format!("{predicted},")));
+    }
+    assert_eq!(submission.lines().count(), 1201);
+    assert_eq!(scores["accuracy"], correct as f64 / 1200.0);
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let folder = Folder::with_digits(100);
+    folder.succeed("--config tiny.toml --data train.csv --epochs 1 --out run --quiet");
+    let error = folder.fail("--config tiny.toml --data train.csv --epochs 1 --out run");
+    insta::assert_snapshot!(error, @"");
+    for name in ["tiny-rrelu-seed7-flex", "tiny-rrelu-seed7-flex-2"] {
+        folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet");
+        assert!(
+            folder
+                .path("experiments/runs")
+                .join(name)
+                .join("summary.json")
+                .is_file()
+        );
+    }
+}
+
+/// The same configuration gives the same weights, the file of a run repeats it, and every seed is
+/// another run.
+#[test]
+fn runs_repeat_to_the_last_bit() {
+    let folder = Folder::with_digits(300);
+    let weights = |arguments: &str, run: &str| {
+        folder.succeed(&format!("{arguments} --data train.csv --quiet --out {run}"));
+        folder.summary(run)["weights_sha256"].clone()
+    };
+    let first = weights("--config tiny.toml --epochs 2", "a");
+    assert_eq!(weights("--config a/config.toml", "b"), first);
+    assert_ne!(weights("--config a/config.toml --seed 8", "c"), first);
+}
+
+#[test]
+fn a_diverging_run_ends_with_a_clear_message() {
+    let folder = Folder::with_digits(300);
+    fs::write(
+        folder.path("wild.toml"),
+        "backend = \"flex\"\nbatch_size = 10\n[optimizer]\nkind = \"sgd\"\nlearning_rate = 1e30\n[schedule]\nkind = \"constant\"\n[network]\nnormalization = \"none\"\nhidden_units = 8\n[[network.stages]]\nchannels = 2\nkernel = 3\n",
+    )
+    .unwrap();
+    let error = folder.fail("--config wild.toml --data train.csv --out run");
+    insta::assert_snapshot!(error, @"");
+}
+
+#[test]
+fn quiet_is_quiet_and_json_is_json() {
+    let folder = Folder::with_digits(100);
+    let train = "--config tiny.toml --data train.csv --epochs 2";
+    assert_eq!(folder.succeed(&format!("{train} --quiet --out a")), "");
+    let lines = folder.succeed(&format!("{train} --json --out b"));
+    let events: Vec<String> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|event| event["event"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(events, ["epoch", "epoch", "summary"]);
+}
+
+/// The default network learns to read in two short epochs what it cannot before.
+#[test]
+fn the_default_network_learns() {
+    let folder = Folder::with_digits(2000);
+    folder.succeed("--backend flex --data train.csv --epochs 2 --batch-size 32 --quiet --out run");
+    let accuracy = folder.summary("run")["validation"]["accuracy"]
+        .as_f64()
+        .unwrap();
+    assert!((0.85..1.0).contains(&accuracy), "{accuracy}");
+}

@@ -1,0 +1,190 @@
+//! A run that is stopped, in whatever way, and resumed ends like one that was not.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use common::Folder;
+
+const TRAIN: &str = "--config tiny.toml --data train.csv --json";
+
+/// The rows of `metrics.csv` without the columns of times.
+fn metrics(folder: &Folder, run: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_path(folder.path(run).join("metrics.csv")).unwrap();
+    reader
+        .records()
+        .map(|row| row.unwrap().iter().take(6).map(String::from).collect())
+        .collect()
+}
+
+/// Starts a training, waits for the end of an epoch and then a moment, and sends it a signal.
+fn stop(folder: &Folder, arguments: &str, after_epoch: usize, delay: Duration, signal: &str) {
+    let mut training = folder
+        .command(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(training.stdout.take().unwrap()).lines();
+    let epochs = lines.filter(|line| line.as_ref().is_ok_and(|line| line.contains("\"epoch\"")));
+    assert_eq!(epochs.take(after_epoch).count(), after_epoch);
+    sleep(delay);
+    let pid = training.id().to_string();
+    Command::new("kill").args([signal, &pid]).status().unwrap();
+    training.wait().unwrap();
+}
+
+fn assert_same(folder: &Folder, run: &str, expected: &str) {
+    assert_eq!(
+        folder.summary(run)["weights_sha256"],
+        folder.summary(expected)["weights_sha256"],
+        "{run}"
+    );
+    assert_eq!(metrics(folder, run), metrics(folder, expected), "{run}");
+}
+
+#[test]
+fn a_killed_run_ends_with_the_same_weights() {
+    let folder = Folder::with_digits(1500);
+    folder.succeed(&format!("{TRAIN} --out whole"));
+    // Before the first checkpoint, within epochs, and around the end of one.
+    for (number, (epochs, delay)) in [(0, 100), (1, 0), (1, 60), (2, 30), (3, 5)]
+        .into_iter()
+        .enumerate()
+    {
+        let run = format!("killed-{number}");
+        let delay = Duration::from_millis(delay);
+        stop(
+            &folder,
+            &format!("{TRAIN} --out {run}"),
+            epochs,
+            delay,
+            "-KILL",
+        );
+        if !folder.path(&run).join("config.toml").exists() {
+            // Killed before it had begun: there is nothing to resume.
+            folder.succeed(&format!("{TRAIN} --out {run}-again"));
+            continue;
+        }
+        // Killed once more while it catches up.
+        stop(
+            &folder,
+            &format!("resume {run} --json"),
+            0,
+            Duration::from_millis(150),
+            "-KILL",
+        );
+        folder.succeed(&format!("resume {run} --json"));
+        assert_same(&folder, &run, "whole");
+    }
+}
+
+#[test]
+fn an_interrupted_run_is_saved_within_its_epoch() {
+    let folder = Folder::with_digits(3000);
+    folder.succeed(&format!("{TRAIN} --out whole"));
+    let mut within = 0;
+    for (number, signal) in ["-INT", "-TERM"].into_iter().enumerate() {
+        let run = format!("stopped-{number}");
+        let delay = Duration::from_millis(40);
+        stop(&folder, &format!("{TRAIN} --out {run}"), 1, delay, signal);
+        within += folder
+            .checkpoints(&run)
+            .iter()
+            .filter(|name| name.contains("batch"))
+            .count();
+        folder.succeed(&format!("resume {run} --json"));
+        assert_same(&folder, &run, "whole");
+    }
+    assert!(within > 0, "no training was stopped within an epoch");
+}
+
+#[test]
+fn a_longer_run_continues_a_finished_one() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 2 --out run"));
+    folder.succeed("resume run --epochs 3 --json");
+    assert_eq!(folder.summary("run")["epochs"], 3);
+    // The file describes the longer run: repeated in one go from it, it gives the same.
+    let config = fs::read_to_string(folder.path("run/config.toml")).unwrap();
+    assert!(
+        config.contains("[[extensions]]\nafter_epoch = 2\nepochs = 3"),
+        "{config}"
+    );
+    assert!(
+        folder
+            .fail("resume run --epochs 2")
+            .contains("would shorten it")
+    );
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused_and_the_intact_one_named() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 3 --out run"));
+    assert_eq!(folder.checkpoints("run"), ["epoch-0002", "epoch-0003"]);
+    let file = folder.path("run/checkpoints/epoch-0003/optimizer.bpk");
+    let intact = fs::read(&file).unwrap();
+
+    let mut damaged = intact.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    for content in [
+        &damaged[..],
+        &intact[..intact.len() / 2],
+        b"",
+        b"something else",
+    ] {
+        fs::write(&file, content).unwrap();
+        let error = folder.fail("resume run --epochs 4");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(
+            error.contains("epoch-0003/optimizer.bpk is damaged"),
+            "{error}"
+        );
+        assert!(
+            error.contains("continue from it with `--from epoch-0002`"),
+            "{error}"
+        );
+    }
+    fs::remove_file(&file).unwrap();
+    assert!(folder.fail("resume run --epochs 4").contains("cannot read"));
+    folder.succeed("resume run --epochs 4 --from epoch-0002 --json");
+    assert_eq!(folder.summary("run")["epochs"], 4);
+}
+
+#[test]
+fn a_foreign_checkpoint_is_refused() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 1 --out run"));
+    folder.succeed(&format!("{TRAIN} --epochs 1 --seed 8 --out other"));
+    let checkpoint = "checkpoints/epoch-0001";
+    fs::remove_dir_all(folder.path("run").join(checkpoint)).unwrap();
+    fs::rename(
+        folder.path("other").join(checkpoint),
+        folder.path("run").join(checkpoint),
+    )
+    .unwrap();
+    let error = folder.fail("resume run --epochs 2");
+    assert!(
+        error.contains("belongs to a run with another configuration"),
+        "{error}"
+    );
+}
+
+#[test]
+fn other_images_are_refused() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 1 --out run"));
+    let csv = fs::read_to_string(folder.path("train.csv")).unwrap();
+    let shorter: Vec<&str> = csv.lines().take(250).collect();
+    fs::write(folder.path("train.csv"), shorter.join("\n")).unwrap();
+    let error = folder.fail("resume run --epochs 2");
+    assert!(
+        error.contains("not the images that this run was started with"),
+        "{error}"
+    );
+}
