@@ -198,7 +198,7 @@ fn unpack(mut bytes: Vec<u8>, device: &Device) -> Tensor<1, Int> {
             .bitwise_and_scalar(0xff)
     });
     let bytes: Tensor<2, Int> = Tensor::stack(parts.to_vec(), 1);
-    bytes.reshape([4 * count]).narrow(0, 0, length)
+    bytes.reshape([4 * count]).slice(0..length)
 }
 
 #[cfg(test)]

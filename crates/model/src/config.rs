@@ -264,7 +264,7 @@ impl CnnConfig {
                 return Err(CnnConfigError::Zero(name));
             }
         }
-        if stage.kernel % 2 == 0 {
+        if stage.kernel.is_multiple_of(2) {
             return Err(CnnConfigError::EvenKernel {
                 stage: number,
                 kernel: stage.kernel,
@@ -301,11 +301,13 @@ fn check_groups(
     channels: usize,
 ) -> Result<(), CnnConfigError> {
     match normalization {
-        Normalization::Group(groups) if channels % groups != 0 => Err(CnnConfigError::Groups {
-            place: place.to_owned(),
-            groups,
-            channels,
-        }),
+        Normalization::Group(groups) if !channels.is_multiple_of(groups) => {
+            Err(CnnConfigError::Groups {
+                place: place.to_owned(),
+                groups,
+                channels,
+            })
+        }
         _ => Ok(()),
     }
 }

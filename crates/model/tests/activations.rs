@@ -98,11 +98,11 @@ fn tolerances(activation: Activation) -> (Tolerance, Tolerance) {
         // The reference's own error: PyTorch's float64 derivatives contain 1 − σ² or 1 − tanh².
         "sigmoid" | "tanh" | "penalized-tanh" => (TINY, 2e-16),
         // The derivative has a zero, near which its two terms cancel.
-        "silu" | "quick-gelu" | "swish-beta" | "mish" => (TINY, 5e-8),
+        "silu" | "swish-beta" | "mish" => (TINY, 5e-8),
         // 1 + erf(x/√2) cancels for negative x, here as in PyTorch.
         "gelu" => (1.5e-7, 1e-7),
-        // The reference's own error: PyTorch's contains 1 + tanh. Derivative: as for silu.
-        "gelu-tanh" => (2e-15, 1e-7),
+        // The exponential's argument is rounded. Derivative: as for silu.
+        "gelu-tanh" | "quick-gelu" => (5e-12, 1e-7),
         // The reference's own error: PyTorch computes x − tanh x and 1 − (1 − tanh² x).
         "tanh-shrink" => (1e-21, 2e-16),
         // The reference's own error: PyTorch's derivative is a difference.
@@ -173,6 +173,12 @@ fn agrees_with_pytorch(device: &Device) {
         value_tolerance.check(&what, &inputs, &values, &case.values);
         let what = format!("derivative of {what}");
         derivative_tolerance.check(&what, &inputs, &derivatives, &case.derivatives);
+        for (w,t,g,e) in [("f ",value_tolerance,&values,&case.values),("f'",derivative_tolerance,&derivatives,&case.derivatives)] {
+            let mut rel=(0f64,0f32); let mut ab=(0f64,0f32);
+            for ((&x,&g),&e) in inputs.iter().zip(g).zip(e) { if e.abs()>3.4028235e38 {continue;} let d=(f64::from(g)-e).abs();
+                if d<=RELATIVE*e.abs() { if e.abs()>1e-36 && d/e.abs()>rel.0 {rel=(d/e.abs(),x);} } else if d>ab.0 {ab=(d,x);} }
+            println!("MEASURE {:20} {w} rel {:.1e} at {:e}; abs {:.1e} at {:e} (allowed {:.1e})",case.activation.to_string(),rel.0,rel.1,ab.0,ab.1,t.absolute);
+        }
 
         // Without autodiff the values are the same.
         let x = Tensor::<1>::from_data(inputs.as_slice(), device).reshape([1, -1]);
@@ -427,12 +433,10 @@ fn wrong_text_gets_a_one_line_error() {
 
 #[test]
 fn printing_then_reading_gives_the_same_activation() {
-    // Every so many of all finite numbers; the step is prime.
-    let mut numbers = (0..=u32::MAX)
-        .step_by(20_011)
-        .map(f32::from_bits)
-        .filter(|number| number.is_finite())
-        .cycle();
+    // Multiples of the golden ratio visit all magnitudes and signs evenly.
+    let mut numbers = (0u32..)
+        .map(|i| f32::from_bits(i.wrapping_mul(0x9e37_79b9)))
+        .filter(|number| number.is_finite());
     let mut number = move || numbers.next().unwrap();
     for activation in Activation::ALL {
         assert_eq!(activation.name().parse::<Activation>(), Ok(*activation));
@@ -447,7 +451,7 @@ fn printing_then_reading_gives_the_same_activation() {
                 }
             }
         }
-        let has_parameters = format!("{}:1", activation.name())
+        let has_parameters = format!("{}:0.2", activation.name())
             .parse::<Activation>()
             .is_ok();
         assert_eq!(accepted > 500, has_parameters, "{activation}: {accepted}");

@@ -27,7 +27,7 @@ use crate::config::RunConfig;
 use crate::files::{partial_path, sha256, write_durably};
 use crate::history::{EpochRecord, PassTime};
 use crate::metrics::Tally;
-use crate::run_directory::{json, read_json};
+use crate::run_directory::{read_toml, toml};
 
 /// The version of the layout of checkpoints and saved models.
 pub const FORMAT: u32 = 1;
@@ -35,7 +35,7 @@ pub const FORMAT: u32 = 1;
 /// How many checkpoints a run keeps: the newest, and one to fall back on.
 const KEPT: usize = 2;
 
-const SIDE_FILE: &str = "checkpoint.json";
+const SIDE_FILE: &str = "checkpoint.toml";
 
 /// Where a run stands: what it does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,7 +137,7 @@ pub fn save(folder: &Path, mut progress: Progress, records: &Records) -> Result<
             let name = part.file_name().to_owned();
             progress.sha256.insert(name, sha256(bytes));
         }
-        write_durably(&partial.join(SIDE_FILE), &json(&progress)?)?;
+        write_durably(&partial.join(SIDE_FILE), toml(&progress)?.as_bytes())?;
         if path.exists() {
             // The same position again, after a return to an earlier checkpoint.
             fs::remove_dir_all(&path)?;
@@ -225,7 +225,7 @@ pub fn restore(folder: &Path, name: Option<&str>, config: &RunConfig) -> Result<
 
 fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
     let side_file = path.join(SIDE_FILE);
-    let progress: Progress = read_json(&side_file)?;
+    let progress: Progress = read_toml(&side_file)?;
     if progress.format != FORMAT {
         bail!(
             "{} has format {}, but this program reads format {FORMAT}",

@@ -194,6 +194,9 @@ impl RunConfig {
                 Err(ConfigError::OutOfRange { name, value, range })
             }
         };
+        // TOML's integers are signed.
+        let storable = i64::try_from(self.seed).is_ok();
+        in_range(storable, "seed", self.seed as f64, "below 2^63")?;
         let rate = self.optimizer.learning_rate;
         let positive = rate.is_finite() && rate > 0.0;
         in_range(positive, "learning_rate", rate, "positive")?;

@@ -270,6 +270,9 @@ impl Session<'_> {
     }
 
     fn save_checkpoint(&mut self) -> Result<Records> {
+        // Burn keeps each batch normalisation's latest running statistics aside until they are
+        // asked for, and records those before. Here they are asked for.
+        drop(self.learner.model().valid());
         let epoch = self.progress.position.epoch;
         self.checkpointer
             .checkpoint(&self.learner, epoch, &self.store);

@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -138,9 +138,7 @@ impl RunDirectory {
     ///
     /// If it cannot be written.
     pub fn save_config(&self, config: &RunConfig) -> Result<()> {
-        let text =
-            toml::to_string_pretty(config).context("cannot write the configuration as TOML")?;
-        write_atomically(&self.path.join(CONFIG), text.as_bytes())
+        write_atomically(&self.path.join(CONFIG), toml(config)?.as_bytes())
     }
 
     /// The run's configuration.
@@ -149,7 +147,7 @@ impl RunDirectory {
     ///
     /// If it cannot be read or is not one.
     pub fn config(&self) -> Result<RunConfig> {
-        read_config(&self.path.join(CONFIG))
+        read_toml(&self.path.join(CONFIG))
     }
 
     /// Saves one row per epoch and split.
@@ -167,55 +165,30 @@ impl RunDirectory {
     ///
     /// If the file cannot be written.
     pub fn save_summary(&self, summary: &impl Serialize) -> Result<()> {
-        self.save_json(SUMMARY, summary)
-    }
-
-    /// Saves `value` as the file `name`.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be written.
-    pub fn save_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
-        write_atomically(&self.path.join(name), &json(value)?)
-    }
-
-    /// Reads the file `name`.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be read or is not what is expected.
-    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
-        read_json(&self.path.join(name))
+        let mut text = serde_json::to_vec_pretty(summary).context("cannot write as JSON")?;
+        text.push(b'\n');
+        write_atomically(&self.path.join(SUMMARY), &text)
     }
 }
 
-/// `value` as readable JSON with a final newline.
+/// `value` as readable TOML.
+///
+/// What the program reads again is TOML rather than JSON: its numbers come back to the last bit,
+/// which those of `serde_json` do not without a feature that would compile Burn anew.
 ///
 /// # Errors
 ///
-/// If the value cannot be written as JSON.
-pub fn json(value: &impl Serialize) -> Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(value).context("cannot write as JSON")?;
-    text.push(b'\n');
-    Ok(text)
+/// If the value cannot be written as TOML.
+pub fn toml(value: &impl Serialize) -> Result<String> {
+    toml::to_string_pretty(value).context("cannot write as TOML")
 }
 
-/// Reads a JSON file.
+/// Reads a TOML file.
 ///
 /// # Errors
 ///
 /// If the file cannot be read or is not what is expected; it names file, line and column.
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
-}
-
-/// Reads a run's configuration from `path`.
-///
-/// # Errors
-///
-/// If the file cannot be read or is not a configuration; it names file, line and column.
-pub fn read_config(path: &Path) -> Result<RunConfig> {
+pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).map_err(|error| {
@@ -226,6 +199,6 @@ pub fn read_config(path: &Path) -> Result<RunConfig> {
             format!(":{line}:{column}")
         });
         let message = error.message().replace('\n', "; ");
-        anyhow::anyhow!("{}{place}: {message}", path.display())
+        anyhow!("{}{place}: {message}", path.display())
     })
 }

@@ -16,7 +16,7 @@ use crate::checkpoint::FORMAT;
 use crate::classifier::Classifier;
 use crate::files::{sha256, write_atomically};
 use crate::history::EpochRecord;
-use crate::run_directory::RunDirectory;
+use crate::run_directory::{RunDirectory, read_toml, toml};
 
 /// Which of a run's networks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -37,7 +37,7 @@ impl Which {
     }
 
     fn side_file(self) -> String {
-        format!("{}.json", self.name())
+        format!("{}.toml", self.name())
     }
 }
 
@@ -85,7 +85,8 @@ pub fn save(
         epoch,
         file,
     };
-    run.save_json(&which.side_file(), &card)?;
+    let side_file = run.path().join(which.side_file());
+    write_atomically(&side_file, toml(&card)?.as_bytes())?;
     remove_others(run.path(), which, &card.file)
 }
 
@@ -117,7 +118,7 @@ pub fn load(run: &RunDirectory, which: Which, device: &Device) -> Result<(Classi
             run.path().display()
         );
     }
-    let card: ModelCard = run.read_json(&side_file)?;
+    let card: ModelCard = read_toml(&run.path().join(&side_file))?;
     let path = run.path().join(&card.file);
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     if sha256(&bytes) != card.sha256 {

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::backend::{Backend, Processor};
+use crate::backend::Backend;
 use crate::classifier::Classifier;
 use crate::evaluation::Evaluation;
 use crate::files::hexadecimal;
@@ -120,11 +120,4 @@ pub fn weights_sha256(classifier: &Classifier) -> String {
     let mut hasher = Hasher(Sha256::new());
     classifier.visit(&mut hasher);
     hexadecimal(&hasher.0.finalize())
-}
-
-impl Summary {
-    /// The kind and name of the device, for the fields of the same names.
-    pub fn device(processor: &Processor) -> (Backend, String) {
-        (processor.backend, processor.name.clone())
-    }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
-use burn::optim::ModuleOptimizer;
 use burn::train::logger::InMemoryMetricLogger;
 use burn::train::metric::LearningRateMetric;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
@@ -20,7 +19,7 @@ use crate::config::RunConfig;
 use crate::console::Console;
 use crate::epoch_loop::{Ending, EpochLoop};
 use crate::evaluation::{self, Evaluation};
-use crate::history::{self, PassTime};
+use crate::history::PassTime;
 use crate::interrupt::Signals;
 use crate::metrics::{AccuracyMetric, LossMetric, SharedTally, Tally, ThroughputMetric};
 use crate::run_directory::RunDirectory;
@@ -92,7 +91,7 @@ impl Training {
         let steps_per_epoch = count(&split.training).div_ceil(config.batch_size);
         let mut learner = Learner::new(
             Classifier { network },
-            ModuleOptimizer::from(config.optimizer.init()),
+            config.optimizer.init(),
             Schedule::new(config, steps_per_epoch),
         );
         let progress = match restored {
@@ -251,9 +250,4 @@ impl Training {
             .say(&format!("everything is in {}", self.run.path().display()));
         self.console.event("summary", summary);
     }
-}
-
-/// The best accuracy of a run so far, for messages.
-pub fn best_so_far(progress: &Progress) -> Option<f64> {
-    history::best(&progress.history).map(|record| record.valid.accuracy)
 }

@@ -14,13 +14,15 @@
 //!
 //! # What was measured
 //!
-//! A network trained on 42,000 of these digits alone (seed 1) reads 97.3 % of the 42,000 labelled
-//! digits of Kaggle's Digit Recognizer, which are MNIST's: 97.16, 97.48 and 97.24 % with three
-//! initialisations. The network has 24 filters of 5×5 and 32 of 3×3, each with batch normalisation,
-//! ReLU and 2×2 max pooling, a dense layer of 256 with batch normalisation and ReLU, and a dense
-//! layer of 10; it was trained for three epochs by Adam in batches of 256, with a one-cycle schedule
-//! up to a learning rate of 0.003. Eights (95 %), twos (96 %) and nines (96.5 %) are read worst. The
-//! same network trained on the real digits reads 97.2 % of the built-in ones.
+//! A network trained on 42,000 of these digits alone reads 97 % of the 42,000 labelled digits of
+//! Kaggle's Digit Recognizer, which are MNIST's: 97.16, 97.48 and 97.24 % with three
+//! initialisations on the set of seed 1, 97.13 % on that of seed 0 and 97.18 % on that of seed 2.
+//! The network has 24 filters of 5×5 and 32 of 3×3, each with batch normalisation, ReLU and 2×2 max
+//! pooling, a dense layer of 256 with batch normalisation and ReLU, and a dense layer of 10; it was
+//! trained for three epochs by Adam in batches of 256, with a one-cycle schedule up to a learning
+//! rate of 0.003. Eights (93 to 95 %), twos (96 %) and nines (96 %) are read worst. The same network
+//! trained on the real digits reads 97.2 % of the built-in ones. The real digits were looked at
+//! while the tables were written, so that these shares are those of a development set.
 //!
 //! The tables and the ranges of the random draws were chosen by hand, by looking at real digits and
 //! at their statistics as a whole. No part of a real picture is contained in them.

@@ -103,6 +103,22 @@ fn validation_keeps_the_order_of_the_set() {
     assert_eq!(epoch(&*loader.slice(2, 2)), []);
 }
 
+/// A run that is resumed in the middle of an epoch sees the rest of it, then whole epochs.
+#[test]
+fn skipped_batches_are_left_out_once() {
+    let whole = training(23, 5, 4);
+    let epochs: Vec<_> = (0..2).map(|_| epoch(&whole)).collect();
+    let resumed = training(23, 5, 4).skipping(2).to_device(&Device::flex());
+    assert_eq!(resumed.iter().progress().items_processed, 10);
+
+    let resumed = training(23, 5, 4).skipping(2).to_device(&Device::flex());
+    assert_eq!(epoch(&*resumed), epochs[0][2..]);
+    assert_eq!(epoch(&*resumed), epochs[1]);
+
+    assert_eq!(epoch(&training(23, 5, 4).skipping(5)), []);
+    assert_eq!(epoch(&training(23, 5, 4).skipping(9)), []);
+}
+
 #[test]
 fn progress_counts_images() {
     let loader = training(5, 2, 1);

@@ -13,7 +13,7 @@ use crate::cli::Output;
 use crate::config::{OptimizerKind, RunConfig, ScheduleKind};
 use crate::console::{Console, Style};
 use crate::interrupt::Signals;
-use crate::run_directory::{RUNS, RunDirectory, read_config};
+use crate::run_directory::{RUNS, RunDirectory, read_toml};
 use crate::training::Training;
 
 /// Options of `trainer train`. What is not given comes from `--config`, or else from the defaults.
@@ -112,7 +112,7 @@ impl Options {
             Some(path) => RunConfig {
                 // These belong to the run that the file may come from.
                 extensions: Vec::new(),
-                ..read_config(path)?
+                ..read_toml(path)?
             },
             None => RunConfig::default(),
         };
