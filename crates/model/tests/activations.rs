@@ -3,8 +3,6 @@
 //! The reference values come from `reference/activations.py`, which evaluates in float64. The
 //! tolerances below therefore bound the true error of each function in `f32`.
 
-#![allow(missing_docs)]
-
 mod common;
 
 use std::collections::BTreeSet;
@@ -118,10 +116,10 @@ fn tolerances(activation: Activation) -> (Tolerance, Tolerance) {
     (tolerance(value), tolerance(derivative))
 }
 
-/// For graphics hardware, whose elementary functions only promise an absolute error.
+/// For graphics hardware. Mesa's software device stays within 3e-7, but the standard promises less.
 const GPU: Tolerance = Tolerance {
-    relative: 1e-4,
-    absolute: 5e-6,
+    relative: 1e-5,
+    absolute: 1e-5,
 };
 
 /// f(x) and f′(x) at every input.
@@ -173,12 +171,6 @@ fn agrees_with_pytorch(device: &Device) {
         value_tolerance.check(&what, &inputs, &values, &case.values);
         let what = format!("derivative of {what}");
         derivative_tolerance.check(&what, &inputs, &derivatives, &case.derivatives);
-        for (w,t,g,e) in [("f ",value_tolerance,&values,&case.values),("f'",derivative_tolerance,&derivatives,&case.derivatives)] {
-            let mut rel=(0f64,0f32); let mut ab=(0f64,0f32);
-            for ((&x,&g),&e) in inputs.iter().zip(g).zip(e) { if e.abs()>3.4028235e38 {continue;} let d=(f64::from(g)-e).abs();
-                if d<=RELATIVE*e.abs() { if e.abs()>1e-36 && d/e.abs()>rel.0 {rel=(d/e.abs(),x);} } else if d>ab.0 {ab=(d,x);} }
-            println!("MEASURE {:20} {w} rel {:.1e} at {:e}; abs {:.1e} at {:e} (allowed {:.1e})",case.activation.to_string(),rel.0,rel.1,ab.0,ab.1,t.absolute);
-        }
 
         // Without autodiff the values are the same.
         let x = Tensor::<1>::from_data(inputs.as_slice(), device).reshape([1, -1]);
@@ -240,6 +232,18 @@ fn softmax_agrees_with_pytorch() {
     }
 }
 
+#[test]
+fn softmax_of_the_largest_numbers_is_finite() {
+    for device in [Device::flex().autodiff(), ndarray().autodiff()] {
+        let x = Tensor::<2>::from_data([[f32::MAX, f32::MIN, 0.0]], &device).require_grad();
+        let y = Activation::Softmax.init(&device).forward(x.clone());
+        let weights = Tensor::from_data([[1.0, 2.0, 3.0]], &device);
+        let gradients = (y.clone() * weights).backward();
+        assert_eq!(vector(y), [1.0, 0.0, 0.0]);
+        assert_eq!(vector(x.grad(&gradients).unwrap()), [0.0; 3]);
+    }
+}
+
 fn check_softmax<const D: usize>(case: &SoftmaxCase, shape: [usize; D], device: &Device) {
     let device = device.clone().autodiff();
     let tensor = |values: &[f64]| {
@@ -260,30 +264,32 @@ fn check_softmax<const D: usize>(case: &SoftmaxCase, shape: [usize; D], device: 
     tolerance.check("gradient of softmax", &inputs, &gradient, &case.gradient);
 }
 
-/// All functions on one small grid, because every kernel of a software device takes long to
-/// compile.
+/// All functions on one tensor each, because kernels take long to compile on a software device.
 #[test]
 fn agrees_with_pytorch_on_a_gpu() {
     let Some(device) = common::wgpu_device() else {
         return;
     };
     let reference = reference();
-    // Graphics hardware may flush subnormal numbers to zero and knows neither the sine of large
-    // numbers nor, by the standard, infinity.
-    let grid: Vec<usize> = (0..reference.inputs.len())
-        .filter(|&i| {
-            let magnitude = reference.inputs[i].abs();
-            magnitude == 0.0 || (1e-30..=1e4).contains(&magnitude)
-        })
-        .collect();
-    let inputs: Vec<f32> = grid.iter().map(|&i| reference.inputs[i] as f32).collect();
-    let select = |values: &[f64]| -> Vec<f64> { grid.iter().map(|&i| values[i]).collect() };
+    let inputs = reference.inputs();
     for case in &reference.elementwise {
         let (values, derivatives) = evaluate(case.activation, &inputs, &device);
-        let what = case.activation.to_string();
-        GPU.check(&what, &inputs, &values, &select(&case.values));
-        let what = format!("derivative of {what}");
-        GPU.check(&what, &inputs, &derivatives, &select(&case.derivatives));
+        // Graphics hardware only promises the sine of small numbers.
+        let limit = match case.activation.name() {
+            "sine" | "snake" => 100.0,
+            _ => f32::INFINITY,
+        };
+        let count = inputs.iter().filter(|x| x.abs() <= limit).count();
+        let small = (inputs.len() - count) / 2..(inputs.len() + count) / 2;
+        for (what, got, expected) in [
+            ("value", values, &case.values),
+            ("derivative", derivatives, &case.derivatives),
+        ] {
+            let what = format!("{what} of {}", case.activation);
+            let expected = &expected[small.clone()];
+            GPU.check(&what, &inputs[small.clone()], &got[small.clone()], expected);
+            assert!(!got.iter().any(|got| got.is_nan()), "{what}");
+        }
     }
 }
 

@@ -90,14 +90,14 @@ impl Backend {
     /// always finds one.
     pub fn open(self) -> Result<Processor, BackendError> {
         match self {
-            Self::Auto => Ok(Self::Wgpu.open_gpu(&GPUS).unwrap_or_else(|_| flex())),
+            Self::Auto => Ok(Self::Wgpu.open_gpu(gpus()).unwrap_or_else(|_| flex())),
             Self::Flex => Ok(flex()),
             // 0.22 is the last release with this backend, and marks it as deprecated.
             #[allow(deprecated)]
             Self::Ndarray => Ok(cpu(self, Device::ndarray())),
             // Asked for by name, a software device will do where there is no other.
             Self::Wgpu | Self::Vulkan | Self::Metal => {
-                self.open_gpu(&[&GPUS[..], &[DeviceKind::Cpu]].concat())
+                self.open_gpu(&[gpus(), &[DeviceKind::Cpu]].concat())
             }
             Self::Cuda => self.open_cuda(),
         }
@@ -181,12 +181,22 @@ impl Backend {
     }
 }
 
-/// Kinds of real GPUs, best first.
-const GPUS: [DeviceKind; 3] = [
-    DeviceKind::DiscreteGpu(0),
-    DeviceKind::IntegratedGpu(0),
-    DeviceKind::VirtualGpu(0),
-];
+/// Kinds of real GPUs to look for, best first.
+///
+/// None on a Linux machine without the device file of any: asking the graphics drivers takes time,
+/// and Mesa's complain on stderr where there is no desktop.
+fn gpus() -> &'static [DeviceKind] {
+    const DEVICE_FILES: [&str; 4] = ["/dev/dri", "/dev/nvidia0", "/dev/dxg", "/dev/kgsl-3d0"];
+    let absent = |path: &&str| !std::path::Path::new(path).exists();
+    if cfg!(target_os = "linux") && DEVICE_FILES.iter().all(absent) {
+        return &[];
+    }
+    &[
+        DeviceKind::DiscreteGpu(0),
+        DeviceKind::IntegratedGpu(0),
+        DeviceKind::VirtualGpu(0),
+    ]
+}
 
 fn flex() -> Processor {
     cpu(Backend::Flex, Device::flex())

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::checkpoint;
 use crate::epoch_loop::Ending;
 use crate::interrupt::INTERRUPTED;
 use crate::training::Training;
@@ -26,8 +27,15 @@ fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
             training.console.say(&line);
             Ok(ExitCode::from(INTERRUPTED))
         }
-        Ending::Diverged { epoch } => anyhow::bail!(
-            "the loss is not a number in epoch {epoch}: the training has diverged; try a lower --lr; the last good checkpoint is in {run}"
-        ),
+        Ending::Diverged { epoch } => {
+            let checkpoints = checkpoint::list(&training.run.checkpoints())?;
+            let last = checkpoints.last().map_or_else(
+                || String::from("it had no checkpoint yet"),
+                |name| format!("its last good checkpoint is {run}/checkpoints/{name}"),
+            );
+            anyhow::bail!(
+                "the loss is not a number in epoch {epoch}: the training has diverged; {last}; try a lower --lr"
+            )
+        }
     }
 }

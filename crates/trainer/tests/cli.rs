@@ -19,25 +19,25 @@ fn help() {
 fn wrong_arguments_are_explained_in_a_line() {
     let folder = Folder::with_digits(10);
     let error = |arguments| folder.fail(arguments).lines().next().unwrap().to_owned();
-    insta::assert_snapshot!(error("--activation rely"), @"");
-    insta::assert_snapshot!(error("--activation leaky-relu:x"), @"");
-    insta::assert_snapshot!(error("--preset huge"), @"");
-    insta::assert_snapshot!(error("--epochs 0"), @"");
-    insta::assert_snapshot!(error("--lr -1"), @"");
-    insta::assert_snapshot!(error("--data nowhere.csv"), @"");
-    insta::assert_snapshot!(error("--backend flex --backend cuda"), @"");
-    insta::assert_snapshot!(error("--backend cuda"), @"");
-    insta::assert_snapshot!(error("--config nowhere.toml"), @"");
-    insta::assert_snapshot!(error("resume nowhere"), @"");
-    insta::assert_snapshot!(error("evaluate ."), @"");
+    insta::assert_snapshot!(error("--activation rely"), @"error: invalid value 'rely' for '--activation <NAME[:PARAMETERS]>': unknown activation `rely`; the closest are `relu`, `prelu`, `rrelu`; `trainer activations` lists all");
+    insta::assert_snapshot!(error("--activation leaky-relu:x"), @"error: invalid value 'leaky-relu:x' for '--activation <NAME[:PARAMETERS]>': parameter `x` of `leaky-relu` is not a finite number");
+    insta::assert_snapshot!(error("--preset huge"), @"error: invalid value 'huge' for '--preset <PRESET>': unknown preset `huge`; expected `small`, `classic`, `kaggle`, or `deep:N` with N from 1 to 200");
+    insta::assert_snapshot!(error("--epochs 0"), @"error: epochs must be at least 1");
+    insta::assert_snapshot!(error("--lr -1"), @"error: learning_rate is -1, but must be positive");
+    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: cannot be opened: No such file or directory (os error 2): No such file or directory (os error 2)");
+    insta::assert_snapshot!(error("--backend flex --backend cuda"), @"error: the argument '--backend <BACKEND>' cannot be used multiple times");
+    insta::assert_snapshot!(error("--backend cuda"), @"error: this build has no `cuda` backend; build it with `cargo run -p trainer --features cuda`, or use --backend flex or ndarray");
+    insta::assert_snapshot!(error("--config nowhere.toml"), @"error: cannot read nowhere.toml: No such file or directory (os error 2)");
+    insta::assert_snapshot!(error("resume nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
+    insta::assert_snapshot!(error("evaluate ."), @"error: . is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
     fs::write(
         folder.path("bad.toml"),
         "epochs = 3\n\n[network]\nactivation = \"rely\"\n",
     )
     .unwrap();
-    insta::assert_snapshot!(error("--config bad.toml"), @"");
+    insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:4:14: unknown activation `rely`; the closest are `relu`, `prelu`, `rrelu`; `trainer activations` lists all");
     fs::write(folder.path("bad.toml"), "epochs = 3\nepoch = 4\n").unwrap();
-    insta::assert_snapshot!(error("--config bad.toml"), @"");
+    insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:2:1: unknown field `epoch`, expected one of `seed`, `backend`, `epochs`, `batch_size`, `data`, `optimizer`, `schedule`, `network`, `extensions`");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn bad_data_is_explained_in_a_line_with_its_place() {
     let bad = csv.replace(line, &line.replacen(",0,", ",x,", 1));
     fs::write(folder.path("train.csv"), bad).unwrap();
     let error = folder.fail("--data train.csv");
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r#"error: train.csv, line 4, column 2 (pixel0): found "x", expected an integer from 0 to 255"#);
 }
 
 /// From the training images to a submission, through every verb.
@@ -98,7 +98,7 @@ fn nothing_is_overwritten() {
     let folder = Folder::with_digits(100);
     folder.succeed("--config tiny.toml --data train.csv --epochs 1 --out run --quiet");
     let error = folder.fail("--config tiny.toml --data train.csv --epochs 1 --out run");
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"error: run is there already, and runs are never overwritten; continue it with `trainer resume run` or name another --out");
     for name in ["tiny-rrelu-seed7-flex", "tiny-rrelu-seed7-flex-2"] {
         folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet");
         assert!(
@@ -134,7 +134,7 @@ fn a_diverging_run_ends_with_a_clear_message() {
     )
     .unwrap();
     let error = folder.fail("--config wild.toml --data train.csv --out run");
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"error: the loss is not a number in epoch 1: the training has diverged; it had no checkpoint yet; try a lower --lr");
 }
 
 #[test]

@@ -169,6 +169,17 @@ mod tests {
     fn table_for_people() {
         let logits = [2.0, 0.0, 0.0, 2.0, 2.0, 0.0];
         let scores = Evaluation::new(&Probabilities::softmax(&logits, 2), &[0, 1, 1]);
-        insta::assert_snapshot!(table(&scores), @"");
+        insta::assert_snapshot!(table(&scores), @"
+        accuracy 66.67 % ± 27.22 (standard error), loss 0.7936, 3 images
+
+        class  images  precision     recall
+            0       1    50.00 %   100.00 %
+            1       2   100.00 %    50.00 %
+
+        images by label (row) and prediction (column):
+                  0     1
+            0     1     0
+            1     1     1
+        ");
     }
 }

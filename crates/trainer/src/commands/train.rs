@@ -36,7 +36,7 @@ pub struct Options {
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Share of the labelled images held out for validation
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     validation_fraction: Option<f64>,
     /// Passes over the training images
     #[arg(long, short, value_name = "N")]
@@ -45,13 +45,18 @@ pub struct Options {
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
     /// The highest learning rate of the schedule
-    #[arg(long, visible_alias = "learning-rate", value_name = "X")]
+    #[arg(
+        long,
+        visible_alias = "learning-rate",
+        value_name = "X",
+        allow_negative_numbers = true
+    )]
     lr: Option<f64>,
     /// How the weights move
     #[arg(long, value_enum)]
     optimizer: Option<OptimizerKind>,
     /// Weight decay per step
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     weight_decay: Option<f32>,
     /// How the learning rate changes over the run
     #[arg(long, value_enum)]
