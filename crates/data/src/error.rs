@@ -11,18 +11,18 @@ use std::io;
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder cannot be opened.
-    #[error("{file}: cannot be opened: {source}")]
+    #[error("{file}: cannot be opened: {cause}")]
     Open {
         /// The file, as named or found.
         file: String,
         /// What the operating system said.
-        source: io::Error,
+        cause: io::Error,
     },
 
     /// Reading stopped inside a file: compressed data is cut short or damaged, or the device
     /// failed.
     #[error(
-        "{file}, line {line}: found damaged or missing data ({source}), expected more rows; \
+        "{file}, line {line}: found damaged or missing data ({cause}), expected more rows; \
          copy or download the file again"
     )]
     Read {
@@ -31,16 +31,16 @@ pub enum Error {
         /// The line at which reading stopped, counted from 1.
         line: u64,
         /// What the reader or the decompressor said.
-        source: io::Error,
+        cause: io::Error,
     },
 
     /// A zip archive cannot be read: it is cut short, damaged or of an unknown kind.
-    #[error("{file}: found a zip archive that cannot be read ({source}); download it again")]
+    #[error("{file}: found a zip archive that cannot be read ({cause}); download it again")]
     Archive {
         /// The archive.
         file: String,
         /// What the zip reader said.
-        source: zip::result::ZipError,
+        cause: zip::result::ZipError,
     },
 
     /// A zip archive lacks the table that is asked for.

@@ -92,9 +92,9 @@ fn file_names(labels: Labels) -> [&'static str; 3] {
 /// Reads the table in a file. The format goes by the file's first bytes, not by its name.
 pub(crate) fn read_file(path: &Path, labels: Labels) -> Result<Table, Error> {
     let file = path.display().to_string();
-    let open_error = |source| Error::Open {
+    let open_error = |cause| Error::Open {
         file: file.clone(),
-        source,
+        cause,
     };
     let mut opened = File::open(path).map_err(open_error)?;
     let mut start = Vec::new();
@@ -116,9 +116,9 @@ pub(crate) fn read_file(path: &Path, labels: Labels) -> Result<Table, Error> {
 }
 
 fn read_archive(opened: File, file: &str, labels: Labels) -> Result<Table, Error> {
-    let archive_error = |source| Error::Archive {
+    let archive_error = |cause| Error::Archive {
         file: file.into(),
-        source,
+        cause,
     };
     let mut archive =
         ZipArchive::new(BufReader::with_capacity(1 << 16, opened)).map_err(archive_error)?;

@@ -411,11 +411,11 @@ impl<'a> Rows<'a> {
     }
 
     /// The error of a reader that failed, at the line that could not be completed.
-    fn read_error(&self, source: io::Error) -> Error {
+    fn read_error(&self, cause: io::Error) -> Error {
         Error::Read {
             file: self.file.into(),
             line: self.line + line_ends(self.unread()),
-            source,
+            cause,
         }
     }
 }

@@ -24,7 +24,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--preset huge"), @"error: invalid value 'huge' for '--preset <PRESET>': unknown preset `huge`; expected `small`, `classic`, `kaggle`, or `deep:N` with N from 1 to 200");
     insta::assert_snapshot!(error("--epochs 0"), @"error: epochs must be at least 1");
     insta::assert_snapshot!(error("--lr -1"), @"error: learning_rate is -1, but must be positive");
-    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: cannot be opened: No such file or directory (os error 2): No such file or directory (os error 2)");
+    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: cannot be opened: No such file or directory (os error 2)");
     insta::assert_snapshot!(error("--backend flex --backend cuda"), @"error: the argument '--backend <BACKEND>' cannot be used multiple times");
     insta::assert_snapshot!(error("--backend cuda"), @"error: this build has no `cuda` backend; build it with `cargo run -p trainer --features cuda`, or use --backend flex or ndarray");
     insta::assert_snapshot!(error("--config nowhere.toml"), @"error: cannot read nowhere.toml: No such file or directory (os error 2)");
