@@ -134,8 +134,8 @@ impl Default for RunConfig {
         Self {
             seed: 0,
             backend: Backend::default(),
-            epochs: 4,
-            batch_size: 128,
+            epochs: 3,
+            batch_size: 256,
             data: DataConfig::default(),
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
@@ -159,7 +159,7 @@ impl Default for OptimizerConfig {
     fn default() -> Self {
         Self {
             kind: OptimizerKind::default(),
-            learning_rate: 5e-3,
+            learning_rate: 1e-2,
             weight_decay: 0.0,
         }
     }

@@ -61,7 +61,10 @@ impl Training {
     pub fn run(&self, restored: Option<Restored>) -> Result<Ending> {
         let prepared = self.prepare(restored)?;
         let split = prepared.split.clone();
-        let (ending, progress) = self.train(prepared)?;
+        let (ending, progress) = self.train(prepared).with_context(|| {
+            let run = self.run.path().display();
+            format!("stopped; once this is mended, continue with `trainer resume {run}`")
+        })?;
         if ending == Ending::Finished {
             let summary = self.summarize(&split, &progress)?;
             self.run.save_summary(&summary)?;
@@ -190,10 +193,7 @@ impl Training {
         // The dashboard's "stop immediately" panics in several threads.
         let launched = catch_unwind(AssertUnwindSafe(|| drop(training.launch(learner))));
         if launched.is_err() {
-            bail!(
-                "the training broke off; continue from its last checkpoint with `trainer resume {}`",
-                self.run.path().display()
-            );
+            bail!("the training broke off");
         }
         epoch_loop.ending()
     }

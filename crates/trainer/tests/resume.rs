@@ -122,6 +122,33 @@ fn a_longer_run_continues_a_finished_one() {
     );
 }
 
+/// Without anything that draws from the backend's own generator, a run continued on another
+/// backend agrees with the first but for rounding.
+#[test]
+fn a_run_continues_on_another_backend() {
+    let folder = Folder::with_digits(300);
+    let config = fs::read_to_string(folder.path("tiny.toml")).unwrap();
+    let plain = config.replace("rrelu", "relu").replace("0.25", "0.0");
+    fs::write(folder.path("plain.toml"), plain).unwrap();
+    let train = "--config plain.toml --data train.csv --json --epochs";
+    folder.succeed(&format!("{train} 2 --out flex"));
+    // A run that was stopped after its first epoch.
+    let config = fs::read_to_string(folder.path("flex/config.toml")).unwrap();
+    let checkpoint = "checkpoints/epoch-0001";
+    fs::create_dir_all(folder.path("moved/checkpoints")).unwrap();
+    fs::write(folder.path("moved/config.toml"), config).unwrap();
+    fs::rename(
+        folder.path("flex").join(checkpoint),
+        folder.path("moved").join(checkpoint),
+    )
+    .unwrap();
+    folder.succeed("resume moved --backend ndarray --json");
+    assert_eq!(folder.summary("moved")["backend"], "ndarray");
+    let loss = |run| folder.summary(run)["validation"]["loss"].as_f64().unwrap();
+    let (flex, moved) = (loss("flex"), loss("moved"));
+    assert!((flex - moved).abs() < 1e-3 * flex, "{flex} {moved}");
+}
+
 #[test]
 fn a_damaged_checkpoint_is_refused_and_the_intact_one_named() {
     let folder = Folder::with_digits(300);
