@@ -1,6 +1,6 @@
 //! The convolutional network.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig, PaddingConfig2d};
@@ -76,9 +76,35 @@ impl Cnn {
         self.output.forward(hidden)
     }
 
-    /// Number of learnable numbers.
+    /// Number of learnable numbers: weights, biases, scales and shifts, but not the running
+    /// statistics of batch normalisation.
     pub fn num_parameters(&self) -> usize {
-        self.num_params()
+        let mut counter = ParameterCounter::default();
+        self.visit(&mut counter);
+        counter.count
+    }
+}
+
+/// Burn's own count has the running statistics in it.
+#[derive(Default)]
+struct ParameterCounter {
+    count: usize,
+    in_running_statistic: bool,
+}
+
+impl ModuleVisitor for ParameterCounter {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.in_running_statistic = name.starts_with("running_");
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.in_running_statistic = false;
+    }
+
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+        if !self.in_running_statistic {
+            self.count += parameter.lazy_shape().num_elements();
+        }
     }
 }
 

@@ -255,9 +255,9 @@ fn gradients_agree_with_finite_differences() {
         let numeric = indices.map(|i| (shifted(i, step) - shifted(i, -step)) / (2.0 * step));
         let exact = indices.map(|i| gradient[i]);
         TensorData::from(exact)
-            .assert_approx_eq::<f32>(&TensorData::from(numeric), Tolerance::absolute(2e-3));
+            .assert_approx_eq::<f32>(&TensorData::from(numeric), Tolerance::absolute(3e-4));
         assert!(
-            exact.iter().any(|g| g.abs() > 1e-2),
+            exact.iter().any(|g| g.abs() > 3e-3),
             "{normalization}: {exact:?}"
         );
     }
