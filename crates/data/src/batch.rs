@@ -203,6 +203,8 @@ fn unpack(mut bytes: Vec<u8>, device: &Device) -> Tensor<1, Int> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use burn::tensor::DeviceKind;
 
     use super::*;
@@ -224,7 +226,14 @@ mod tests {
         let mut devices = vec![Device::flex(), Device::ndarray(), Device::flex().autodiff()];
         match wgpu() {
             Some(device) => devices.push(device),
-            None => eprintln!("no WGPU device: its part of the test is skipped"),
+            None if std::env::var_os("REQUIRE_GPU_TESTS").is_some_and(|value| value == "1") => {
+                panic!("REQUIRE_GPU_TESTS is set, but there is no GPU")
+            }
+            // Unlike `eprintln`, this is seen when the test passes.
+            None => drop(writeln!(
+                std::io::stderr(),
+                "skipped on the GPU: there is none"
+            )),
         }
         devices
     }

@@ -42,6 +42,9 @@ use table::{Labels, Table};
 /// The number of built-in digits that stand in for Kaggle's `train.csv`, which has as many.
 pub const BUILT_IN_COUNT: usize = 42_000;
 
+/// What [`training_images`] takes in place of a path for the built-in digits, files or not.
+pub const BUILT_IN: &str = "built-in";
+
 /// The built-in digits are one data set, the same in every run.
 const BUILT_IN_SEED: u64 = 0;
 
@@ -49,7 +52,7 @@ const BUILT_IN_SEED: u64 = 0;
 ///
 /// `data` names a file or a folder; without it, the folder [`FOLDER`] is searched, and if it has no
 /// labelled images, the program draws [`BUILT_IN_COUNT`] digits. In a folder, `train.csv`,
-/// `train.csv.gz` and `digit-recognizer.zip` are looked for. The set's `Display` says in one line
+/// `train.csv.gz` and `digit-recognizer.zip` are looked for. [`BUILT_IN`] names the digits themselves. The set's `Display` says in one line
 /// what was taken.
 ///
 /// # Errors
@@ -57,6 +60,9 @@ const BUILT_IN_SEED: u64 = 0;
 /// Any of [`Error`]: the file or folder named by `data` cannot be had, or a file is not as it
 /// should be.
 pub fn training_images(data: Option<&Path>) -> Result<LabelledImages, Error> {
+    if data == Some(Path::new(BUILT_IN)) {
+        return Ok(built_in_images(BUILT_IN_COUNT));
+    }
     match source::find_labelled(data)? {
         Some(path) => {
             let table = source::read_file(&path, Labels::Required)?;

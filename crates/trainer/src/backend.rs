@@ -186,7 +186,7 @@ impl Backend {
 /// None on a Linux machine without the device file of any: asking the graphics drivers takes time,
 /// and Mesa's complain on stderr where there is no desktop.
 fn gpus() -> &'static [DeviceKind] {
-    const DEVICE_FILES: [&str; 4] = ["/dev/dri", "/dev/nvidia0", "/dev/dxg", "/dev/kgsl-3d0"];
+    const DEVICE_FILES: [&str; 4] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/kgsl-3d0"];
     let absent = |path: &&str| !std::path::Path::new(path).exists();
     if cfg!(target_os = "linux") && DEVICE_FILES.iter().all(absent) {
         return &[];

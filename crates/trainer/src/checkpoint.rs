@@ -57,6 +57,22 @@ impl Position {
             batch => format!("epoch-{:04}-batch-{batch:05}", self.epoch),
         }
     }
+
+    /// The position that a checkpoint of this name was taken at; `None` for any other name.
+    fn from_folder_name(name: &str) -> Option<Self> {
+        let numbers = name.strip_prefix("epoch-")?;
+        let position = match numbers.split_once("-batch-") {
+            Some((epoch, batch)) => Self {
+                epoch: epoch.parse().ok()?,
+                batch: batch.parse().ok()?,
+            },
+            None => Self {
+                epoch: numbers.parse::<usize>().ok()?.checked_add(1)?,
+                batch: 0,
+            },
+        };
+        (position.folder_name() == name).then_some(position)
+    }
 }
 
 /// What the side file says.
@@ -76,6 +92,8 @@ pub struct Progress {
     pub tally: Tally,
     /// Time spent on them.
     pub time: PassTime,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
     /// The finished epochs.
     pub history: Vec<EpochRecord>,
     /// SHA-256 of every record, by file name.
@@ -140,7 +158,7 @@ pub fn save(folder: &Path, mut progress: Progress, records: &Records) -> Result<
         write_durably(&partial.join(SIDE_FILE), toml(&progress)?.as_bytes())?;
         if path.exists() {
             // The same position again, after a return to an earlier checkpoint.
-            fs::remove_dir_all(&path)?;
+            remove(&path)?;
         }
         fs::rename(&partial, &path)?;
         Ok(())
@@ -155,16 +173,36 @@ pub fn save(folder: &Path, mut progress: Progress, records: &Records) -> Result<
     Ok(path)
 }
 
-/// Removes all but the newest checkpoints, and what killed processes left half-written.
+/// Removes all but the newest checkpoints.
 fn remove_old(folder: &Path, newest: &Path) -> Result<()> {
     let mut names = list(folder)?;
     names.retain(|name| folder.join(name) != newest);
     let excess = (names.len() + 1).saturating_sub(KEPT);
     for name in &names[..excess] {
-        let path = folder.join(name);
-        fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        remove(&folder.join(name))?;
     }
     Ok(())
+}
+
+/// Removes a checkpoint: hides it first, so that none can be seen in parts.
+fn remove(path: &Path) -> Result<()> {
+    let hidden = partial_path(&path.with_extension("removed"));
+    fs::rename(path, &hidden)
+        .and_then(|()| fs::remove_dir_all(&hidden))
+        .with_context(|| format!("cannot remove {}", path.display()))
+}
+
+/// Removes the checkpoints that were taken after `name`, to which the run returns.
+///
+/// # Errors
+///
+/// If one cannot be removed.
+pub fn discard_after(folder: &Path, name: &str) -> Result<()> {
+    let names = list(folder)?;
+    let later = names.iter().skip_while(|other| *other != name).skip(1);
+    later
+        .map(|name| folder.join(name))
+        .try_for_each(|path| remove(&path))
 }
 
 /// Names of the checkpoints in `folder`, oldest first. A folder that is not there has none.
@@ -177,20 +215,16 @@ pub fn list(folder: &Path) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let context = || format!("cannot read the folder {}", folder.display());
-    let mut names = Vec::new();
+    let mut checkpoints = Vec::new();
     for entry in fs::read_dir(folder).with_context(context)? {
         let name = entry.with_context(context)?.file_name();
-        match name.to_str() {
-            Some(name) if name.starts_with("epoch-") => names.push(name.to_owned()),
-            _ => {}
+        let name = name.to_string_lossy().into_owned();
+        if let Some(position) = Position::from_folder_name(&name) {
+            checkpoints.push((position, name));
         }
     }
-    // `epoch-0003` is taken after `epoch-0003-batch-00057`, though it sorts before.
-    names.sort_by_key(|name| match name.split_once("-batch-") {
-        Some((epoch, batch)) => (epoch.to_owned(), 0, batch.to_owned()),
-        None => (name.clone(), 1, String::new()),
-    });
-    Ok(names)
+    checkpoints.sort();
+    Ok(checkpoints.into_iter().map(|(_, name)| name).collect())
 }
 
 /// Reads the checkpoint `name` of `folder`, or the newest one, for a run with `config`.
@@ -356,5 +390,36 @@ pub struct WheneverAsked;
 impl CheckpointingStrategy for WheneverAsked {
     fn checkpointing(&mut self, _: usize, _: &EventStoreClient) -> Vec<CheckpointingAction> {
         vec![CheckpointingAction::Save]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_are_listed_in_the_order_of_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let in_order = [
+            "epoch-0002-batch-00009",
+            "epoch-0002",
+            "epoch-0003-batch-00001",
+            "epoch-9999",
+            "epoch-10000",
+        ];
+        for name in in_order.iter().rev() {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        for other in [
+            "epoch-0002.bak",
+            "epoch-2",
+            ".epoch-0003.1.partial",
+            "notes",
+        ] {
+            fs::create_dir(folder.path().join(other)).unwrap();
+        }
+        assert_eq!(list(folder.path()).unwrap(), in_order);
+        discard_after(folder.path(), "epoch-0003-batch-00001").unwrap();
+        assert_eq!(list(folder.path()).unwrap(), in_order[..3]);
     }
 }

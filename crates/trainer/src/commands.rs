@@ -11,20 +11,28 @@ pub mod train;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use serde::Serialize;
 
 use crate::checkpoint;
 use crate::epoch_loop::Ending;
 use crate::interrupt::INTERRUPTED;
 use crate::training::Training;
 
+/// What programs are told of a training that was stopped.
+#[derive(Serialize)]
+struct Interrupted {
+    run: String,
+}
+
 /// How the program ends after a training that ended so.
 fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
-    let run = training.run.path().display();
+    let run = training.run.path().display().to_string();
     match ending {
         Ending::Finished => Ok(ExitCode::SUCCESS),
         Ending::Interrupted => {
             let line = format!("stopped and saved; continue with `trainer resume {run}`");
             training.console.say(&line);
+            training.console.event("interrupted", &Interrupted { run });
             Ok(ExitCode::from(INTERRUPTED))
         }
         Ending::Diverged { epoch } => {

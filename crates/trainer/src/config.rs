@@ -38,7 +38,8 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// A file or folder; without one, the folder `data`, or else the built-in digits.
+    /// A file or folder, or `built-in`; without one, the folder `data`, or else the built-in
+    /// digits. A run notes what it found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// Share of the labelled images that is held out for validation, in 0..1.
@@ -209,6 +210,13 @@ impl RunConfig {
         ] {
             let holds = (0.0..1.0).contains(&share);
             in_range(holds, name, share, "at least 0 and below 1")?;
+        }
+        let mut before = self.epochs;
+        for extension in &self.extensions {
+            let longer = extension.epochs > before && extension.after_epoch <= before;
+            let epochs = extension.epochs as f64;
+            in_range(longer, "extensions.epochs", epochs, "more than before")?;
+            before = extension.epochs;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What the user sees of a training: Burn's dashboard, plain lines, JSON, or nothing.
 
-use std::io::{IsTerminal, stderr, stdout};
+use std::io::{self, ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::time::Duration;
 
 use burn::train::Interrupter;
@@ -42,10 +42,15 @@ impl Style {
         match (json, quiet) {
             (true, _) => Self::Json,
             (false, true) => Self::Quiet,
-            (false, false) if !plain && stdout().is_terminal() => Self::Dashboard,
+            (false, false) if !plain && has_screen() => Self::Dashboard,
             (false, false) => Self::Plain,
         }
     }
+}
+
+/// Whether stdout is a terminal that can show more than lines.
+fn has_screen() -> bool {
+    stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 impl Console {
@@ -62,7 +67,8 @@ impl Console {
     /// Says something in words, outside the dashboard.
     pub fn say(&self, line: &str) {
         match self.style {
-            Style::Dashboard | Style::Plain => self.bar.suspend(|| println!("{line}")),
+            // A training goes on when nobody listens any more.
+            Style::Dashboard | Style::Plain => drop(self.bar.suspend(|| print(line))),
             Style::Json | Style::Quiet => {}
         }
     }
@@ -78,7 +84,7 @@ impl Console {
         if self.style == Style::Json
             && let Ok(line) = serde_json::to_string(&Event { event: name, data })
         {
-            println!("{line}");
+            drop(print(&line));
         }
     }
 
@@ -111,6 +117,18 @@ impl Console {
     }
 }
 
+/// Prints a line to stdout. A reader that has gone away, such as `head`, is no error.
+///
+/// # Errors
+///
+/// The system's.
+pub fn print(line: &str) -> io::Result<()> {
+    match writeln!(stdout(), "{line}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
 /// An epoch in one line.
 fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
     let EpochRecord {
@@ -136,13 +154,18 @@ fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
 fn let_ctrl_c_through() {
     #[cfg(unix)]
     {
-        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        use rustix::termios::{
+            LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr,
+        };
         // The dashboard's own thread sets raw mode, a moment after it is started.
         for _ in 0..200 {
             if crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
                 let stdin = std::io::stdin();
                 if let Ok(mut modes) = tcgetattr(&stdin) {
                     modes.local_modes.insert(LocalModes::ISIG);
+                    // But not Ctrl+Z and Ctrl+\, which would leave the terminal as it is.
+                    modes.special_codes[SpecialCodeIndex::VSUSP] = 0;
+                    modes.special_codes[SpecialCodeIndex::VQUIT] = 0;
                     // Without it, the dashboard's own `q` still stops the training.
                     let _ = tcsetattr(&stdin, OptionalActions::Now, &modes);
                 }

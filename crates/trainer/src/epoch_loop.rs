@@ -61,6 +61,8 @@ struct Session<'a> {
     interrupter: Interrupter,
     checkpointer: LearningCheckpointer<Classifier>,
     store: Arc<EventStoreClient>,
+    /// Where the newest checkpoint stands.
+    saved: Position,
 }
 
 type Loader = Arc<dyn DataLoader<LabelledBatch>>;
@@ -119,6 +121,7 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let mut session = Session {
             of: self,
+            saved: progress.position,
             progress: &mut progress,
             learner,
             processor: components.event_processor,
@@ -135,6 +138,12 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
 impl Session<'_> {
     fn run(&mut self, train_loader: &Loader, valid_loader: &Loader) -> Result<Ending> {
         let epochs = self.progress.config.total_epochs();
+        let first = self.progress.position.epoch;
+        if first > 1 {
+            // Burn believes that every training starts with its first epoch.
+            let before = LearnerEvent::EndEpoch(first - 1);
+            self.processor.process_train(before)?;
+        }
         while self.progress.position.epoch <= epochs {
             let epoch = self.progress.position.epoch;
             let train = self.train(epoch, train_loader)?;
@@ -147,7 +156,7 @@ impl Session<'_> {
             }
             let record = EpochRecord {
                 epoch,
-                learning_rate: self.learner.lr_current().base(),
+                learning_rate: self.progress.learning_rate,
                 train,
                 valid,
             };
@@ -173,6 +182,7 @@ impl Session<'_> {
             };
             let output = self.learner.train_step(batch?);
             self.learner.lr_step();
+            self.progress.learning_rate = self.learner.lr_current().base();
             self.learner.optimizer_step(output.grads);
             self.progress.position.batch += 1;
             let item = TrainingItem::new(
@@ -237,11 +247,15 @@ impl Session<'_> {
         if !self.interrupter.should_stop() {
             return Ok(None);
         }
-        self.save_checkpoint()?;
+        if self.progress.position != self.saved {
+            let records = self.records()?;
+            self.save_checkpoint(&records)?;
+        }
         Ok(Some(Ending::Interrupted))
     }
 
-    /// Notes the epoch and saves all that came of it.
+    /// Notes the epoch and saves all that came of it: the checkpoint last, since a resumed run
+    /// takes what stands before it as done.
     fn finish_epoch(&mut self, record: EpochRecord) -> Result<()> {
         self.progress.history.push(record);
         self.progress.position = Position {
@@ -250,7 +264,7 @@ impl Session<'_> {
         };
         self.progress.tally = Tally::default();
         self.progress.time = PassTime::default();
-        let records = self.save_checkpoint()?;
+        let records = self.records()?;
         let Some(weights) = records.get(&checkpoint::Part::Network) else {
             unreachable!("`RecordReceiver::receive` gives all parts")
         };
@@ -266,10 +280,12 @@ impl Session<'_> {
         if history::best(history) == Some(&record) {
             saved_model::save(&self.of.run, Which::Best, weights, about, record)?;
         }
-        self.of.run.save_metrics(history)
+        self.of.run.save_metrics(history)?;
+        self.save_checkpoint(&records)
     }
 
-    fn save_checkpoint(&mut self) -> Result<Records> {
+    /// What a checkpoint taken now holds.
+    fn records(&mut self) -> Result<Records> {
         // Burn keeps each batch normalisation's latest running statistics aside until they are
         // asked for, and records those before. Here they are asked for.
         drop(self.learner.model().valid());
@@ -281,9 +297,14 @@ impl Session<'_> {
             .records
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let records = receiver.receive()?;
-        checkpoint::save(&self.of.run.checkpoints(), self.progress.clone(), &records)?;
-        Ok(records)
+        receiver.receive()
+    }
+
+    fn save_checkpoint(&mut self, records: &Records) -> Result<()> {
+        let folder = self.of.run.checkpoints();
+        checkpoint::save(&folder, self.progress.clone(), records)?;
+        self.saved = self.progress.position;
+        Ok(())
     }
 }
 

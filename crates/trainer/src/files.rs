@@ -39,6 +39,30 @@ pub fn partial_path(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.partial", std::process::id()))
 }
 
+/// Removes what killed processes left half-written in `folder`.
+///
+/// # Errors
+///
+/// If the folder cannot be read, or something in it not be removed.
+pub fn remove_partial(folder: &Path) -> Result<()> {
+    let context = || format!("cannot tidy the folder {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".partial") {
+            let path = entry.path();
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
+            };
+            removed.with_context(context)?;
+        }
+    }
+    Ok(())
+}
+
 /// SHA-256 of `bytes` in hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))

@@ -1,4 +1,4 @@
-//! Ctrl+C and SIGTERM: the first asks the training to stop, the second ends the program at once.
+//! Ctrl+C, SIGTERM and a closed terminal: the first asks the training to stop, the second ends the program at once.
 
 use std::io::stdout;
 use std::process;
@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use burn::train::Interrupter;
+use crossterm::cursor::Show;
 use crossterm::event::DisableMouseCapture;
 use crossterm::execute;
 use crossterm::terminal::{LeaveAlternateScreen, disable_raw_mode, is_raw_mode_enabled};
@@ -33,8 +34,8 @@ impl Signals {
         let signals = Self::default();
         #[cfg(unix)]
         {
-            use signal_hook::consts::{SIGINT, SIGTERM};
-            let mut received = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
+            use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+            let mut received = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
                 .context("cannot listen for Ctrl+C")?;
             let signals = signals.clone();
             std::thread::Builder::new()
@@ -43,6 +44,11 @@ impl Signals {
                 .context("cannot listen for Ctrl+C")?;
         }
         Ok(signals)
+    }
+
+    /// There is no training to stop any more: the next signal ends the program.
+    pub fn stop_nothing(&self) {
+        *self.training.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn received(&self) {
@@ -68,7 +74,7 @@ fn end_at_once() -> ! {
     if is_raw_mode_enabled().unwrap_or(false) {
         // The program ends in any case; a terminal that does not answer cannot be helped.
         let _ = disable_raw_mode();
-        let _ = execute!(stdout(), DisableMouseCapture, LeaveAlternateScreen);
+        let _ = execute!(stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
     }
     process::exit(INTERRUPTED.into())
 }

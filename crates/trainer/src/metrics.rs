@@ -228,15 +228,23 @@ fn entry(state: &NumericMetricState, format: FormatOptions, epoch: bool) -> Seri
     }
 }
 
+/// Whether there has been anything to count: otherwise the state's mean is 0 / 0.
+fn is_counted(entry: &NumericEntry) -> bool {
+    match entry {
+        NumericEntry::Aggregated { count, .. } => *count > 0,
+        NumericEntry::Value(_) | NumericEntry::Final(_) => true,
+    }
+}
+
 macro_rules! numeric_from_state {
     ($($metric:ty),+) => {$(
         impl Numeric for $metric {
             fn value(&self) -> Option<NumericEntry> {
-                Some(self.state.current_value())
+                Some(self.state.current_value()).filter(is_counted)
             }
 
             fn running_value(&self) -> Option<NumericEntry> {
-                Some(self.state.running_value())
+                Some(self.state.running_value()).filter(is_counted)
             }
 
             fn final_value(&self) -> NumericEntry {

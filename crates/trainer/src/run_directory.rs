@@ -159,6 +159,11 @@ impl RunDirectory {
         write_atomically(&self.path.join(METRICS), &metrics_csv(history)?)
     }
 
+    /// Whether the run has come to its end.
+    pub fn has_summary(&self) -> bool {
+        self.path.join(SUMMARY).is_file()
+    }
+
     /// Saves the run's summary.
     ///
     /// # Errors

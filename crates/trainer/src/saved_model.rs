@@ -119,6 +119,13 @@ pub fn load(run: &RunDirectory, which: Which, device: &Device) -> Result<(Classi
         );
     }
     let card: ModelCard = read_toml(&run.path().join(&side_file))?;
+    if card.format != FORMAT {
+        bail!(
+            "{}/{side_file} has format {}, but this program reads format {FORMAT}",
+            run.path().display(),
+            card.format
+        );
+    }
     let path = run.path().join(&card.file);
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     if sha256(&bytes) != card.sha256 {

@@ -19,6 +19,7 @@ use crate::config::RunConfig;
 use crate::console::Console;
 use crate::epoch_loop::{Ending, EpochLoop};
 use crate::evaluation::{self, Evaluation};
+use crate::files::remove_partial;
 use crate::history::PassTime;
 use crate::interrupt::Signals;
 use crate::metrics::{AccuracyMetric, LossMetric, SharedTally, Tally, ThroughputMetric};
@@ -50,6 +51,30 @@ struct Prepared {
     learner: Learner<Classifier>,
 }
 
+const MISFIT: &str = "the network does not fit the images";
+
+/// The images of a run in their two parts, and what its network has to tell apart.
+///
+/// # Errors
+///
+/// If the configuration does not fit the images.
+pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task)> {
+    let split = Split::new(images, config.data.validation_fraction, config.seed)?;
+    if split.validation.labels().len() == 0 {
+        bail!("no image is left for validation: raise validation_fraction or add images");
+    }
+    let task = Task {
+        height: images.side(),
+        width: images.side(),
+        classes: images.classes(),
+    };
+    config
+        .network
+        .check([task.height, task.width])
+        .context(MISFIT)?;
+    Ok((split, task))
+}
+
 impl Training {
     /// Trains to the end of the run, or until it is stopped, from the beginning or from a
     /// checkpoint.
@@ -59,6 +84,10 @@ impl Training {
     /// If the configuration does not fit the images, or something fails on the way; what was saved
     /// by then is still there.
     pub fn run(&self, restored: Option<Restored>) -> Result<Ending> {
+        remove_partial(self.run.path())?;
+        if self.run.checkpoints().exists() {
+            remove_partial(&self.run.checkpoints())?;
+        }
         let prepared = self.prepare(restored)?;
         let split = prepared.split.clone();
         let (ending, progress) = self.train(prepared).with_context(|| {
@@ -75,23 +104,13 @@ impl Training {
 
     fn prepare(&self, restored: Option<Restored>) -> Result<Prepared> {
         let config = &self.config;
-        let split = Split::new(&self.images, config.data.validation_fraction, config.seed)?;
-        let count = |images: &LabelledImages| images.labels().len();
-        if count(&split.validation) == 0 {
-            bail!("no image is left for validation: raise validation_fraction or add images");
-        }
-        let side = self.images.side();
-        let task = Task {
-            height: side,
-            width: side,
-            classes: self.images.classes(),
-        };
+        let (split, task) = split(config, &self.images)?;
         let device = self.processor.device.clone().autodiff();
         let network = config
             .network
             .init(task, config.seed, &device)
-            .context("the network does not fit the images")?;
-        let steps_per_epoch = count(&split.training).div_ceil(config.batch_size);
+            .context(MISFIT)?;
+        let steps_per_epoch = split.training.labels().len().div_ceil(config.batch_size);
         let mut learner = Learner::new(
             Classifier { network },
             config.optimizer.init(),
@@ -106,6 +125,7 @@ impl Training {
                 position: Position::START,
                 tally: Tally::default(),
                 time: PassTime::default(),
+                learning_rate: 0.0,
                 history: Vec::new(),
                 sha256: Default::default(),
             },
@@ -192,6 +212,7 @@ impl Training {
         .with_interrupter(interrupter);
         // The dashboard's "stop immediately" panics in several threads.
         let launched = catch_unwind(AssertUnwindSafe(|| drop(training.launch(learner))));
+        self.signals.stop_nothing();
         if launched.is_err() {
             bail!("the training broke off");
         }

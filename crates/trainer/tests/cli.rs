@@ -159,5 +159,5 @@ fn the_default_network_learns() {
     let accuracy = folder.summary("run")["validation"]["accuracy"]
         .as_f64()
         .unwrap();
-    assert!((0.85..1.0).contains(&accuracy), "{accuracy}");
+    assert!((0.85..=1.0).contains(&accuracy), "{accuracy}");
 }

@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -28,7 +29,10 @@ fn python() -> Option<String> {
         std::env::var_os("REQUIRE_TORCH_TESTS").is_none_or(|value| value != "1"),
         "REQUIRE_TORCH_TESTS is set, but there is no PyTorch: {reason}"
     );
-    eprintln!("skipped: there is no PyTorch ({reason})");
+    drop(writeln!(
+        std::io::stderr(),
+        "skipped: there is no PyTorch ({reason})"
+    ));
     None
 }
 

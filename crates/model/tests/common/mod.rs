@@ -1,5 +1,7 @@
 //! What the tests share.
 
+use std::io::Write;
+
 use burn::tensor::{Device, DeviceKind};
 
 /// A device of the wgpu backend, a software one if there is no other. Without any it is `None`,
@@ -12,7 +14,10 @@ pub fn wgpu_device() -> Option<Device> {
             panic!("REQUIRE_GPU_TESTS is set, but there is no GPU: {error}")
         }
         Err(error) => {
-            eprintln!("skipped: there is no GPU ({error})");
+            drop(writeln!(
+                std::io::stderr(),
+                "skipped: there is no GPU ({error})"
+            ));
             None
         }
     }

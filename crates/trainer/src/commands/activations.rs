@@ -7,6 +7,8 @@ use clap::Args;
 use model::{Activation, Facts};
 use serde::Serialize;
 
+use crate::console::print;
+
 /// Options of `trainer activations`.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -23,10 +25,10 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     if options.json {
         let entries: Vec<_> = Activation::ALL.iter().map(Entry::new).collect();
-        println!("{}", serde_json::to_string_pretty(&entries)?);
+        print(&serde_json::to_string_pretty(&entries)?)?;
     } else {
         for activation in Activation::ALL {
-            println!("{}", paragraph(activation));
+            print(&paragraph(activation))?;
         }
     }
     Ok(ExitCode::SUCCESS)

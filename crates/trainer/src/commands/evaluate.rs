@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::backend::Backend;
 use crate::cli::Run;
+use crate::console::print;
 use crate::evaluation::{self, Evaluation};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, Which};
@@ -53,8 +54,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if options.json {
         print_json(&name, card.epoch.epoch, &scores)?;
     } else {
-        println!("{name}, network of epoch {}:", card.epoch.epoch);
-        print!("{}", table(&scores));
+        print(&format!("{name}, network of epoch {}:", card.epoch.epoch))?;
+        print(table(&scores).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -113,7 +114,7 @@ fn print_json(data: &str, epoch: usize, scores: &Evaluation) -> Result<()> {
         epoch,
         scores,
     };
-    println!("{}", serde_json::to_string_pretty(&report)?);
+    print(&serde_json::to_string_pretty(&report)?)?;
     Ok(())
 }
 

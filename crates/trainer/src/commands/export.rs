@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::backend::Backend;
 use crate::cli::Run;
+use crate::console::print;
 use crate::files::write_atomically;
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, Which};
@@ -46,10 +47,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .map_err(|error| anyhow!("cannot convert the network: {error}"))?;
     let bytes = store.get_bytes().context("cannot convert the network")?;
     write_atomically(&options.out, &bytes)?;
-    println!(
+    print(&format!(
         "wrote {} parameters to {}",
         classifier.network.num_parameters(),
         options.out.display()
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,6 +10,7 @@ use data::EpochLoader;
 
 use crate::backend::Backend;
 use crate::cli::Run;
+use crate::console::print;
 use crate::evaluation;
 use crate::files::write_atomically;
 use crate::run_directory::RunDirectory;
@@ -56,7 +57,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let loader = EpochLoader::in_order(images, card.scaling, batch_size, &processor.device);
     let probabilities = evaluation::predict(&classifier, &loader, card.task.classes)?;
     write_submission(&options.out, &probabilities.predictions(), count)?;
-    println!("wrote {count} predictions to {}", options.out.display());
+    print(&format!(
+        "wrote {count} predictions to {}",
+        options.out.display()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::backend::Backend;
-use crate::checkpoint;
+use crate::checkpoint::{self, Position};
 use crate::cli::{Output, Run};
 use crate::config::{Extension, RunConfig};
 use crate::console::{Console, Style};
@@ -48,13 +48,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let run = RunDirectory::open(&options.run.path)?;
     let _lock = run.lock()?;
     let mut config = run.config()?;
+    config.check()?;
     let folder = run.checkpoints();
     let restored = checkpoint::restore(&folder, options.from.as_deref(), &config)?;
-    let finished = restored
+    let position = restored
         .as_ref()
-        .map_or(0, |restored| restored.progress.position.epoch - 1);
+        .map_or(Position::START, |restored| restored.progress.position);
     if let Some(epochs) = options.epochs {
-        extend(&mut config, finished, epochs)?;
+        extend(&mut config, position, epochs)?;
+    }
+    let epochs = config.total_epochs();
+    if position.epoch > epochs && run.has_summary() {
+        bail!(
+            "{} has finished its {epochs} epochs; make it longer with --epochs",
+            run.path().display()
+        );
     }
     let processor = options.backend.unwrap_or(config.backend).open()?;
     let path = options.data.as_deref().or(config.data.path.as_deref());
@@ -66,6 +74,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         );
     }
     run.save_config(&config)?;
+    if let Some(name) = &options.from {
+        checkpoint::discard_after(&folder, name)?;
+    }
     console.say(&match &restored {
         Some(restored) => format!("continuing from {}", restored.path.display()),
         None => String::from("no checkpoint yet: starting from the beginning"),
@@ -83,15 +94,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     super::exit(&training, &ending)
 }
 
-/// Makes the run longer after its `finished` epochs.
-fn extend(config: &mut RunConfig, finished: usize, epochs: usize) -> Result<()> {
+/// Makes a run that stands at `position` longer. An epoch that has begun ends as it would have.
+fn extend(config: &mut RunConfig, position: Position, epochs: usize) -> Result<()> {
     let total = config.total_epochs();
     if epochs < total {
         bail!("the run has {total} epochs already, and --epochs {epochs} would shorten it");
     }
     if epochs > total {
         config.extensions.push(Extension {
-            after_epoch: finished,
+            after_epoch: position.epoch - usize::from(position.batch == 0),
             epochs,
         });
     }

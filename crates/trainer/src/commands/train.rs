@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
-use data::LabelledImages;
+use data::{LabelledImages, Source};
 use model::{Activation, Initialization, Normalization, Preset};
 
 use crate::backend::Backend;
@@ -14,7 +14,7 @@ use crate::config::{OptimizerKind, RunConfig, ScheduleKind};
 use crate::console::{Console, Style};
 use crate::interrupt::Signals;
 use crate::run_directory::{RUNS, RunDirectory, read_toml};
-use crate::training::Training;
+use crate::training::{self, Training};
 
 /// Options of `trainer train`. What is not given comes from `--config`, or else from the defaults.
 #[derive(Debug, Args)]
@@ -31,8 +31,8 @@ pub struct Options {
     /// A run as a file, such as another run's config.toml
     #[arg(long, short, value_name = "RUN.TOML")]
     config: Option<PathBuf>,
-    /// Labelled images: a CSV file (plain, .gz or Kaggle's .zip) or its folder [default: data/, or
-    /// else built-in digits]
+    /// Labelled images: a CSV file (plain, .gz or Kaggle's .zip), its folder, or built-in [default:
+    /// data/, or else built-in]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Share of the labelled images held out for validation
@@ -90,7 +90,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let processor = config.backend.open()?;
     config.backend = processor.backend;
     let images = data::training_images(config.data.path.as_deref())?;
-    config.data.fingerprint = Some(images.fingerprint());
+    let fingerprint = Some(images.fingerprint());
+    if let Some(file) = &options.config
+        && options.data.is_none()
+        && config.data.fingerprint.is_some()
+        && config.data.fingerprint != fingerprint
+    {
+        bail!(
+            "{} are not the images of {}; name with --data what to train on",
+            images.source(),
+            file.display()
+        );
+    }
+    config.data.fingerprint = fingerprint;
+    config.data.path = found_at(images.source());
+    training::split(&config, &images)?;
     let run = options.create_directory(&config)?;
     let _lock = run.lock()?;
     run.save_config(&config)?;
@@ -114,11 +128,7 @@ impl Options {
     /// The run's configuration, the images' fingerprint aside.
     fn config(&self) -> Result<RunConfig> {
         let mut config = match &self.config {
-            Some(path) => RunConfig {
-                // These belong to the run that the file may come from.
-                extensions: Vec::new(),
-                ..read_toml(path)?
-            },
+            Some(path) => read_toml(path)?,
             None => RunConfig::default(),
         };
         if let Some(preset) = self.preset {
@@ -132,7 +142,10 @@ impl Options {
             &mut config.data.validation_fraction,
             &self.validation_fraction,
         );
-        set(&mut config.epochs, &self.epochs);
+        if let Some(epochs) = self.epochs {
+            config.epochs = epochs;
+            config.extensions.clear();
+        }
         set(&mut config.batch_size, &self.batch_size);
         set(&mut config.optimizer.learning_rate, &self.lr);
         set(&mut config.optimizer.kind, &self.optimizer);
@@ -140,7 +153,7 @@ impl Options {
         set(&mut config.schedule.kind, &self.schedule);
         set(&mut config.seed, &self.seed);
         if self.data.is_some() {
-            config.data.path = self.data.clone();
+            config.data.path.clone_from(&self.data);
         }
         config.check()?;
         Ok(config)
@@ -163,6 +176,16 @@ impl Options {
                 RunDirectory::create_below(Path::new(RUNS), &name)
             }
         }
+    }
+}
+
+/// What finds the images again, also from another folder and when more files have come.
+fn found_at(source: &Source) -> Option<PathBuf> {
+    match source {
+        // Where the current folder is unknown, the path is kept as it is.
+        Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        Source::BuiltIn => Some(PathBuf::from(data::BUILT_IN)),
+        _ => None,
     }
 }
 
