@@ -53,7 +53,7 @@ pub struct EpochLoop {
 }
 
 /// What the loop works with.
-struct Session<'a> {
+struct Fit<'a> {
     of: &'a EpochLoop,
     progress: &'a mut Progress,
     learner: Learner<Classifier>,
@@ -119,7 +119,7 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
             unreachable!("`train` gives every training its checkpointers")
         };
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut session = Session {
+        let mut fit = Fit {
             of: self,
             saved: progress.position,
             progress: &mut progress,
@@ -129,13 +129,13 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
             checkpointer,
             store: components.event_store,
         };
-        let ending = session.run(&train_loader, &valid_loader);
+        let ending = fit.run(&train_loader, &valid_loader);
         *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending);
-        (session.learner.model(), session.processor)
+        (fit.learner.model(), fit.processor)
     }
 }
 
-impl Session<'_> {
+impl Fit<'_> {
     fn run(&mut self, train_loader: &Loader, valid_loader: &Loader) -> Result<Ending> {
         let epochs = self.progress.config.total_epochs();
         let first = self.progress.position.epoch;
