@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -37,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         let loss = loss.forward(network.forward(images.clone()), labels.clone());
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        network = optimizer.step(1e-3.into(), network, gradients);
+        network = optimizer.step(ModuleLearningRate::from(1e-3), network, gradients);
         if step > 0 {
             seconds.push(start.elapsed().as_secs_f64());
         }
