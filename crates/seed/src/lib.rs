@@ -27,6 +27,10 @@ pub enum Purpose {
     Augmentation = 5,
     /// Drawing the built-in digits; the index is that of the image.
     BuiltInDigits = 6,
+    /// Resampling results for confidence intervals.
+    Bootstrap = 7,
+    /// Signs of differences in permutation tests.
+    SignFlip = 8,
 }
 
 /// The random stream named by `(run_seed, purpose, epoch, index)`.

@@ -1,0 +1,120 @@
+//! Everything about contenders and their baselines, at once.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::{Interval, RESAMPLES, bca_interval};
+use crate::equivalence::{Equivalence, equivalence_test};
+use crate::error::Error;
+use crate::holm::holm;
+use crate::improvement::paired_probability_of_improvement;
+use crate::permutation::{
+    Alternative, SignFlip, corrected, pairs_for_significance, sign_flip_test,
+};
+use crate::power::minimum_detectable_effect;
+use crate::summary::{Summary, mean};
+use crate::verdict::{AdjustedPValues, Criteria, Verdict, verdict};
+
+/// What the runs say about one contender and its baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The differences, contender minus baseline.
+    pub differences: Summary,
+    /// The BCa interval of their mean with confidence 1 − level, not corrected for the number of
+    /// comparisons; none of a single pair.
+    pub interval: Option<Interval>,
+    /// The share of seeds with which the contender is ahead, ties counting half.
+    pub probability_of_improvement: f64,
+    /// The two-sided test of whether they differ.
+    pub difference: SignFlip,
+    /// The test of whether they differ by less than the margin; none of a single pair.
+    pub equivalence: Option<Equivalence>,
+    /// The p-values of both tests after Holm's correction, each over all comparisons.
+    pub adjusted: AdjustedPValues,
+    /// The true difference that this many seeds find with the power of the criteria, at
+    /// level / comparisons; none if they are too few to find any. Compare it with the margin.
+    pub minimum_detectable_effect: Option<f64>,
+    /// The conclusion.
+    pub verdict: Verdict,
+}
+
+/// Compares contenders with their baselines. Each item of `differences` belongs to one contender and
+/// holds its scores minus the baseline's, seed by seed, from
+/// [`paired_differences`](crate::paired_differences). All comparisons that were asked for must be in
+/// one call, as the p-values are corrected for their number.
+///
+/// # Errors
+///
+/// [`Error::TooFew`] for a contender without differences, [`Error::Value`] for a difference that is not
+/// finite, [`Error::Parameter`] for criteria out of range.
+pub fn compare(
+    differences: &[impl AsRef<[f64]>],
+    criteria: &Criteria,
+) -> Result<Vec<Comparison>, Error> {
+    criteria.check()?;
+    let tests = differences
+        .iter()
+        .map(|differences| tests(differences.as_ref(), criteria))
+        .collect::<Result<Vec<_>, _>>()?;
+    let adjusted =
+        |p_value: fn(&Tests) -> f64| holm(&tests.iter().map(p_value).collect::<Vec<_>>());
+    let difference = adjusted(|(difference, _)| difference.p_value)?;
+    let equivalence = adjusted(|(_, equivalence)| equivalence.map_or(1.0, |test| test.p_value))?;
+
+    (0..tests.len())
+        .map(|index| {
+            let adjusted = AdjustedPValues {
+                difference: difference[index],
+                equivalence: equivalence[index],
+            };
+            let differences = differences[index].as_ref();
+            comparison(differences, tests[index], adjusted, tests.len(), criteria)
+        })
+        .collect()
+}
+
+type Tests = (SignFlip, Option<Equivalence>);
+
+fn tests(differences: &[f64], criteria: &Criteria) -> Result<Tests, Error> {
+    let difference = sign_flip_test(differences, Alternative::TwoSided, criteria.seed)?;
+    let equivalence = (differences.len() > 1)
+        .then(|| equivalence_test(differences, criteria.margin, criteria.level));
+    Ok((difference, equivalence.transpose()?))
+}
+
+fn comparison(
+    differences: &[f64],
+    (difference, equivalence): Tests,
+    adjusted: AdjustedPValues,
+    comparisons: usize,
+    criteria: &Criteria,
+) -> Result<Comparison, Error> {
+    let Criteria {
+        direction,
+        level,
+        power,
+        seed,
+        ..
+    } = *criteria;
+    let pairs = differences.len();
+    let summary = Summary::new(differences)?;
+    let interval = (pairs > 1)
+        .then(|| bca_interval(differences, mean, 1.0 - level, RESAMPLES, seed))
+        .transpose()?;
+    let needed = pairs_for_significance(level, comparisons, Alternative::TwoSided)?;
+    let level = corrected(level, comparisons)?;
+    let minimum_detectable_effect = summary
+        .standard_deviation
+        .filter(|_| needed.is_some_and(|needed| pairs >= needed))
+        .map(|deviation| minimum_detectable_effect(pairs, deviation, level, power))
+        .transpose()?;
+    Ok(Comparison {
+        differences: summary,
+        interval,
+        probability_of_improvement: paired_probability_of_improvement(differences, direction)?,
+        difference,
+        equivalence,
+        adjusted,
+        minimum_detectable_effect,
+        verdict: verdict(differences, adjusted, comparisons, criteria)?,
+    })
+}

@@ -1,0 +1,77 @@
+//! Do paired runs differ by less than matters?
+
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::Interval;
+use crate::check;
+use crate::distribution::{t_isf, t_sf};
+use crate::error::Error;
+use crate::summary::{mean_of, standard_deviation_of};
+
+/// The result of an equivalence test.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Equivalence {
+    /// How probable a mean as far inside the margin is if the true difference is at the margin or
+    /// beyond it; above 0, at most 1.
+    pub p_value: f64,
+    /// The interval of the mean difference by Student's t with confidence 1 − 2 · level.
+    pub interval: Interval,
+    /// Whether the p-value is at most the level. That is so exactly if the interval is inside the
+    /// margin, provided that the differences are not all the same.
+    pub equivalent: bool,
+}
+
+/// Two one-sided t tests of paired differences: Schuirmann 1987 (doi:10.1007/BF01068419), Lakens
+/// 2017 (doi:10.1177/1948550617697177).
+///
+/// Equivalent means that the true mean difference is more than −`margin` and less than `margin`. With
+/// d̄ and s the mean and the standard deviation of n differences, the p-value is the larger of
+/// P(T > (d̄ + margin) √n / s) and P(T < (d̄ − margin) √n / s), T with n − 1 degrees of freedom. The
+/// differences are taken to be normal, or n to be large enough that their mean is.
+///
+/// Differences that are all the same, but for rounding, have no t. Each one-sided p-value is then
+/// that of the sign-flip test, 2⁻ⁿ inside the margin: that few runs came out the same is no proof
+/// that all will.
+///
+/// # Errors
+///
+/// [`Error::TooFew`] for less than two differences, [`Error::Value`] for one that is not finite,
+/// [`Error::Parameter`] unless 0 ≤ `margin` and 10⁻¹² ≤ `level` < ½.
+pub fn equivalence_test(
+    differences: &[f64],
+    margin: f64,
+    level: f64,
+) -> Result<Equivalence, Error> {
+    check::values(differences, 2)?;
+    check::size("the margin", margin)?;
+    check::level_of_equivalence(level)?;
+
+    let n = differences.len() as f64;
+    let mean = mean_of(differences);
+    let error = standard_deviation_of(differences) / n.sqrt();
+    // How far inside the margin the mean is, from its nearer end.
+    let inside = margin - mean.abs();
+    let p_value = if error == 0.0 || all_the_same(differences) {
+        if inside > 0.0 { 0.5_f64.powf(n) } else { 1.0 }
+    } else {
+        t_sf(inside / error, n - 1.0)
+    };
+    let half = t_isf(level, n - 1.0) * error;
+    let p_value = p_value.max(f64::MIN_POSITIVE);
+    Ok(Equivalence {
+        p_value,
+        interval: Interval {
+            lower: mean - half,
+            upper: mean + half,
+            confidence: 1.0 - 2.0 * level,
+        },
+        equivalent: p_value <= level,
+    })
+}
+
+/// But for rounding.
+fn all_the_same(differences: &[f64]) -> bool {
+    let first = differences[0];
+    let rounding = check::ROUNDING * first.abs();
+    differences.iter().all(|d| (d - first).abs() <= rounding)
+}

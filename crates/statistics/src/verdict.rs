@@ -1,0 +1,190 @@
+//! The conclusion from a comparison.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::check;
+use crate::error::Error;
+use crate::improvement::Direction;
+use crate::permutation::{Alternative, corrected, pairs_for_significance};
+use crate::power::{pairs_for_difference, pairs_for_equivalence};
+use crate::summary::{mean_of, standard_deviation_of};
+
+/// How a verdict is reached, fixed before the runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Criteria {
+    /// Which scores are good.
+    pub direction: Direction,
+    /// The smallest difference that matters, in the unit of the scores. With 0 nothing is equivalent.
+    pub margin: f64,
+    /// How probable one or more wrong claims of a difference may be in all comparisons together, and
+    /// as much for wrong claims of equivalence; from 10⁻¹² to below ½.
+    pub level: f64,
+    /// With what probability a difference should be found by the number of seeds that is advised, and
+    /// by the minimum detectable effect; above the level, below 1.
+    pub power: f64,
+    /// The seed of the bootstrap and of sign flips that are drawn.
+    pub seed: u64,
+}
+
+impl Default for Criteria {
+    fn default() -> Self {
+        Self {
+            direction: Direction::HigherIsBetter,
+            margin: 0.0,
+            level: 0.05,
+            power: 0.8,
+            seed: 0,
+        }
+    }
+}
+
+impl Criteria {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        check::size("the margin", self.margin)?;
+        check::level_of_equivalence(self.level)?;
+        check::power(self.level, self.power)
+    }
+}
+
+/// P-values of one comparison, corrected for the number of comparisons.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdjustedPValues {
+    /// Of the two-sided [`sign_flip_test`](crate::sign_flip_test).
+    pub difference: f64,
+    /// Of the [`equivalence_test`](crate::equivalence_test); 1 where there is a single pair.
+    pub equivalence: f64,
+}
+
+/// What the runs say about a contender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It is better than the baseline.
+    Better,
+    /// It is worse than the baseline.
+    Worse,
+    /// It differs from the baseline by less than the margin, if at all.
+    Equivalent,
+    /// The runs do not tell.
+    Undecided {
+        /// Why not.
+        reason: Reason,
+        /// How many more seeds would decide it; see [`verdict`]. `None` if no reasonable number would.
+        more_seeds: Option<usize>,
+    },
+}
+
+/// Why the runs do not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// So few seeds cannot show a difference at level / comparisons, whatever the results. Contenders
+    /// must not be ranked by them.
+    TooFewSeeds,
+    /// Neither a difference nor equivalence is significant.
+    Inconclusive,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (reason, more_seeds) = match self {
+            Self::Better => return f.write_str("better"),
+            Self::Worse => return f.write_str("worse"),
+            Self::Equivalent => return f.write_str("equivalent within the margin"),
+            Self::Undecided { reason, more_seeds } => (reason, more_seeds),
+        };
+        f.write_str("undecided")?;
+        match (reason, more_seeds) {
+            (Reason::TooFewSeeds, Some(seeds)) => {
+                write!(f, ": too few seeds, at least {seeds} more needed")
+            }
+            (Reason::TooFewSeeds, None) => {
+                f.write_str(": no number of seeds suffices for so many comparisons")
+            }
+            (Reason::Inconclusive, Some(seeds)) => {
+                write!(f, ": about {seeds} more seeds would decide it")
+            }
+            (Reason::Inconclusive, None) => {
+                f.write_str(": no reasonable number of seeds decides it")
+            }
+        }
+    }
+}
+
+/// The verdict on a contender, from its `differences` to the baseline (contender minus baseline), the
+/// p-values that were corrected for the number of `comparisons`, and the criteria. The first that
+/// holds:
+///
+/// 1. With fewer pairs than [`pairs_for_significance`] asks for, the verdict is
+///    [`Verdict::Undecided`] for [`Reason::TooFewSeeds`]. That includes equivalence, so that a small
+///    experiment is not one which can only come out as "equivalent".
+/// 2. If the p-value of equivalence is at most the level: [`Verdict::Equivalent`], even if there is a
+///    significant difference, as it is one that does not matter.
+/// 3. If the p-value of the difference is at most the level: [`Verdict::Better`] or
+///    [`Verdict::Worse`], by the sign of the mean difference.
+/// 4. Otherwise [`Verdict::Undecided`], as [`Reason::Inconclusive`].
+///
+/// `more_seeds` takes the mean and the standard deviation of the differences found for the true ones.
+/// It is what a t test at level / `comparisons` then needs in addition to find the difference or the
+/// equivalence, whichever needs less, with the power of the criteria, and never less than rule 1 asks
+/// for. As the mean found is uncertain, so is this number: it is for planning, and seeds that are
+/// added until the verdict pleases make the level meaningless.
+///
+/// # Errors
+///
+/// [`Error::TooFew`] for no differences, [`Error::Value`] for one that is not finite,
+/// [`Error::Parameter`] for criteria, p-values or a number of comparisons out of range.
+pub fn verdict(
+    differences: &[f64],
+    p_values: AdjustedPValues,
+    comparisons: usize,
+    criteria: &Criteria,
+) -> Result<Verdict, Error> {
+    check::values(differences, 1)?;
+    criteria.check()?;
+    check::p_value(p_values.difference)?;
+    check::p_value(p_values.equivalence)?;
+
+    let pairs = differences.len();
+    let needed = pairs_for_significance(criteria.level, comparisons, Alternative::TwoSided)?;
+    let sufficient = sufficient_pairs(differences, comparisons, criteria)?;
+    let undecided = |reason, pairs_in_all: Option<usize>| Verdict::Undecided {
+        reason,
+        more_seeds: pairs_in_all.map(|in_all| in_all.saturating_sub(pairs).max(1)),
+    };
+    let improvement = criteria.direction.improvement(mean_of(differences));
+    Ok(if needed.is_none_or(|needed| pairs < needed) {
+        undecided(
+            Reason::TooFewSeeds,
+            needed.map(|needed| needed.max(sufficient.unwrap_or(0))),
+        )
+    } else if p_values.equivalence <= criteria.level {
+        Verdict::Equivalent
+    } else if p_values.difference <= criteria.level && improvement > 0.0 {
+        Verdict::Better
+    } else if p_values.difference <= criteria.level && improvement < 0.0 {
+        Verdict::Worse
+    } else {
+        undecided(Reason::Inconclusive, sufficient)
+    })
+}
+
+/// How many pairs in all find a difference or equivalence, if the differences are what they seem.
+fn sufficient_pairs(
+    differences: &[f64],
+    comparisons: usize,
+    criteria: &Criteria,
+) -> Result<Option<usize>, Error> {
+    let level = corrected(criteria.level, comparisons)?;
+    if differences.len() < 2 {
+        return Ok(None);
+    }
+    let (mean, deviation) = (mean_of(differences), standard_deviation_of(differences));
+    let Criteria { margin, power, .. } = *criteria;
+    let difference = pairs_for_difference(mean, deviation, level, power)?;
+    let equivalence = pairs_for_equivalence(mean, deviation, margin, level, power)?;
+    Ok(difference.into_iter().chain(equivalence).min())
+}

@@ -1,0 +1,207 @@
+//! Verdicts on runs as they come out of experiments: accuracies in percent, contender minus baseline.
+
+use statistics::*;
+
+const TEN: [f64; 10] = [0.11, 0.04, 0.09, 0.15, 0.07, 0.02, 0.12, 0.08, 0.06, 0.10];
+
+const CRITERIA: Criteria = Criteria {
+    direction: Direction::HigherIsBetter,
+    margin: 0.05,
+    level: 0.05,
+    power: 0.8,
+    seed: 0,
+};
+
+fn one(differences: &[f64], criteria: &Criteria) -> Comparison {
+    compare(&[differences], criteria).unwrap()[0]
+}
+
+#[test]
+fn better_or_worse() {
+    let comparison = one(&TEN, &CRITERIA);
+    assert_eq!(comparison.verdict, Verdict::Better);
+    assert_eq!(comparison.difference.p_value, 2.0 / 1024.0);
+    assert_eq!(comparison.probability_of_improvement, 1.0);
+    let interval = comparison.interval.unwrap();
+    assert!(0.05 < interval.lower && interval.lower < 0.084 && interval.upper < 0.11);
+
+    let losses = Criteria {
+        direction: Direction::LowerIsBetter,
+        ..CRITERIA
+    };
+    let comparison = one(&TEN, &losses);
+    assert_eq!(comparison.verdict, Verdict::Worse);
+    assert_eq!(comparison.probability_of_improvement, 0.0);
+}
+
+/// Differences that are significant, but smaller than matters.
+#[test]
+fn equivalent() {
+    let small = TEN.map(|difference| difference / 5.0);
+    let comparison = one(&small, &CRITERIA);
+    assert!(comparison.adjusted.difference < 0.05);
+    assert_eq!(comparison.verdict, Verdict::Equivalent);
+    assert_eq!(
+        comparison.verdict.to_string(),
+        "equivalent within the margin"
+    );
+    let without_margin = Criteria {
+        margin: 0.0,
+        ..CRITERIA
+    };
+    assert_eq!(one(&small, &without_margin).verdict, Verdict::Better);
+}
+
+/// Four pairs cannot reach 0.05: the smallest p-value is 0.125.
+#[test]
+fn too_few_seeds() {
+    for (differences, more_seeds) in [(&TEN[..4], 2), (&TEN[..1], 5), (&[0.0; 5], 1)] {
+        let comparison = one(differences, &CRITERIA);
+        let verdict = Verdict::Undecided {
+            reason: Reason::TooFewSeeds,
+            more_seeds: Some(more_seeds),
+        };
+        assert_eq!(comparison.verdict, verdict);
+        assert_eq!(comparison.minimum_detectable_effect, None);
+    }
+    assert_eq!(
+        one(&TEN[..4], &CRITERIA).verdict.to_string(),
+        "undecided: too few seeds, at least 2 more needed"
+    );
+    assert_eq!(smallest_p_value(4, Alternative::TwoSided), 0.125);
+}
+
+/// Ten pairs are enough for twenty comparisons, and no more than that.
+#[test]
+fn comparisons_cost_seeds() {
+    let verdicts = |comparisons| compare(&vec![TEN; comparisons], &CRITERIA).unwrap();
+    for comparison in verdicts(20) {
+        assert_eq!(comparison.verdict, Verdict::Better);
+        assert_eq!(comparison.adjusted.difference, 20.0 * 2.0 / 1024.0);
+    }
+    let too_few = Verdict::Undecided {
+        reason: Reason::TooFewSeeds,
+        more_seeds: Some(1),
+    };
+    assert!(
+        verdicts(26)
+            .iter()
+            .all(|comparison| comparison.verdict == too_few)
+    );
+    let needed =
+        |comparisons| pairs_for_significance(0.05, comparisons, Alternative::TwoSided).unwrap();
+    assert_eq!(
+        [needed(1), needed(20), needed(26)],
+        [Some(6), Some(10), Some(11)]
+    );
+    assert_eq!(needed(1_000_000), None);
+}
+
+/// The advised number of seeds is what the t test needs for the mean and the deviation found.
+#[test]
+fn inconclusive() {
+    let wide = [0.3, -0.2, 0.1, -0.1, 0.25, 0.0, -0.15, 0.2, 0.05, -0.05];
+    let comparison = one(&wide, &CRITERIA);
+    let deviation = comparison.differences.standard_deviation.unwrap();
+    let mean = comparison.differences.mean;
+    let advised = pairs_for_difference(mean, deviation, 0.05, 0.8)
+        .unwrap()
+        .unwrap();
+    let verdict = Verdict::Undecided {
+        reason: Reason::Inconclusive,
+        more_seeds: Some(advised - 10),
+    };
+    assert_eq!(comparison.verdict, verdict);
+    let detectable = comparison.minimum_detectable_effect.unwrap();
+    assert!(detectable > mean && detectable > CRITERIA.margin);
+
+    let centred = wide.map(|difference| difference - mean);
+    let without_margin = Criteria {
+        margin: 0.0,
+        ..CRITERIA
+    };
+    assert_eq!(
+        one(&centred, &without_margin).verdict.to_string(),
+        "undecided: no reasonable number of seeds decides it"
+    );
+}
+
+/// Runs that all agree: nothing differs, but it takes as many of them to say so as to find a difference.
+#[test]
+fn equal_runs() {
+    assert!(matches!(
+        one(&[0.0; 5], &CRITERIA).verdict,
+        Verdict::Undecided { .. }
+    ));
+    let comparison = one(&[0.0; 6], &CRITERIA);
+    assert_eq!(comparison.verdict, Verdict::Equivalent);
+    assert_eq!(comparison.difference.p_value, 1.0);
+    assert_eq!(comparison.difference.nonzero, 0);
+    assert_eq!(comparison.equivalence.unwrap().p_value, 1.0 / 64.0);
+    assert_eq!(one(&[0.1; 6], &CRITERIA).verdict, Verdict::Better);
+}
+
+/// The run-to-run deviation of the usual recipe is 0.047 points, of paired differences √2 of that; 16
+/// seeds then find 0.05 points.
+#[test]
+fn seeds_of_the_usual_recipe() {
+    let deviation = 0.047 * 2_f64.sqrt();
+    let seeds = pairs_for_difference(0.05, deviation, 0.05, 0.8).unwrap();
+    assert_eq!(seeds, Some(16));
+}
+
+/// All rows of scores agree, which has a probability of 1 in 3! to the power of 3 rows.
+#[test]
+fn ranks_that_agree() {
+    let summary = RankSummary::new(&[[0.9, 0.8, 0.7]; 4], Direction::LowerIsBetter, 0.05).unwrap();
+    assert_eq!(summary.average_ranks, [3.0, 2.0, 1.0]);
+    assert_eq!(summary.friedman.f, None);
+    assert!((summary.friedman.f_p_value - 1.0 / 216.0).abs() < 1e-15);
+    assert_eq!(summary.groups, [vec![2, 1], vec![1, 0]]);
+
+    let summary = RankSummary::new(&[[0.5; 3]; 4], Direction::LowerIsBetter, 0.05).unwrap();
+    assert_eq!(summary.friedman.f, Some(0.0));
+    assert_eq!(summary.friedman.f_p_value, 1.0);
+    assert_eq!(summary.groups, [[0, 1, 2]]);
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let message = |differences: &[f64]| compare(&[differences], &CRITERIA).unwrap_err().to_string();
+    assert_eq!(message(&[]), "found 0 values, expected 1 or more");
+    assert_eq!(
+        message(&[0.1, f64::NAN]),
+        "value 2 is NaN, expected a number between -1e100 and 1e100; \
+         a diverged run needs a score, or is left out"
+    );
+    assert_eq!(
+        paired_differences(&[0.1], &[]).unwrap_err().to_string(),
+        "found lists of 1 and 0 values, expected the same number in both"
+    );
+    let level = Criteria {
+        level: 5.0,
+        ..CRITERIA
+    };
+    assert_eq!(
+        compare(&[TEN], &level).unwrap_err().to_string(),
+        "the level is 5, expected a number from 1e-12 to below 0.5"
+    );
+}
+
+/// Reports are written as JSON and experiments as TOML.
+#[test]
+fn verdicts_in_json() {
+    let comparison = one(&TEN[..4], &CRITERIA);
+    let json = serde_json::to_value(comparison).unwrap();
+    assert_eq!(
+        json["verdict"],
+        serde_json::json!({"outcome": "undecided", "reason": "too-few-seeds", "more_seeds": 2})
+    );
+    assert_eq!(
+        serde_json::from_value::<Comparison>(json).unwrap(),
+        comparison
+    );
+    let criteria: Criteria = serde_json::from_str(r#"{"direction": "lower-is-better"}"#).unwrap();
+    assert_eq!(criteria.direction, Direction::LowerIsBetter);
+    assert_eq!(criteria.level, 0.05);
+}
