@@ -1,0 +1,124 @@
+//! Memory that is used again.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
+
+use bytemuck::{Pod, Zeroable};
+
+/// Numbers in memory that the next buffer of about its size takes over when it is dropped.
+///
+/// A training step needs the same large buffers as the step before. From the system they would
+/// come anew each time, page by page, which costs as much as a pass over them. As an owner of
+/// bytes ([`AsRef<[u8]>`](AsRef)) a buffer can be the memory of a tensor.
+pub struct Buffer<T = f32> {
+    lines: Vec<Line>,
+    len: usize,
+    numbers: PhantomData<T>,
+}
+
+/// A cache line, at the start of one.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+// SAFETY: an array of bytes without padding, of which any are valid.
+unsafe impl Zeroable for Line {}
+// SAFETY: as above.
+unsafe impl Pod for Line {}
+
+/// A free buffer is used for a smaller one if at least one part in this many of it is used.
+const LARGEST_WASTE: usize = 2;
+
+/// Free buffers that are kept.
+const MOST_FREE: usize = 128;
+
+static FREE: Mutex<Vec<Vec<Line>>> = Mutex::new(Vec::new());
+
+impl<T: Pod> Buffer<T> {
+    /// `len` numbers, which may be any.
+    pub fn new(len: usize) -> Self {
+        let count = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let best = free
+            .iter()
+            .enumerate()
+            .filter(|(_, lines)| lines.len() >= count && lines.len() / LARGEST_WASTE <= count)
+            .min_by_key(|(_, lines)| lines.len())
+            .map(|(index, _)| index);
+        let found = best.map(|index| free.swap_remove(index));
+        drop(free);
+        Self {
+            lines: found.unwrap_or_else(|| vec![Line::zeroed(); count]),
+            len,
+            numbers: PhantomData,
+        }
+    }
+
+    /// `len` zeros.
+    pub fn zeros(len: usize) -> Self {
+        let mut buffer = Self::new(len);
+        buffer.fill(T::zeroed());
+        buffer
+    }
+}
+
+impl<T> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        let lines = std::mem::take(&mut self.lines);
+        if lines.is_empty() {
+            return;
+        }
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() == MOST_FREE {
+            free.remove(0);
+        }
+        free.push(lines);
+    }
+}
+
+impl<T: Pod> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &bytemuck::cast_slice(&self.lines)[..self.len]
+    }
+}
+
+impl<T: Pod> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
+    }
+}
+
+impl<T: Pod> AsRef<[u8]> for Buffer<T> {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(self)
+    }
+}
+
+impl<T: Pod + fmt::Debug> fmt::Debug for Buffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_used_again_but_not_for_much_smaller_buffers() {
+        // Sizes that no other test asks for.
+        let first = Buffer::<f32>::new(1_234_567);
+        let address = first.as_ptr();
+        drop(first);
+        assert_ne!(Buffer::<f32>::new(1234).as_ptr(), address);
+        let again = Buffer::<u8>::zeros(4 * 1_234_000);
+        assert_eq!(again.as_ptr().cast(), address);
+        assert_eq!(again.len(), 4 * 1_234_000);
+        assert!(again.iter().all(|&byte| byte == 0));
+        assert!(address.addr().is_multiple_of(64));
+    }
+}

@@ -1,0 +1,271 @@
+//! Dense layers.
+//!
+//! The input is a channels-last image, while the rows of the weights are in the order that an image
+//! has channels-first, as Burn flattens it. The difference is made up for where weights are packed
+//! and gradients unpacked, so that no image is ever transposed.
+
+use rayon::prelude::*;
+
+use crate::buffer::Buffer;
+use crate::simd::Isa;
+use crate::tile::{Block, Blocks, Order, OuterSweep, Sweep};
+
+/// The shape of a dense layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dense {
+    /// Pixels of an input image.
+    pub pixels: usize,
+    /// Channels of an input image.
+    pub channels: usize,
+    /// Outputs.
+    pub outputs: usize,
+}
+
+/// Rows of a panel that are used before the next, so that they stay in the second-level cache.
+const DEPTH: usize = 512;
+
+/// Rows of the weight gradient that one task computes.
+const TASK_ROWS: usize = 96;
+
+impl Dense {
+    /// Numbers in an input image: `[pixels, channels]`.
+    pub fn inputs(&self) -> usize {
+        self.pixels * self.channels
+    }
+
+    /// Numbers in the weights: `[channels · pixels, outputs]`.
+    pub fn weight_len(&self) -> usize {
+        self.inputs() * self.outputs
+    }
+
+    /// Row of the weights that belongs to input number `input` of an image.
+    fn row(&self, input: usize) -> usize {
+        input % self.channels * self.pixels + input / self.channels
+    }
+}
+
+/// The weights in the order in which outputs are computed:
+/// `[block of outputs][input][output of the block]`.
+#[derive(Debug)]
+pub struct ForwardPanel {
+    dense: Dense,
+    isa: Isa,
+    blocks: Blocks,
+    weights: Buffer,
+    bias: Vec<f32>,
+}
+
+impl ForwardPanel {
+    /// `weights`: `[channels · pixels, outputs]`; `bias`: `[outputs]`, or nothing for zeros.
+    pub fn new(isa: Isa, dense: Dense, weights: &[f32], bias: Option<&[f32]>) -> Self {
+        assert_eq!(weights.len(), dense.weight_len());
+        let blocks = Blocks::new(isa, dense.outputs);
+        let depth = dense.inputs();
+        let mut panel = Buffer::new(blocks.panel_len(depth));
+        for_each_block(blocks, depth, &mut panel, |block, columns, panel| {
+            let width = blocks.width(block);
+            for (input, row) in panel.chunks_exact_mut(width).enumerate() {
+                let from = dense.row(input) * dense.outputs + block.first;
+                row[..columns].copy_from_slice(&weights[from..from + columns]);
+                row[columns..].fill(0.0);
+            }
+        });
+        let mut padded_bias = vec![0.0; blocks.panel_len(1)];
+        if let Some(bias) = bias {
+            padded_bias[..bias.len()].copy_from_slice(bias);
+        }
+        Self {
+            dense,
+            isa,
+            blocks,
+            weights: panel,
+            bias: padded_bias,
+        }
+    }
+
+    /// The outputs `[images, outputs]` for images `[images, pixels, channels]`.
+    ///
+    /// # Panics
+    ///
+    /// If the slices have not as many images.
+    pub fn output(&self, images: &[f32], output: &mut [f32]) {
+        let depth = self.dense.inputs();
+        assert_eq!(images.len() / depth, output.len() / self.dense.outputs);
+        Multiply {
+            isa: self.isa,
+            blocks: self.blocks,
+            depth,
+            panel: &self.weights,
+            bias: &self.bias,
+            source: images,
+            target: output,
+        }
+        .run();
+    }
+}
+
+/// The weights in the order in which the gradient of the input is computed:
+/// `[block of inputs][output][input of the block]`.
+#[derive(Debug)]
+pub struct BackwardPanel {
+    dense: Dense,
+    isa: Isa,
+    blocks: Blocks,
+    weights: Buffer,
+    bias: Vec<f32>,
+}
+
+impl BackwardPanel {
+    /// `weights`: `[channels · pixels, outputs]`.
+    pub fn new(isa: Isa, dense: Dense, weights: &[f32]) -> Self {
+        assert_eq!(weights.len(), dense.weight_len());
+        let blocks = Blocks::new(isa, dense.inputs());
+        let depth = dense.outputs;
+        let mut panel = Buffer::new(blocks.panel_len(depth));
+        for_each_block(blocks, depth, &mut panel, |block, columns, panel| {
+            let width = blocks.width(block);
+            if columns < width {
+                panel.fill(0.0);
+            }
+            for column in 0..columns {
+                let row = dense.row(block.first + column) * depth;
+                let weights = &weights[row..row + depth];
+                for (to, &weight) in panel[column..].iter_mut().step_by(width).zip(weights) {
+                    *to = weight;
+                }
+            }
+        });
+        Self {
+            dense,
+            isa,
+            blocks,
+            weights: panel,
+            bias: vec![0.0; blocks.panel_len(1)],
+        }
+    }
+
+    /// The gradients of images, `[images, pixels, channels]`, from those of their outputs,
+    /// `[images, outputs]`.
+    ///
+    /// # Panics
+    ///
+    /// If the slices have not as many images.
+    pub fn input_gradient(&self, gradient: &[f32], input_gradient: &mut [f32]) {
+        let images = input_gradient.len() / self.dense.inputs();
+        assert_eq!(gradient.len() / self.dense.outputs, images);
+        Multiply {
+            isa: self.isa,
+            blocks: self.blocks,
+            depth: self.dense.outputs,
+            panel: &self.weights,
+            bias: &self.bias,
+            source: gradient,
+            target: input_gradient,
+        }
+        .run();
+    }
+}
+
+/// Calls `f` with every block of a panel: the block, its number of channels and its part of the
+/// panel.
+fn for_each_block(
+    blocks: Blocks,
+    depth: usize,
+    panel: &mut [f32],
+    f: impl Fn(Block, usize, &mut [f32]) + Sync,
+) {
+    let mut parts = Vec::new();
+    let mut rest = panel;
+    for block in blocks.iter() {
+        let (part, after) = rest.split_at_mut(blocks.width(block) * depth);
+        parts.push((block, part));
+        rest = after;
+    }
+    parts
+        .into_par_iter()
+        .for_each(|(block, part)| f(block, blocks.columns(block), part));
+}
+
+/// `target[image] = bias + source[image] · panel`.
+struct Multiply<'a> {
+    isa: Isa,
+    blocks: Blocks,
+    depth: usize,
+    panel: &'a [f32],
+    bias: &'a [f32],
+    source: &'a [f32],
+    target: &'a mut [f32],
+}
+
+impl Multiply<'_> {
+    fn run(self) {
+        let channels = self.blocks.channels();
+        let images = self.target.len() / channels;
+        for first in (0..self.depth).step_by(DEPTH) {
+            self.isa.run(Sweep {
+                blocks: self.blocks,
+                panel: self.panel,
+                panel_rows: (self.depth, first),
+                bias: (first == 0).then_some(self.bias),
+                source: self.source,
+                source_start: first,
+                source_row: 0,
+                source_pixel: self.depth,
+                source_tap: 0,
+                taps: 1,
+                tap_len: DEPTH.min(self.depth - first),
+                target: self.target,
+                target_start: 0,
+                target_row: 0,
+                target_pixel: channels,
+                size: [1, images],
+            });
+        }
+    }
+}
+
+/// The gradient of the weights, `[channels · pixels, outputs]`, from images
+/// `[images, pixels, channels]` and the gradients of their outputs `[images, outputs]`.
+///
+/// # Panics
+///
+/// If the slices have not as many images.
+pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32]) -> Buffer {
+    let (inputs, outputs) = (dense.inputs(), dense.outputs);
+    let count = gradient.len() / outputs;
+    assert_eq!(images.len(), count * inputs);
+    assert_eq!(gradient.len(), count * outputs);
+    let blocks = Blocks::new(isa, outputs);
+    let mut sums = Buffer::zeros(dense.weight_len());
+    sums.par_chunks_mut(TASK_ROWS * outputs)
+        .enumerate()
+        .for_each(|(task, sums)| {
+            isa.run(OuterSweep {
+                blocks,
+                inputs: sums.len() / outputs,
+                source: images,
+                source_start: task * TASK_ROWS,
+                source_row: 0,
+                source_pixel: inputs,
+                gradient,
+                gradient_start: 0,
+                gradient_row: 0,
+                gradient_pixel: outputs,
+                rows: 1,
+                columns: count,
+                sums,
+                order: Order::Plain,
+            });
+        });
+    let mut weights = Buffer::new(dense.weight_len());
+    weights
+        .par_chunks_mut(dense.pixels * outputs)
+        .enumerate()
+        .for_each(|(channel, weights)| {
+            for (pixel, row) in weights.chunks_exact_mut(outputs).enumerate() {
+                let from = (pixel * dense.channels + channel) * outputs;
+                row.copy_from_slice(&sums[from..from + outputs]);
+            }
+        });
+    weights
+}

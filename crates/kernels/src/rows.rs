@@ -1,0 +1,359 @@
+//! Element-wise passes over rows of channels-last images.
+//!
+//! A row has `[columns, channels]`. What belongs to a channel (a scale, a mean) comes as a row too,
+//! repeated for every column, so that most passes need not know of channels at all.
+//!
+//! The closures are `#[inline(always)]` for the reason that [`Routine`] gives.
+
+use crate::simd::{Isa, Place, Routine, Simd, for_each_place};
+
+/// Declares a pass: a function that checks its slices, and the loop over vectors.
+macro_rules! pass {
+    (
+        $(#[$doc:meta])*
+        fn $name:ident<$l:lifetime>($($arg:ident: $type:ty),* $(,)?)
+        where $($check:expr),+;
+        |$simd:ident| $body:block
+    ) => {
+        $(#[$doc])*
+        pub(crate) fn $name<$l>(isa: Isa, $($arg: $type),*) {
+            struct Pass<$l> { $($arg: $type),* }
+            impl<$l> Routine for Pass<$l> {
+                type Output = ();
+                #[inline(always)]
+                fn run<S: Simd>(self, $simd: S) {
+                    let Self { $($arg),* } = self;
+                    $body
+                }
+            }
+            $(assert!($check);)+
+            isa.run(Pass { $($arg),* });
+        }
+    };
+}
+
+pass! {
+    /// z = scale · y + shift.
+    fn affine<'a>(y: &'a [f32], scale: &'a [f32], shift: &'a [f32], z: &'a mut [f32])
+    where y.len() == z.len(), scale.len() >= z.len(), shift.len() >= z.len();
+    |simd| {
+        let to = z.as_mut_ptr();
+        // SAFETY: every slice is at least as long as `z`.
+        for_each_place(simd, z.len(), #[inline(always)] |place| unsafe {
+            let y = simd.load_at(y.as_ptr(), place);
+            let scale = simd.load_at(scale.as_ptr(), place);
+            let shift = simd.load_at(shift.as_ptr(), place);
+            simd.store_at(to, place, simd.mul_add(scale, y, shift));
+        });
+    }
+}
+
+pass! {
+    /// y = scale · y + shift.
+    fn affine_in_place<'a>(scale: &'a [f32], shift: &'a [f32], y: &'a mut [f32])
+    where scale.len() >= y.len(), shift.len() >= y.len();
+    |simd| {
+        let to = y.as_mut_ptr();
+        // SAFETY: every slice is at least as long as `y`.
+        for_each_place(simd, y.len(), #[inline(always)] |place| unsafe {
+            let scale = simd.load_at(scale.as_ptr(), place);
+            let shift = simd.load_at(shift.as_ptr(), place);
+            simd.store_at(to, place, simd.mul_add(scale, simd.load_at(to, place), shift));
+        });
+    }
+}
+
+pass! {
+    /// sum += g, product += g · (y − mean).
+    fn reduce<'a>(
+        g: &'a [f32],
+        y: &'a [f32],
+        mean: &'a [f32],
+        sum: &'a mut [f32],
+        product: &'a mut [f32],
+    )
+    where
+        y.len() == g.len(), mean.len() >= g.len(), sum.len() >= g.len(), product.len() >= g.len();
+    |simd| {
+        let (sum, product) = (sum.as_mut_ptr(), product.as_mut_ptr());
+        // SAFETY: every slice is at least as long as `g`.
+        for_each_place(simd, g.len(), #[inline(always)] |place| unsafe {
+            let g = simd.load_at(g.as_ptr(), place);
+            let y = simd.load_at(y.as_ptr(), place);
+            let centred = simd.sub(y, simd.load_at(mean.as_ptr(), place));
+            let old = simd.load_at(sum, place);
+            simd.store_at(sum, place, simd.add(old, g));
+            let old = simd.load_at(product, place);
+            simd.store_at(product, place, simd.mul_add(g, centred, old));
+        });
+    }
+}
+
+pass! {
+    /// out = slope · (y − mean) + offset.
+    fn centred<'a>(
+        y: &'a [f32],
+        mean: &'a [f32],
+        slope: &'a [f32],
+        offset: &'a [f32],
+        out: &'a mut [f32],
+    )
+    where
+        y.len() == out.len(),
+        mean.len() >= out.len(),
+        slope.len() >= out.len(),
+        offset.len() >= out.len();
+    |simd| {
+        let to = out.as_mut_ptr();
+        // SAFETY: every slice is at least as long as `out`.
+        for_each_place(simd, out.len(), #[inline(always)] |place| unsafe {
+            let y = simd.load_at(y.as_ptr(), place);
+            let centred = simd.sub(y, simd.load_at(mean.as_ptr(), place));
+            let slope = simd.load_at(slope.as_ptr(), place);
+            let offset = simd.load_at(offset.as_ptr(), place);
+            simd.store_at(to, place, simd.mul_add(slope, centred, offset));
+        });
+    }
+}
+
+pass! {
+    /// out += scale · g.
+    fn add_scaled<'a>(g: &'a [f32], scale: &'a [f32], out: &'a mut [f32])
+    where g.len() == out.len(), scale.len() >= out.len();
+    |simd| {
+        let to = out.as_mut_ptr();
+        // SAFETY: every slice is at least as long as `out`.
+        for_each_place(simd, out.len(), #[inline(always)] |place| unsafe {
+            let g = simd.load_at(g.as_ptr(), place);
+            let scale = simd.load_at(scale.as_ptr(), place);
+            let old = simd.load_at(to, place);
+            simd.store_at(to, place, simd.mul_add(scale, g, old));
+        });
+    }
+}
+
+pass! {
+    /// a = a · b.
+    fn multiply<'a>(a: &'a mut [f32], b: &'a [f32])
+    where a.len() == b.len();
+    |simd| { simd.zip_map(a, b, #[inline(always)] |a, b| simd.mul(a, b)); }
+}
+
+pass! {
+    /// The largest of each 2×2 window: the first of several equal ones; one that is not a number,
+    /// if there is one.
+    fn pool<'a>(rows: [&'a [f32]; 2], channels: usize, largest: &'a mut [f32])
+    where
+        rows.iter().all(|row| row.len() >= 2 * largest.len()),
+        largest.len().is_multiple_of(channels);
+    |simd| {
+        for start in (0..largest.len()).step_by(channels) {
+            let window = window(rows, start, channels);
+            let to = largest[start..].as_mut_ptr();
+            // SAFETY: `channels` numbers from `start` on, and from the window's corners, are in
+            // their slices.
+            for_each_place(simd, channels, #[inline(always)] |place| unsafe {
+                let mut best = simd.load_at(window[0], place);
+                for &from in &window[1..] {
+                    let x = simd.load_at(from, place);
+                    best = simd.select(larger(simd, x, best), x, best);
+                }
+                simd.store_at(to, place, best);
+            });
+        }
+    }
+}
+
+pass! {
+    /// [`pool`] for training: also which corner it was, 0 and 1 above, 2 and 3 below, and what
+    /// stands there in two other rows.
+    fn pool_with<'a>(
+        rows: [&'a [f32]; 2],
+        others: [&'a [f32]; 2],
+        channels: usize,
+        largest: &'a mut [f32],
+        other: &'a mut [f32],
+        which: &'a mut [u8],
+    )
+    where
+        rows.iter().chain(&others).all(|row| row.len() >= 2 * largest.len()),
+        other.len() == largest.len(),
+        which.len() == largest.len(),
+        largest.len().is_multiple_of(channels);
+    |simd| {
+        for start in (0..largest.len()).step_by(channels) {
+            let (corners, others) = (window(rows, start, channels), window(others, start, channels));
+            let (largest, other) = (largest[start..].as_mut_ptr(), other[start..].as_mut_ptr());
+            let which = which[start..].as_mut_ptr();
+            // SAFETY: as in `pool`.
+            for_each_place(simd, channels, #[inline(always)] |place| unsafe {
+                let mut best = simd.load_at(corners[0], place);
+                let mut there = simd.load_at(others[0], place);
+                let mut index = simd.splat(0.0);
+                for corner in 1..4 {
+                    let x = simd.load_at(corners[corner], place);
+                    let better = larger(simd, x, best);
+                    best = simd.select(better, x, best);
+                    there = simd.select(better, simd.load_at(others[corner], place), there);
+                    index = simd.select(better, simd.splat(corner as f32), index);
+                }
+                simd.store_at(largest, place, best);
+                simd.store_at(other, place, there);
+                simd.store_bytes_at(which, place, simd.to_int(index));
+            });
+        }
+    }
+}
+
+/// Whether x takes the place of the largest so far.
+#[inline(always)]
+fn larger<S: Simd>(simd: S, x: S::F32, best: S::F32) -> S::Mask {
+    simd.or(simd.less(best, x), simd.is_nan(x))
+}
+
+pass! {
+    /// What stands in each 2×2 window at the corner that `which` names.
+    fn gather<'a>(
+        rows: [&'a [f32]; 2],
+        channels: usize,
+        which: &'a [u8],
+        out: &'a mut [f32],
+    )
+    where
+        rows.iter().all(|row| row.len() >= 2 * out.len()),
+        which.len() == out.len(),
+        out.len().is_multiple_of(channels);
+    |simd| {
+        for start in (0..out.len()).step_by(channels) {
+            let window = window(rows, start, channels);
+            let (to, which) = (out[start..].as_mut_ptr(), which[start..].as_ptr());
+            // SAFETY: as in `pool`.
+            for_each_place(simd, channels, #[inline(always)] |place| unsafe {
+                let which = simd.load_bytes_at(which, place);
+                let mut x = simd.load_at(window[0], place);
+                for (corner, &from) in window.iter().enumerate().skip(1) {
+                    let here = simd.equal_int(which, simd.splat_int(corner as i32));
+                    x = simd.select(here, simd.load_at(from, place), x);
+                }
+                simd.store_at(to, place, x);
+            });
+        }
+    }
+}
+
+pass! {
+    /// Adds scale · g to each 2×2 window's corner that `which` names.
+    fn scatter<'a>(
+        g: &'a [f32],
+        scale: &'a [f32],
+        channels: usize,
+        which: &'a [u8],
+        rows: [&'a mut [f32]; 2],
+    )
+    where
+        rows.iter().all(|row| row.len() >= 2 * g.len()),
+        which.len() == g.len(),
+        scale.len() >= g.len(),
+        g.len().is_multiple_of(channels);
+    |simd| {
+        let rows = rows.map(<[f32]>::as_mut_ptr);
+        for start in (0..g.len()).step_by(channels) {
+            let (from, scale) = (g[start..].as_ptr(), scale[start..].as_ptr());
+            let which = which[start..].as_ptr();
+            // SAFETY: as in `pool`.
+            for_each_place(simd, channels, #[inline(always)] |place| unsafe {
+                let g = simd.mul(simd.load_at(from, place), simd.load_at(scale, place));
+                let which = simd.load_bytes_at(which, place);
+                for corner in 0..4 {
+                    let to = rows[corner / 2].add(2 * start + corner % 2 * channels);
+                    let here = simd.equal_int(which, simd.splat_int(corner as i32));
+                    let old = simd.load_at(to, place);
+                    let sum = simd.add(old, simd.select(here, g, simd.splat(0.0)));
+                    simd.store_at(to, place, sum);
+                }
+            });
+        }
+    }
+}
+
+/// The corners of the window whose largest is number `start` of its row.
+#[inline(always)]
+fn window(rows: [&[f32]; 2], start: usize, channels: usize) -> [*const f32; 4] {
+    let [above, below] = rows.map(|row| row[2 * start..][..2 * channels].as_ptr());
+    [
+        above,
+        above.wrapping_add(channels),
+        below,
+        below.wrapping_add(channels),
+    ]
+}
+
+pass! {
+    /// Mean and sum of squared deviations of each channel of an image `[pixels, channels]`.
+    fn moments<'a>(
+        image: &'a [f32],
+        channels: usize,
+        mean: &'a mut [f32],
+        deviations: &'a mut [f32],
+    )
+    where
+        mean.len() == channels, deviations.len() == channels, image.len().is_multiple_of(channels);
+    |simd| {
+        let reciprocal = simd.splat(channels as f32 / image.len() as f32);
+        let (means, deviations) = (mean.as_mut_ptr(), deviations.as_mut_ptr());
+        // SAFETY: the places lie within `channels`, and `image` is made of whole pixels.
+        for_each_place(simd, channels, #[inline(always)] |place| unsafe {
+            let mean = simd.mul(
+                sum_over_pixels(simd, image, channels, place, #[inline(always)] |_, x| x, simd.splat(0.0)),
+                reciprocal,
+            );
+            let total = sum_over_pixels(
+                simd,
+                image,
+                channels,
+                place,
+                #[inline(always)]
+                |mean, x| {
+                    let deviation = simd.sub(x, mean);
+                    simd.mul(deviation, deviation)
+                },
+                mean,
+            );
+            simd.store_at(means, place, mean);
+            simd.store_at(deviations, place, total);
+        });
+    }
+}
+
+/// The sum of `f(constant, x)` over the pixels of an image, for the channels at `place`.
+///
+/// # Safety
+///
+/// `place` must lie within `channels`, which must divide the image's length.
+#[inline(always)]
+unsafe fn sum_over_pixels<S: Simd>(
+    simd: S,
+    image: &[f32],
+    channels: usize,
+    place: Place,
+    f: impl Fn(S::F32, S::F32) -> S::F32,
+    constant: S::F32,
+) -> S::F32 {
+    // Independent sums, since an addition takes longer than a load.
+    const WAYS: usize = 4;
+    let mut sums = [simd.splat(0.0); WAYS];
+    let mut pixels = image.chunks_exact(WAYS * channels);
+    for pixels in &mut pixels {
+        for (way, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: within the pixel number `way`.
+            let x = unsafe { simd.load_at(pixels.as_ptr().add(way * channels), place) };
+            *sum = simd.add(*sum, f(constant, x));
+        }
+    }
+    for pixel in pixels.remainder().chunks_exact(channels) {
+        // SAFETY: within the pixel.
+        let x = unsafe { simd.load_at(pixel.as_ptr(), place) };
+        sums[0] = simd.add(sums[0], f(constant, x));
+    }
+    simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3]))
+}

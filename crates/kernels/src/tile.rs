@@ -1,0 +1,617 @@
+//! Register tiles: the inner loops of all matrix products.
+//!
+//! A tile holds its sums in registers. [`product`] makes a few rows (pixels, images) of an output
+//! by a block of its columns (channels), [`outer`] a few rows of a weight gradient by a block of
+//! its columns. Both load vectors of a block and broadcast the other factor.
+
+use crate::simd::{Isa, Routine, Simd};
+
+/// The most vectors of a block that tiles are compiled for.
+const MOST_VECTORS: usize = 4;
+
+/// The most vectors of a block that tiles with half a vector at the end are compiled for: the more
+/// vectors, the less a half saves.
+const MOST_VECTORS_WITH_HALF: usize = 2;
+
+/// The most numbers broadcast to a tile that tiles are compiled for.
+const MOST_BROADCASTS: usize = 14;
+
+/// Vectors in the largest block.
+const fn most_vectors<S: Simd>() -> usize {
+    if S::REGISTERS >= 32 {
+        MOST_VECTORS
+    } else if S::REGISTERS >= 16 {
+        2
+    } else {
+        1
+    }
+}
+
+/// Broadcasts in the largest tile with `vectors` vectors: as many as leave a register for each
+/// vector of the block and one for the broadcast.
+const fn most_broadcasts<S: Simd>(vectors: usize) -> usize {
+    let most = (S::REGISTERS - 1 - vectors) / vectors;
+    if most < MOST_BROADCASTS {
+        most
+    } else {
+        MOST_BROADCASTS
+    }
+}
+
+/// `len` cut into as few pieces of at most `most` as possible, as equal as possible: their starts
+/// and lengths.
+#[inline(always)]
+fn cut(len: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = len.div_ceil(most).max(1);
+    let (size, longer) = (len / count, len % count);
+    (0..count).map(move |piece| {
+        let start = piece * size + piece.min(longer);
+        (start, size + usize::from(piece < longer))
+    })
+}
+
+/// How channels are cut into blocks of whole vectors.
+///
+/// In a panel, blocks follow each other, each `[depth][channels of the block]`, the last one filled
+/// up with zeros to whole vectors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocks {
+    channels: usize,
+    lanes: usize,
+    /// Vectors in the first blocks; the others have one less.
+    vectors: usize,
+    /// Number of blocks.
+    count: usize,
+    /// How many blocks have `vectors`.
+    full: usize,
+    /// Half vectors take half the time.
+    has_half: bool,
+}
+
+/// Some channels that are computed together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    /// The first channel.
+    pub first: usize,
+    /// Number of vectors.
+    pub vectors: usize,
+    /// Channels in the last vector.
+    pub last: usize,
+    /// The last vector is computed as half a one.
+    pub half: bool,
+}
+
+impl Blocks {
+    pub(crate) fn new(isa: Isa, channels: usize) -> Self {
+        struct Widest;
+        impl Routine for Widest {
+            type Output = (usize, usize, bool);
+            #[inline(always)]
+            fn run<S: Simd>(self, _: S) -> (usize, usize, bool) {
+                (S::LANES, most_vectors::<S>(), S::HAS_HALF)
+            }
+        }
+        let (lanes, most, has_half) = isa.run(Widest);
+        let total = channels.div_ceil(lanes);
+        let count = total.div_ceil(most);
+        let vectors = total.div_ceil(count);
+        Self {
+            channels,
+            lanes,
+            vectors,
+            count,
+            full: total - count * (vectors - 1),
+            has_half,
+        }
+    }
+
+    pub(crate) fn channels(&self) -> usize {
+        self.channels
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Block {
+        let before = index * self.vectors - index.saturating_sub(self.full);
+        let vectors = self.vectors - usize::from(index >= self.full);
+        let first = before * self.lanes;
+        let end = self.channels.min(first + vectors * self.lanes);
+        let last = end - first - (vectors - 1) * self.lanes;
+        Block {
+            first,
+            vectors,
+            last,
+            half: self.has_half && vectors <= MOST_VECTORS_WITH_HALF && 2 * last <= self.lanes,
+        }
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Block> {
+        (0..self.count).map(move |index| self.get(index))
+    }
+
+    /// Numbers in a row of the panel of `block`.
+    pub(crate) fn width(&self, block: Block) -> usize {
+        block.vectors * self.lanes
+    }
+
+    /// Number of channels in `block`.
+    pub(crate) fn columns(&self, block: Block) -> usize {
+        (block.vectors - 1) * self.lanes + block.last
+    }
+
+    /// Numbers in a panel of `depth` rows.
+    pub(crate) fn panel_len(&self, depth: usize) -> usize {
+        self.channels.div_ceil(self.lanes) * self.lanes * depth
+    }
+
+    /// Where `channel` has its first number in a panel of `depth` rows, and how far the next is.
+    pub(crate) fn column(&self, channel: usize, depth: usize) -> (usize, usize) {
+        let vector = channel / self.lanes;
+        let in_full = self.full * self.vectors;
+        let index = if vector < in_full {
+            vector / self.vectors
+        } else {
+            self.full + (vector - in_full) / (self.vectors - 1)
+        };
+        let block = self.get(index);
+        let start = block.first * depth + channel - block.first;
+        (start, block.vectors * self.lanes)
+    }
+}
+
+/// A sweep of a panel over the pixels of an image:
+/// `target[pixel][channel] = bias + Σ source[pixel][tap][i] · panel[tap][i][channel]`.
+///
+/// The one routine for products, so that tiles are compiled once for each instruction set.
+pub(crate) struct Sweep<'a> {
+    pub blocks: Blocks,
+    pub panel: &'a [f32],
+    /// Rows of each block in the panel, and the first that is used.
+    pub panel_rows: (usize, usize),
+    /// Added; without it the products are added to the target.
+    pub bias: Option<&'a [f32]>,
+    pub source: &'a [f32],
+    /// Where the first tap stands for the first pixel.
+    pub source_start: usize,
+    /// From one row of the target to the next, in the source.
+    pub source_row: usize,
+    pub source_pixel: usize,
+    /// From one tap to the next.
+    pub source_tap: usize,
+    pub taps: usize,
+    /// Numbers of a tap.
+    pub tap_len: usize,
+    pub target: &'a mut [f32],
+    pub target_start: usize,
+    pub target_row: usize,
+    pub target_pixel: usize,
+    /// Rows and columns of the target.
+    pub size: [usize; 2],
+}
+
+impl Sweep<'_> {
+    /// Panics if the sweep would leave its slices.
+    fn check(&self) {
+        let [rows, columns] = self.size;
+        let depth = self.taps * self.tap_len;
+        let (panel_rows, first) = self.panel_rows;
+        assert!(first + depth <= panel_rows);
+        assert!(self.panel.len() >= self.blocks.panel_len(panel_rows));
+        assert!(
+            self.bias
+                .is_none_or(|bias| bias.len() >= self.blocks.panel_len(1))
+        );
+        if depth > 0 {
+            let last = self.source_start
+                + (rows - 1) * self.source_row
+                + (columns - 1) * self.source_pixel
+                + (self.taps - 1) * self.source_tap
+                + self.tap_len;
+            assert!(last <= self.source.len());
+        }
+        let last = self.target_start
+            + (rows - 1) * self.target_row
+            + (columns - 1) * self.target_pixel
+            + self.blocks.channels();
+        assert!(last <= self.target.len());
+    }
+}
+
+impl Routine for Sweep<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let [rows, columns] = self.size;
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        self.check();
+        let (panel_rows, first_row) = self.panel_rows;
+        for block in self.blocks.iter() {
+            // SAFETY: `check` has made sure that every address below lies in its slice.
+            unsafe {
+                let panel_start = block.first * panel_rows + first_row * self.blocks.width(block);
+                let panel = self.panel.as_ptr().add(panel_start);
+                let start = match self.bias {
+                    Some(bias) => Start::Bias(bias.as_ptr().add(block.first)),
+                    None => Start::Target,
+                };
+                for row in 0..rows {
+                    let source = self.source_start + row * self.source_row;
+                    let target = self.target_start + row * self.target_row + block.first;
+                    for (first, pixels) in cut(columns, most_broadcasts::<S>(block.vectors)) {
+                        let from = source + first * self.source_pixel;
+                        let to = target + first * self.target_pixel;
+                        let tile = Product {
+                            panel,
+                            start,
+                            source: self.source.as_ptr().add(from),
+                            source_pixel: self.source_pixel,
+                            source_tap: self.source_tap,
+                            taps: self.taps,
+                            tap_len: self.tap_len,
+                            target: self.target.as_mut_ptr().add(to),
+                            target_pixel: self.target_pixel,
+                            last: block.last,
+                        };
+                        product(simd, block, pixels, tile);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `sums[i][channel] += Σ source[pixel][i] · gradient[pixel][channel]` over the pixels of some
+/// rows: the one routine for gradients of weights.
+pub(crate) struct OuterSweep<'a> {
+    pub blocks: Blocks,
+    /// Numbers of the source at each pixel.
+    pub inputs: usize,
+    pub source: &'a [f32],
+    pub source_start: usize,
+    pub source_row: usize,
+    pub source_pixel: usize,
+    pub gradient: &'a [f32],
+    pub gradient_start: usize,
+    pub gradient_row: usize,
+    pub gradient_pixel: usize,
+    pub rows: usize,
+    pub columns: usize,
+    pub sums: &'a mut [f32],
+    pub order: Order,
+}
+
+/// The order of sums in memory.
+#[derive(Clone, Copy)]
+pub(crate) enum Order {
+    /// That of a panel with so many rows, from a row on.
+    Panel { rows: usize, first: usize },
+    /// `[i][channel]`.
+    Plain,
+}
+
+impl Routine for OuterSweep<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (rows, columns) = (self.rows, self.columns);
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        let channels = self.blocks.channels();
+        let last = |start, row, pixel, len| start + (rows - 1) * row + (columns - 1) * pixel + len;
+        let source_end = last(
+            self.source_start,
+            self.source_row,
+            self.source_pixel,
+            self.inputs,
+        );
+        assert!(source_end <= self.source.len());
+        let gradient_end = last(
+            self.gradient_start,
+            self.gradient_row,
+            self.gradient_pixel,
+            channels,
+        );
+        assert!(gradient_end <= self.gradient.len());
+        assert!(match self.order {
+            Order::Panel { rows, first } =>
+                first + self.inputs <= rows && self.blocks.panel_len(rows) <= self.sums.len(),
+            Order::Plain => self.inputs * channels <= self.sums.len(),
+        });
+        for block in self.blocks.iter() {
+            let (start, row) = match self.order {
+                Order::Panel { rows, first } => {
+                    let width = self.blocks.width(block);
+                    (block.first * rows + first * width, width)
+                }
+                Order::Plain => (block.first, channels),
+            };
+            for (first, inputs) in cut(self.inputs, most_broadcasts::<S>(block.vectors)) {
+                // SAFETY: all addresses lie in their slices, as asserted above.
+                unsafe {
+                    let tile = Outer {
+                        source: self.source.as_ptr().add(self.source_start + first),
+                        source_row: self.source_row,
+                        source_pixel: self.source_pixel,
+                        gradient: self
+                            .gradient
+                            .as_ptr()
+                            .add(self.gradient_start + block.first),
+                        gradient_row: self.gradient_row,
+                        gradient_pixel: self.gradient_pixel,
+                        rows,
+                        columns,
+                        last: block.last,
+                        sums: self.sums.as_mut_ptr().add(start + first * row),
+                        sums_row: row,
+                    };
+                    outer(simd, block, inputs, tile);
+                }
+            }
+        }
+    }
+}
+
+/// What sums begin with.
+#[derive(Clone, Copy)]
+enum Start {
+    /// The same vector of the block for every pixel.
+    Bias(*const f32),
+    /// What the target holds.
+    Target,
+}
+
+/// `target[pixel][channel] = start + Σ source[pixel][tap][i] · panel[tap][i][channel]`.
+#[derive(Clone, Copy)]
+struct Product {
+    /// `[taps][tap_len][channels of the block]`.
+    pub panel: *const f32,
+    pub start: Start,
+    pub source: *const f32,
+    pub source_pixel: usize,
+    pub source_tap: usize,
+    pub taps: usize,
+    pub tap_len: usize,
+    pub target: *mut f32,
+    pub target_pixel: usize,
+    /// Channels in the last vector of the block.
+    pub last: usize,
+}
+
+/// `sums[i][channel] += Σ source[pixel][i] · gradient[pixel][channel]`, over the pixels of some
+/// rows.
+#[derive(Clone, Copy)]
+struct Outer {
+    pub source: *const f32,
+    pub source_row: usize,
+    pub source_pixel: usize,
+    pub gradient: *const f32,
+    pub gradient_row: usize,
+    pub gradient_pixel: usize,
+    pub rows: usize,
+    pub columns: usize,
+    /// Channels in the last vector of the block.
+    pub last: usize,
+    /// `[i][channels of the block]`.
+    pub sums: *mut f32,
+    pub sums_row: usize,
+}
+
+/// Calls `$function::<S, VECTORS, BROADCASTS, HALF>` for the sizes at run time.
+macro_rules! for_size {
+    ($block:expr, $broadcasts:expr, $function:ident($simd:expr, $argument:expr)) => {
+        for_size!($block, $broadcasts, $function($simd, $argument);
+            true 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14,
+            true 2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14,
+            false 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14,
+            false 2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14,
+            false 3: 1 2 3 4 5 6 7 8 9,
+            false 4: 1 2 3 4 5 6)
+    };
+    ($block:expr, $broadcasts:expr, $function:ident($simd:expr, $argument:expr);
+     $( $half:literal $v:literal: $($b:literal)* ),*) => {
+        match ($block.half, $block.vectors, $broadcasts) {
+            $($( ($half, $v, $b)
+                if (S::HAS_HALF || !$half)
+                    && $v <= most_vectors::<S>()
+                    && $b <= most_broadcasts::<S>($v) =>
+                // SAFETY: the caller's.
+                unsafe { $function::<S, $v, $b, $half>($simd, $argument) }, )*)*
+            _ => unreachable!("`Blocks` and `cut` keep to the sizes that are compiled"),
+        }
+    };
+}
+
+/// # Safety
+///
+/// All that the loops address must be readable, the target's first `last` channels of the last
+/// vector and all of the others writable.
+#[inline(always)]
+unsafe fn product<S: Simd>(simd: S, block: Block, pixels: usize, product: Product) {
+    for_size!(block, pixels, product_tile(simd, product));
+}
+
+/// # Safety
+///
+/// All that the loops address must be readable, the sums writable.
+#[inline(always)]
+unsafe fn outer<S: Simd>(simd: S, block: Block, inputs: usize, outer: Outer) {
+    for_size!(block, inputs, outer_tile(simd, outer));
+}
+
+/// Numbers for the channels of a block: vectors, the last of which may be half a one.
+#[derive(Clone, Copy)]
+struct Channels<S: Simd, const V: usize, const HALF: bool> {
+    vectors: [S::F32; V],
+    half: <S::Half as Simd>::F32,
+}
+
+impl<S: Simd, const V: usize, const HALF: bool> Channels<S, V, HALF> {
+    #[inline(always)]
+    fn zero(simd: S) -> Self {
+        Self {
+            vectors: [simd.splat(0.0); V],
+            half: simd.half().splat(0.0),
+        }
+    }
+
+    /// The numbers at `from`, of which the last vector has `last`.
+    ///
+    /// # Safety
+    ///
+    /// They must be readable.
+    #[inline(always)]
+    unsafe fn load(simd: S, from: *const f32, last: usize) -> Self {
+        let mut channels = Self::zero(simd);
+        // SAFETY: the caller's.
+        unsafe {
+            for v in 0..V {
+                let from = from.add(v * S::LANES);
+                if v + 1 < V {
+                    channels.vectors[v] = simd.load(from);
+                } else if HALF {
+                    channels.half = simd.half().load_first(from, last);
+                } else if last < S::LANES {
+                    channels.vectors[v] = simd.load_first(from, last);
+                } else {
+                    channels.vectors[v] = simd.load(from);
+                }
+            }
+        }
+        channels
+    }
+
+    /// Stores the numbers to `to`, of which the last vector has `last`.
+    ///
+    /// # Safety
+    ///
+    /// They must be writable.
+    #[inline(always)]
+    unsafe fn store(self, simd: S, to: *mut f32, last: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            for v in 0..V {
+                let to = to.add(v * S::LANES);
+                if v + 1 < V {
+                    simd.store(to, self.vectors[v]);
+                } else if HALF {
+                    simd.half().store_first(to, last, self.half);
+                } else if last < S::LANES {
+                    simd.store_first(to, last, self.vectors[v]);
+                } else {
+                    simd.store(to, self.vectors[v]);
+                }
+            }
+        }
+    }
+
+    /// Adds x · factors.
+    #[inline(always)]
+    fn add_product(&mut self, simd: S, x: S::F32, factors: &Self) {
+        for v in 0..V {
+            if HALF && v + 1 == V {
+                let x = simd.first_half(x);
+                self.half = simd.half().mul_add(x, factors.half, self.half);
+            } else {
+                self.vectors[v] = simd.mul_add(x, factors.vectors[v], self.vectors[v]);
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// As for [`product`].
+#[inline(always)]
+unsafe fn product_tile<S: Simd, const V: usize, const P: usize, const HALF: bool>(
+    simd: S,
+    product: Product,
+) {
+    let Product {
+        panel,
+        start,
+        source,
+        source_pixel,
+        source_tap,
+        taps,
+        tap_len,
+        target,
+        target_pixel,
+        last,
+    } = product;
+    // A panel has whole vectors.
+    let panel_last = if HALF { S::LANES / 2 } else { S::LANES };
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [Channels::<S, V, HALF>::zero(simd); P];
+        for (p, sums) in sums.iter_mut().enumerate() {
+            *sums = match start {
+                Start::Bias(bias) => Channels::load(simd, bias, panel_last),
+                Start::Target => Channels::load(simd, target.add(p * target_pixel), last),
+            };
+        }
+        let mut panel = panel;
+        for tap in 0..taps {
+            let source = source.add(tap * source_tap);
+            for i in 0..tap_len {
+                let weights = Channels::load(simd, panel, panel_last);
+                panel = panel.add(V * S::LANES);
+                for (p, sums) in sums.iter_mut().enumerate() {
+                    let x = simd.splat(*source.add(i + p * source_pixel));
+                    sums.add_product(simd, x, &weights);
+                }
+            }
+        }
+        for (p, sums) in sums.iter().enumerate() {
+            sums.store(simd, target.add(p * target_pixel), last);
+        }
+    }
+}
+
+/// # Safety
+///
+/// As for [`outer`].
+#[inline(always)]
+unsafe fn outer_tile<S: Simd, const V: usize, const I: usize, const HALF: bool>(
+    simd: S,
+    outer: Outer,
+) {
+    let Outer {
+        source,
+        source_row,
+        source_pixel,
+        gradient,
+        gradient_row,
+        gradient_pixel,
+        rows,
+        columns,
+        last,
+        sums: target,
+        sums_row,
+    } = outer;
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [Channels::<S, V, HALF>::zero(simd); I];
+        for (i, sums) in sums.iter_mut().enumerate() {
+            *sums = Channels::load(simd, target.add(i * sums_row), last);
+        }
+        for row in 0..rows {
+            let mut source = source.add(row * source_row);
+            let mut gradient = gradient.add(row * gradient_row);
+            for _ in 0..columns {
+                let gradients = Channels::load(simd, gradient, last);
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    sums.add_product(simd, simd.splat(*source.add(i)), &gradients);
+                }
+                // Past the last pixel they are not read.
+                source = source.wrapping_add(source_pixel);
+                gradient = gradient.wrapping_add(gradient_pixel);
+            }
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            sums.store(simd, target.add(i * sums_row), last);
+        }
+    }
+}

@@ -1,0 +1,618 @@
+//! Convolutions with 3×3 kernels by Winograd's minimal filtering, with 4×4 outputs to a tile.
+//!
+//! A convolution of stride 2 with a 5×5 kernel is one of stride 1 with a 3×3 kernel on an image of
+//! cells, in which 2×2 pixels are four times as many channels.
+//!
+//! A tile of 6×6 inputs d and the kernel g give 4×4 outputs Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A: 36
+//! multiplications instead of 144, and sums over channels of the 36 products are matrix products. The
+//! gradient of the kernel is Gᵀ[(Bᵀ d B) ⊙ (A y Aᵀ)]G for the gradients y of the outputs. The
+//! matrices are those of Lavin and Gray (2016, arXiv:1509.09308) for the points 0, ±1, ±2 and ∞.
+//!
+//! In memory, each of the 36 *points* has a matrix `[tiles, channels]`.
+
+use crate::buffer::Buffer;
+use crate::convolution::Convolution;
+use crate::simd::{Isa, Routine, Simd, for_each_place};
+use crate::tile::{Blocks, Order, OuterSweep, Sweep};
+
+/// Rows and columns of a tile's outputs.
+pub(crate) const OUTPUTS: usize = 4;
+
+/// Rows and columns of a tile's inputs.
+const INPUTS: usize = 6;
+
+/// Rows and columns of the kernel.
+const KERNEL: usize = 3;
+
+const POINTS: usize = INPUTS * INPUTS;
+
+const TAPS: usize = KERNEL * KERNEL;
+
+/// Channels below which transforming takes longer than it saves.
+const FEWEST_CHANNELS: usize = 12;
+
+/// Numbers of transformed weights above which they no longer stay in the second-level cache.
+const MOST_WEIGHTS: usize = 1 << 18;
+
+/// Whether this is the way to compute the convolution: its kernel has 3×3 taps, or it is one with
+/// such a kernel on cells of `stride`×`stride` pixels as channels.
+pub(crate) fn suits(convolution: &Convolution) -> bool {
+    let Convolution {
+        inputs,
+        outputs,
+        kernel,
+        stride,
+        ..
+    } = *convolution;
+    let cell = inputs * stride * stride;
+    stride <= 2
+        && kernel
+            .iter()
+            .all(|kernel| kernel.div_ceil(stride) == KERNEL)
+        && cell.min(outputs) >= FEWEST_CHANNELS
+        && cell * outputs * POINTS <= MOST_WEIGHTS
+        && convolution
+            .output_size()
+            .iter()
+            .all(|&size| size >= OUTPUTS)
+}
+
+/// Rows (or columns) of input that the tiles of `size` outputs read.
+pub(crate) fn covered_inputs(size: usize) -> usize {
+    size.div_ceil(OUTPUTS) * OUTPUTS + KERNEL - 1
+}
+
+/// Weights at the points, as panels: `[point][block of outputs][input][output of the block]`.
+#[derive(Debug)]
+pub(crate) struct Panel {
+    isa: Isa,
+    blocks: Blocks,
+    inputs: usize,
+    weights: Buffer,
+    bias: Vec<f32>,
+    /// What products begin with: the bias is added to outputs.
+    zeros: Vec<f32>,
+}
+
+/// Images among others in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub numbers: &'a [f32],
+    /// The first number of the first tile.
+    pub start: usize,
+    /// From one row to the next.
+    pub row: usize,
+    pub channels: usize,
+}
+
+impl Panel {
+    /// `kernel(output, input, tap)` is the weight for tap number `tap` of 9.
+    pub(crate) fn new(
+        isa: Isa,
+        [outputs, inputs]: [usize; 2],
+        bias: Option<&[f32]>,
+        kernel: impl Fn(usize, usize, usize) -> f32,
+    ) -> Self {
+        let blocks = Blocks::new(isa, outputs);
+        let point_len = blocks.panel_len(inputs);
+        let mut taps = Buffer::zeros(TAPS * point_len);
+        for output in 0..outputs {
+            let (start, width) = blocks.column(output, inputs);
+            for input in 0..inputs {
+                for tap in 0..TAPS {
+                    taps[tap * point_len + start + input * width] = kernel(output, input, tap);
+                }
+            }
+        }
+        let mut weights = Buffer::new(POINTS * point_len);
+        isa.run(TransformKernels {
+            taps: &taps,
+            points: &mut weights,
+        });
+        let mut padded_bias = vec![0.0; blocks.panel_len(1)];
+        if let Some(bias) = bias {
+            padded_bias[..bias.len()].copy_from_slice(bias);
+        }
+        Self {
+            isa,
+            blocks,
+            inputs,
+            weights,
+            bias: padded_bias,
+            zeros: vec![0.0; blocks.panel_len(1)],
+        }
+    }
+
+    /// The convolution's output `[rows, columns, outputs]` for an image.
+    pub(crate) fn output(&self, image: View, [rows, columns]: [usize; 2], output: &mut [f32]) {
+        let tiles = [rows.div_ceil(OUTPUTS), columns.div_ceil(OUTPUTS)];
+        let count = tiles[0] * tiles[1];
+        let outputs = self.blocks.channels();
+        assert_eq!(image.channels, self.inputs);
+        assert_eq!(output.len(), rows * columns * outputs);
+        let mut transformed = Buffer::new(POINTS * count * self.inputs);
+        let mut products = Buffer::new(POINTS * count * outputs);
+        transform_inputs(self.isa, image, tiles, 0, count, &mut transformed);
+        let point_len = self.blocks.panel_len(self.inputs);
+        for (point, weights) in self.weights.chunks_exact(point_len).enumerate() {
+            self.isa.run(Sweep {
+                blocks: self.blocks,
+                panel: weights,
+                panel_rows: (self.inputs, 0),
+                bias: Some(&self.zeros),
+                source: &transformed,
+                source_start: point * count * self.inputs,
+                source_row: 0,
+                source_pixel: self.inputs,
+                source_tap: 0,
+                taps: 1,
+                tap_len: self.inputs,
+                target: &mut products,
+                target_start: point * count * outputs,
+                target_row: 0,
+                target_pixel: outputs,
+                size: [1, count],
+            });
+        }
+        self.isa.run(TransformOutputs {
+            points: &products,
+            bias: &self.bias,
+            tiles,
+            size: [rows, columns],
+            channels: outputs,
+            output,
+        });
+    }
+}
+
+/// G g for one column.
+#[inline(always)]
+fn kernel_to_points<S: Simd>(s: S, g: [S::F32; KERNEL]) -> [S::F32; INPUTS] {
+    let [sixth, twelfth] = [s.splat(-1.0 / 6.0), s.splat(1.0 / 12.0)];
+    let even = s.mul(sixth, s.add(g[0], g[2]));
+    let odd = s.mul(sixth, g[1]);
+    let even_2 = s.mul_add(s.splat(4.0), g[2], g[0]);
+    let even_2 = s.mul(s.splat(1.0 / 24.0), even_2);
+    let odd_2 = s.mul(twelfth, g[1]);
+    [
+        s.mul(s.splat(0.25), g[0]),
+        s.add(even, odd),
+        s.sub(even, odd),
+        s.add(even_2, odd_2),
+        s.sub(even_2, odd_2),
+        g[2],
+    ]
+}
+
+/// Gᵀ m for one column.
+#[inline(always)]
+fn points_to_kernel<S: Simd>(s: S, m: [S::F32; INPUTS]) -> [S::F32; KERNEL] {
+    let sixth = s.splat(-1.0 / 6.0);
+    let even = s.mul(sixth, s.add(m[1], m[2]));
+    let odd = s.mul(sixth, s.sub(m[1], m[2]));
+    let sum_2 = s.mul(s.splat(1.0 / 24.0), s.add(m[3], m[4]));
+    [
+        s.mul_add(s.splat(0.25), m[0], s.add(even, sum_2)),
+        s.mul_add(s.splat(1.0 / 12.0), s.sub(m[3], m[4]), odd),
+        s.add(m[5], s.mul_add(s.splat(4.0), sum_2, even)),
+    ]
+}
+
+/// G g Gᵀ for kernels next to each other: from `[tap][kernel]` to `[point][kernel]`.
+struct TransformKernels<'a> {
+    taps: &'a [f32],
+    points: &'a mut [f32],
+}
+
+impl Routine for TransformKernels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let count = self.taps.len() / TAPS;
+        assert_eq!(self.points.len(), POINTS * count);
+        let points = self.points.as_mut_ptr();
+        for_each_place(
+            simd,
+            count,
+            #[inline(always)]
+            // SAFETY: there are `count` numbers for every tap and every point.
+            |place| unsafe {
+                let mut half = [[simd.splat(0.0); KERNEL]; INPUTS];
+                for column in 0..KERNEL {
+                    let mut g = [simd.splat(0.0); KERNEL];
+                    for (row, g) in g.iter_mut().enumerate() {
+                        let tap = row * KERNEL + column;
+                        *g = simd.load_at(self.taps.as_ptr().add(tap * count), place);
+                    }
+                    for (half, x) in half.iter_mut().zip(kernel_to_points(simd, g)) {
+                        half[column] = x;
+                    }
+                }
+                for (row, g) in half.into_iter().enumerate() {
+                    for (column, x) in kernel_to_points(simd, g).into_iter().enumerate() {
+                        let point = row * INPUTS + column;
+                        simd.store_at(points.add(point * count), place, x);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Gᵀ m G for kernels next to each other: from `[point][kernel]` to `[tap][kernel]`.
+struct TransformSums<'a> {
+    points: &'a [f32],
+    taps: &'a mut [f32],
+}
+
+impl Routine for TransformSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let count = self.points.len() / POINTS;
+        assert_eq!(self.taps.len(), TAPS * count);
+        let taps = self.taps.as_mut_ptr();
+        for_each_place(
+            simd,
+            count,
+            #[inline(always)]
+            // SAFETY: there are `count` numbers for every tap and every point.
+            |place| unsafe {
+                let mut half = [[simd.splat(0.0); INPUTS]; KERNEL];
+                for column in 0..INPUTS {
+                    let mut m = [simd.splat(0.0); INPUTS];
+                    for (row, m) in m.iter_mut().enumerate() {
+                        let point = row * INPUTS + column;
+                        *m = simd.load_at(self.points.as_ptr().add(point * count), place);
+                    }
+                    for (half, x) in half.iter_mut().zip(points_to_kernel(simd, m)) {
+                        half[column] = x;
+                    }
+                }
+                for (row, m) in half.into_iter().enumerate() {
+                    for (column, x) in points_to_kernel(simd, m).into_iter().enumerate() {
+                        let tap = row * KERNEL + column;
+                        simd.store_at(taps.add(tap * count), place, x);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Bᵀ d for one column.
+#[inline(always)]
+fn to_points<S: Simd>(s: S, d: [S::F32; INPUTS]) -> [S::F32; INPUTS] {
+    let [four, minus_four, minus_five] = [s.splat(4.0), s.splat(-4.0), s.splat(-5.0)];
+    let a = s.mul_add(minus_four, d[2], d[4]);
+    let b = s.mul_add(minus_four, d[1], d[3]);
+    let c = s.sub(d[4], d[2]);
+    let difference = s.sub(d[3], d[1]);
+    let e = s.add(difference, difference);
+    [
+        s.mul_add(four, d[0], s.mul_add(minus_five, d[2], d[4])),
+        s.add(a, b),
+        s.sub(a, b),
+        s.add(c, e),
+        s.sub(c, e),
+        s.mul_add(four, d[1], s.mul_add(minus_five, d[3], d[5])),
+    ]
+}
+
+/// Aᵀ m for one column.
+#[inline(always)]
+fn to_outputs<S: Simd>(s: S, m: [S::F32; INPUTS]) -> [S::F32; OUTPUTS] {
+    let (sum_1, difference_1) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
+    let (sum_2, difference_2) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
+    [
+        s.add(m[0], s.add(sum_1, sum_2)),
+        s.mul_add(s.splat(2.0), difference_2, difference_1),
+        s.mul_add(s.splat(4.0), sum_2, sum_1),
+        s.add(m[5], s.mul_add(s.splat(8.0), difference_2, difference_1)),
+    ]
+}
+
+/// A y for one column.
+#[inline(always)]
+fn gradient_to_points<S: Simd>(s: S, y: [S::F32; OUTPUTS]) -> [S::F32; INPUTS] {
+    let (even, odd) = (s.add(y[0], y[2]), s.add(y[1], y[3]));
+    let twice = s.add(y[1], y[1]);
+    let even_2 = s.mul_add(s.splat(4.0), y[2], y[0]);
+    let odd_2 = s.mul_add(s.splat(8.0), y[3], twice);
+    [
+        y[0],
+        s.add(even, odd),
+        s.sub(even, odd),
+        s.add(even_2, odd_2),
+        s.sub(even_2, odd_2),
+        y[3],
+    ]
+}
+
+/// Transforms the tiles of an image to the points, as tiles `first` and after of `all`.
+fn transform_inputs(
+    isa: Isa,
+    image: View,
+    tiles: [usize; 2],
+    first: usize,
+    all: usize,
+    points: &mut [f32],
+) {
+    isa.run(TransformInputs {
+        image,
+        tiles,
+        first,
+        all,
+        points,
+    });
+}
+
+struct TransformInputs<'a> {
+    image: View<'a>,
+    tiles: [usize; 2],
+    first: usize,
+    all: usize,
+    points: &'a mut [f32],
+}
+
+impl Routine for TransformInputs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            image,
+            tiles: [rows, columns],
+            first,
+            all,
+            points,
+        } = self;
+        let channels = image.channels;
+        let last_row = image.start + (rows * OUTPUTS + KERNEL - 2) * image.row;
+        assert!(last_row + (columns * OUTPUTS + KERNEL - 1) * channels <= image.numbers.len());
+        assert!(first + rows * columns <= all && points.len() >= POINTS * all * channels);
+        let points = points.as_mut_ptr();
+        for tile in 0..rows * columns {
+            let start = image.start
+                + tile / columns * OUTPUTS * image.row
+                + tile % columns * OUTPUTS * channels;
+            // SAFETY: the tile's rows and columns, and its place at all points, lie within the
+            // slices, as asserted above.
+            for_each_place(
+                simd,
+                channels,
+                #[inline(always)]
+                |place| unsafe {
+                    let from = image.numbers.as_ptr().add(start);
+                    let to = points.add((first + tile) * channels);
+                    let mut half = [[simd.splat(0.0); INPUTS]; INPUTS];
+                    for column in 0..INPUTS {
+                        let mut d = [simd.splat(0.0); INPUTS];
+                        for (row, d) in d.iter_mut().enumerate() {
+                            *d = simd.load_at(from.add(row * image.row + column * channels), place);
+                        }
+                        for (half, x) in half.iter_mut().zip(to_points(simd, d)) {
+                            half[column] = x;
+                        }
+                    }
+                    for (row, d) in half.into_iter().enumerate() {
+                        for (column, x) in to_points(simd, d).into_iter().enumerate() {
+                            let point = row * INPUTS + column;
+                            simd.store_at(to.add(point * all * channels), place, x);
+                        }
+                    }
+                },
+            );
+        }
+    }
+}
+
+struct TransformOutputs<'a> {
+    points: &'a [f32],
+    bias: &'a [f32],
+    tiles: [usize; 2],
+    size: [usize; 2],
+    channels: usize,
+    output: &'a mut [f32],
+}
+
+impl Routine for TransformOutputs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            points,
+            bias,
+            tiles: [tile_rows, tile_columns],
+            size: [rows, columns],
+            channels,
+            output,
+        } = self;
+        let tiles = tile_rows * tile_columns;
+        assert!(points.len() >= POINTS * tiles * channels && bias.len() >= channels);
+        assert!(output.len() >= rows * columns * channels);
+        let output = output.as_mut_ptr();
+        for tile in 0..tiles {
+            let (row, column) = (tile / tile_columns * OUTPUTS, tile % tile_columns * OUTPUTS);
+            let (rows_here, columns_here) =
+                ((rows - row).min(OUTPUTS), (columns - column).min(OUTPUTS));
+            // SAFETY: the tile's place at all points, and the rows and columns of it that are
+            // in the image, lie within the slices.
+            for_each_place(
+                simd,
+                channels,
+                #[inline(always)]
+                |place| unsafe {
+                    let from = points.as_ptr().add(tile * channels);
+                    let mut half = [[simd.splat(0.0); INPUTS]; OUTPUTS];
+                    for column in 0..INPUTS {
+                        let mut m = [simd.splat(0.0); INPUTS];
+                        for (row, m) in m.iter_mut().enumerate() {
+                            let point = row * INPUTS + column;
+                            *m = simd.load_at(from.add(point * tiles * channels), place);
+                        }
+                        for (half, x) in half.iter_mut().zip(to_outputs(simd, m)) {
+                            half[column] = x;
+                        }
+                    }
+                    let bias = simd.load_at(bias.as_ptr(), place);
+                    for (i, m) in half.into_iter().enumerate().take(rows_here) {
+                        let to = output.add(((row + i) * columns + column) * channels);
+                        let outputs = to_outputs(simd, m);
+                        for (j, x) in outputs.into_iter().enumerate().take(columns_here) {
+                            simd.store_at(to.add(j * channels), place, simd.add(x, bias));
+                        }
+                    }
+                },
+            );
+        }
+    }
+}
+
+/// The gradient of the weights at the points, summed over tiles.
+#[derive(Debug)]
+pub(crate) struct GradientSums {
+    isa: Isa,
+    blocks: Blocks,
+    inputs: usize,
+    /// In the order of a [`Panel`].
+    pub sums: Buffer,
+}
+
+impl GradientSums {
+    pub(crate) fn new(isa: Isa, [outputs, inputs]: [usize; 2]) -> Self {
+        let blocks = Blocks::new(isa, outputs);
+        Self {
+            isa,
+            blocks,
+            inputs,
+            sums: Buffer::zeros(POINTS * blocks.panel_len(inputs)),
+        }
+    }
+
+    /// Adds what some images contribute; each has `size` outputs, in whole tiles of which those
+    /// beyond the image have gradient zero. Pairs of an image and its gradient.
+    pub(crate) fn add(&mut self, images: &[(View, View)], size: [usize; 2]) {
+        let tiles = size.map(|size| size.div_ceil(OUTPUTS));
+        let count = tiles[0] * tiles[1];
+        let all = images.len() * count;
+        let outputs = self.blocks.channels();
+        let mut inputs = Buffer::new(POINTS * all * self.inputs);
+        let mut gradients = Buffer::new(POINTS * all * outputs);
+        for (number, &(image, gradient)) in images.iter().enumerate() {
+            let first = number * count;
+            transform_inputs(self.isa, image, tiles, first, all, &mut inputs);
+            self.isa.run(TransformGradients {
+                gradient,
+                tiles,
+                first,
+                all,
+                points: &mut gradients,
+            });
+        }
+        let point_len = self.blocks.panel_len(self.inputs);
+        for (point, sums) in self.sums.chunks_exact_mut(point_len).enumerate() {
+            self.isa.run(OuterSweep {
+                blocks: self.blocks,
+                inputs: self.inputs,
+                source: &inputs,
+                source_start: point * all * self.inputs,
+                source_row: 0,
+                source_pixel: self.inputs,
+                gradient: &gradients,
+                gradient_start: point * all * outputs,
+                gradient_row: 0,
+                gradient_pixel: outputs,
+                rows: 1,
+                columns: all,
+                sums,
+                order: Order::Panel {
+                    rows: self.inputs,
+                    first: 0,
+                },
+            });
+        }
+    }
+
+    /// Calls `f(output, input, tap, gradient)` for all weights.
+    pub(crate) fn for_each_tap(&self, mut f: impl FnMut(usize, usize, usize, f32)) {
+        let point_len = self.blocks.panel_len(self.inputs);
+        let mut taps = Buffer::new(TAPS * point_len);
+        self.isa.run(TransformSums {
+            points: &self.sums,
+            taps: &mut taps,
+        });
+        for output in 0..self.blocks.channels() {
+            let (start, width) = self.blocks.column(output, self.inputs);
+            for input in 0..self.inputs {
+                for tap in 0..TAPS {
+                    let gradient = taps[tap * point_len + start + input * width];
+                    f(output, input, tap, gradient);
+                }
+            }
+        }
+    }
+}
+
+struct TransformGradients<'a> {
+    gradient: View<'a>,
+    tiles: [usize; 2],
+    first: usize,
+    all: usize,
+    points: &'a mut [f32],
+}
+
+impl Routine for TransformGradients<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            gradient,
+            tiles: [rows, columns],
+            first,
+            all,
+            points,
+        } = self;
+        let channels = gradient.channels;
+        let last_row = gradient.start + (rows * OUTPUTS - 1) * gradient.row;
+        assert!(last_row + columns * OUTPUTS * channels <= gradient.numbers.len());
+        assert!(first + rows * columns <= all && points.len() >= POINTS * all * channels);
+        let points = points.as_mut_ptr();
+        for tile in 0..rows * columns {
+            let start = gradient.start
+                + tile / columns * OUTPUTS * gradient.row
+                + tile % columns * OUTPUTS * channels;
+            // SAFETY: as in `TransformInputs`.
+            for_each_place(
+                simd,
+                channels,
+                #[inline(always)]
+                |place| unsafe {
+                    let from = gradient.numbers.as_ptr().add(start);
+                    let to = points.add((first + tile) * channels);
+                    let mut half = [[simd.splat(0.0); OUTPUTS]; INPUTS];
+                    for column in 0..OUTPUTS {
+                        let mut y = [simd.splat(0.0); OUTPUTS];
+                        for (row, y) in y.iter_mut().enumerate() {
+                            let offset = row * gradient.row + column * channels;
+                            *y = simd.load_at(from.add(offset), place);
+                        }
+                        for (half, x) in half.iter_mut().zip(gradient_to_points(simd, y)) {
+                            half[column] = x;
+                        }
+                    }
+                    for (row, y) in half.into_iter().enumerate() {
+                        for (column, x) in gradient_to_points(simd, y).into_iter().enumerate() {
+                            let point = row * INPUTS + column;
+                            simd.store_at(to.add(point * all * channels), place, x);
+                        }
+                    }
+                },
+            );
+        }
+    }
+}

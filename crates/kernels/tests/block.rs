@@ -1,0 +1,537 @@
+//! Whole blocks: values against a plain computation in `f64`, gradients against its finite
+//! differences, and results that do not depend on threads.
+
+use kernels::block::{Block, Gradients, Map, Normalization, Output, Parameters};
+use kernels::convolution::Convolution;
+use kernels::dense::Dense;
+use kernels::function::Function;
+use kernels::random;
+use kernels::simd::Isa;
+use proptest::prelude::*;
+
+const SLOPE: f32 = 0.3;
+const KEY: u64 = 42;
+
+/// Numbers in −1..1 that look random.
+fn numbers(len: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..len)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 40) as f32) / (1u32 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+fn to_f64(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().map(|&x| x.into()).collect()
+}
+
+/// Everything that a block computes from, in `f64`.
+#[derive(Clone)]
+struct Case {
+    block: Block,
+    images: usize,
+    input: Vec<f64>,
+    weight: Vec<f64>,
+    bias: Option<Vec<f64>>,
+    scale: Option<Vec<f64>>,
+    shift: Option<Vec<f64>>,
+    function: f64,
+    /// What the loss multiplies the outputs by.
+    gradient: Vec<f64>,
+}
+
+/// A case's numbers in `f32`, for the block under test.
+struct Floats {
+    input: Vec<f32>,
+    weight: Vec<f32>,
+    bias: Option<Vec<f32>>,
+    scale: Option<Vec<f32>>,
+    shift: Option<Vec<f32>>,
+    function: f32,
+    gradient: Vec<f32>,
+}
+
+fn input_len(map: &Map) -> usize {
+    match map {
+        Map::Convolution(c) => c.input_len(),
+        Map::Dense(d) => d.inputs(),
+    }
+}
+
+fn weight_len(map: &Map) -> usize {
+    match map {
+        Map::Convolution(c) => c.weight_len(),
+        Map::Dense(d) => d.weight_len(),
+    }
+}
+
+impl Case {
+    fn new(block: Block, images: usize, seed: u64) -> Self {
+        let [height, width, channels] = block.output_size();
+        let normalized = block.normalization != Normalization::None;
+        let number = |len: usize, index: u64| to_f64(&numbers(len, 31 * seed + index));
+        // A scale of about one, so that signs matter less than sizes.
+        let scale = |numbers: Vec<f64>| numbers.iter().map(|x| 1.0 + 0.5 * x).collect();
+        Self {
+            block,
+            images,
+            input: number(images * input_len(&block.map), 1),
+            weight: number(weight_len(&block.map), 2),
+            bias: (!normalized).then(|| number(channels, 3)),
+            scale: normalized.then(|| scale(number(channels, 4))),
+            shift: normalized.then(|| number(channels, 5)),
+            function: SLOPE.into(),
+            gradient: number(images * height * width * channels, 6),
+        }
+    }
+
+    fn floats(&self) -> Floats {
+        let floats = |numbers: &[f64]| numbers.iter().map(|&x| x as f32).collect::<Vec<_>>();
+        Floats {
+            input: floats(&self.input),
+            weight: floats(&self.weight),
+            bias: self.bias.as_deref().map(floats),
+            scale: self.scale.as_deref().map(floats),
+            shift: self.shift.as_deref().map(floats),
+            function: self.function as f32,
+            gradient: floats(&self.gradient),
+        }
+    }
+
+    /// The map's output by its definition.
+    fn linear(&self) -> Vec<f64> {
+        let mut output = Vec::new();
+        for image in self.input.chunks_exact(input_len(&self.block.map)) {
+            match self.block.map {
+                Map::Convolution(c) => self.convolve(&c, image, &mut output),
+                Map::Dense(d) => {
+                    for out in 0..d.outputs {
+                        let mut sum = self.bias.as_ref().map_or(0.0, |bias| bias[out]);
+                        for pixel in 0..d.pixels {
+                            for channel in 0..d.channels {
+                                let row = channel * d.pixels + pixel;
+                                sum += image[pixel * d.channels + channel]
+                                    * self.weight[row * d.outputs + out];
+                            }
+                        }
+                        output.push(sum);
+                    }
+                }
+            }
+        }
+        output
+    }
+
+    fn convolve(&self, c: &Convolution, image: &[f64], output: &mut Vec<f64>) {
+        let [rows, columns] = c.output_size();
+        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |x| (row, x))) {
+            for out in 0..c.outputs {
+                let mut sum = self.bias.as_ref().map_or(0.0, |bias| bias[out]);
+                for (i, j) in (0..c.kernel[0]).flat_map(|i| (0..c.kernel[1]).map(move |j| (i, j))) {
+                    let y = (row * c.stride + i).wrapping_sub(c.padding[0]);
+                    let x = (column * c.stride + j).wrapping_sub(c.padding[1]);
+                    if y >= c.height || x >= c.width {
+                        continue;
+                    }
+                    for input in 0..c.inputs {
+                        sum += image[(y * c.width + x) * c.inputs + input]
+                            * self.weight
+                                [((out * c.inputs + input) * c.kernel[0] + i) * c.kernel[1] + j];
+                    }
+                }
+                output.push(sum);
+            }
+        }
+    }
+
+    fn linear_size(&self) -> [usize; 3] {
+        match self.block.map {
+            Map::Convolution(c) => {
+                let [rows, columns] = c.output_size();
+                [rows, columns, c.outputs]
+            }
+            Map::Dense(d) => [1, 1, d.outputs],
+        }
+    }
+
+    fn normalize(&self, values: &mut [f64]) {
+        let [height, width, channels] = self.linear_size();
+        let image_len = height * width * channels;
+        let (groups, per_image, epsilon) = match self.block.normalization {
+            Normalization::None => return,
+            Normalization::Batch { epsilon } => (channels, false, epsilon),
+            Normalization::Group { groups, epsilon } => (groups, true, epsilon),
+        };
+        let size = channels / groups;
+        let set = |i: usize| {
+            let image = if per_image { i / image_len } else { 0 };
+            image * groups + i % channels / size
+        };
+        let sets = if per_image {
+            self.images * groups
+        } else {
+            groups
+        };
+        let mut sums = vec![(0.0, 0.0); sets];
+        for (i, &x) in values.iter().enumerate() {
+            let sum = &mut sums[set(i)];
+            *sum = (sum.0 + 1.0, sum.1 + x);
+        }
+        let mut squares = vec![0.0; sets];
+        for (i, &x) in values.iter().enumerate() {
+            let (count, sum) = sums[set(i)];
+            squares[set(i)] += (x - sum / count).powi(2);
+        }
+        for (i, x) in values.iter_mut().enumerate() {
+            let (count, sum) = sums[set(i)];
+            let deviation = (squares[set(i)] / count + f64::from(epsilon)).sqrt();
+            let scale = self.scale.as_ref().map_or(1.0, |scale| scale[i % channels]);
+            let shift = self.shift.as_ref().map_or(0.0, |shift| shift[i % channels]);
+            *x = (*x - sum / count) / deviation * scale + shift;
+        }
+    }
+
+    fn output(&self) -> Vec<f64> {
+        let [height, width, channels] = self.linear_size();
+        let mut values = self.linear();
+        self.normalize(&mut values);
+        for x in &mut values {
+            *x = match self.block.function {
+                Function::Identity => *x,
+                Function::Relu => x.max(0.0),
+                Function::Prelu => {
+                    if *x > 0.0 {
+                        *x
+                    } else {
+                        *x * self.function
+                    }
+                }
+                Function::Softsign => *x / (1.0 + x.abs()),
+                other => panic!("{other:?} is tested elsewhere"),
+            };
+        }
+        if self.block.pool {
+            let at = |image: usize, y: usize, x: usize, c: usize| {
+                values[((image * height + y) * width + x) * channels + c]
+            };
+            let mut pooled = Vec::new();
+            for image in 0..self.images {
+                for (y, x) in
+                    (0..height / 2).flat_map(|y| (0..width / 2).map(move |x| (2 * y, 2 * x)))
+                {
+                    for c in 0..channels {
+                        pooled.push(
+                            at(image, y, x, c)
+                                .max(at(image, y, x + 1, c))
+                                .max(at(image, y + 1, x, c))
+                                .max(at(image, y + 1, x + 1, c)),
+                        );
+                    }
+                }
+            }
+            values = pooled;
+        }
+        if self.block.dropout > 0.0 {
+            let mut mask = vec![1.0; values.len()];
+            random::dropout(Isa::Portable, KEY, 0, self.block.dropout, &mut mask);
+            for (x, &factor) in values.iter_mut().zip(&mask) {
+                *x *= f64::from(factor);
+            }
+        }
+        values
+    }
+
+    fn loss(&self) -> f64 {
+        let output = self.output();
+        output.iter().zip(&self.gradient).map(|(x, g)| x * g).sum()
+    }
+
+    /// Compares `ours` with finite differences by some of the numbers that `of` gives.
+    fn check_gradient(
+        &self,
+        name: &str,
+        isa: Isa,
+        ours: &[f32],
+        of: impl Fn(&mut Self) -> &mut [f64],
+    ) {
+        const STEP: f64 = 1e-6;
+        let mut case = self.clone();
+        assert_eq!(of(&mut case).len(), ours.len(), "{name}");
+        let scale = ours.iter().fold(0.1f64, |a, &b| a.max(f64::from(b).abs()));
+        // A kink or a change of the largest within the step spoils a difference, but not many.
+        let mut wrong = Vec::new();
+        let places = ours.len().min(12);
+        for place in (0..places).map(|i| i * ours.len() / places) {
+            let middle = of(&mut case)[place];
+            of(&mut case)[place] = middle + STEP;
+            let above = case.loss();
+            of(&mut case)[place] = middle - STEP;
+            let below = case.loss();
+            of(&mut case)[place] = middle;
+            let difference = (above - below) / (2.0 * STEP);
+            if (f64::from(ours[place]) - difference).abs() > 1e-4 * scale {
+                wrong.push((place, ours[place], difference));
+            }
+        }
+        assert!(
+            wrong.len() <= places / 6,
+            "{isa}: gradient of {name}: {wrong:?}\n{:?}",
+            self.block
+        );
+    }
+
+    fn check(&self, isa: Isa) {
+        let floats = self.floats();
+        let (output, gradients) = floats.train(isa, &self.block, self.images);
+        let reference = self.output();
+        assert_eq!(output.output.len(), reference.len());
+        let scale = reference.iter().fold(1.0f64, |a, b| a.max(b.abs()));
+        for (i, (&ours, &reference)) in output.output.iter().zip(&reference).enumerate() {
+            assert!(
+                (f64::from(ours) - reference).abs() <= 1e-5 * scale,
+                "{isa}: output[{i}] is {ours}, not {reference}\n{:?}",
+                self.block
+            );
+        }
+        self.check_gradient("input", isa, gradients.input.as_deref().unwrap(), |c| {
+            &mut c.input
+        });
+        self.check_gradient("weight", isa, &gradients.weight, |c| &mut c.weight);
+        if let Some(ours) = &gradients.bias {
+            self.check_gradient("bias", isa, ours, |c| c.bias.as_mut().unwrap());
+        }
+        if let Some(ours) = &gradients.scale {
+            self.check_gradient("scale", isa, ours, |c| c.scale.as_mut().unwrap());
+        }
+        if let Some(ours) = &gradients.shift {
+            self.check_gradient("shift", isa, ours, |c| c.shift.as_mut().unwrap());
+        }
+        if let Some(ours) = gradients.function {
+            self.check_gradient("function", isa, &[ours], |c| {
+                std::slice::from_mut(&mut c.function)
+            });
+        }
+    }
+}
+
+impl Floats {
+    fn parameters(&self) -> Parameters<'_> {
+        Parameters {
+            weight: &self.weight,
+            bias: self.bias.as_deref(),
+            scale: self.scale.as_deref(),
+            shift: self.shift.as_deref(),
+            function: self.function,
+        }
+    }
+
+    fn train(&self, isa: Isa, block: &Block, images: usize) -> (Output, Gradients) {
+        let output = block.train(isa, images, &self.input, self.parameters(), KEY);
+        let gradients = block.backward(
+            isa,
+            images,
+            &self.input,
+            self.parameters(),
+            &output.saved,
+            &self.gradient,
+            true,
+        );
+        (output, gradients)
+    }
+}
+
+fn maps() -> impl Strategy<Value = Map> {
+    let convolution = (
+        [1usize..9, 1usize..11],
+        [1usize..6, 1usize..21],
+        [1usize..5, 1usize..5],
+        1usize..3,
+        [0usize..3, 0usize..3],
+    )
+        .prop_map(|(size, channels, kernel, stride, padding)| Convolution {
+            height: size[0],
+            width: size[1],
+            inputs: channels[0],
+            outputs: channels[1],
+            kernel,
+            stride,
+            padding,
+        })
+        .prop_filter("the kernel fits", |c| {
+            c.height + 2 * c.padding[0] >= c.kernel[0] && c.width + 2 * c.padding[1] >= c.kernel[1]
+        })
+        .prop_map(Map::Convolution);
+    let dense = (1usize..10, 1usize..8, 1usize..40).prop_map(|(pixels, channels, outputs)| {
+        Map::Dense(Dense {
+            pixels,
+            channels,
+            outputs,
+        })
+    });
+    prop_oneof![3 => convolution, 1 => dense]
+}
+
+fn blocks() -> impl Strategy<Value = Block> {
+    (
+        maps(),
+        0usize..3,
+        prop_oneof![
+            Just(Function::Identity),
+            Just(Function::Relu),
+            Just(Function::Prelu),
+            Just(Function::Softsign)
+        ],
+        any::<bool>(),
+        prop_oneof![Just(0.0f32), Just(0.4)],
+    )
+        .prop_map(|(map, normalization, function, pool, dropout)| {
+            let (channels, poolable) = match map {
+                Map::Convolution(c) => {
+                    let [rows, columns] = c.output_size();
+                    (c.outputs, rows >= 2 && columns >= 2)
+                }
+                Map::Dense(d) => (d.outputs, false),
+            };
+            let normalization = match normalization {
+                0 => Normalization::None,
+                1 => Normalization::Batch { epsilon: 1e-2 },
+                _ => Normalization::Group {
+                    groups: if channels.is_multiple_of(2) { 2 } else { 1 },
+                    epsilon: 1e-2,
+                },
+            };
+            Block {
+                map,
+                normalization,
+                function,
+                pool: pool && poolable,
+                dropout,
+            }
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 80,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn values_and_gradients_are_those_of_the_definition(
+        block in blocks(),
+        images in 1usize..6,
+        seed in any::<u16>(),
+    ) {
+        let case = Case::new(block, images, seed.into());
+        for isa in Isa::available() {
+            case.check(isa);
+        }
+    }
+}
+
+/// A block with everything in it.
+fn full_block() -> Block {
+    Block {
+        map: Map::Convolution(Convolution {
+            height: 9,
+            width: 10,
+            inputs: 3,
+            outputs: 20,
+            kernel: [3, 3],
+            stride: 1,
+            padding: [1, 1],
+        }),
+        normalization: Normalization::Batch { epsilon: 1e-5 },
+        function: Function::Prelu,
+        pool: true,
+        dropout: 0.25,
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_matter() {
+    let blocks = [
+        full_block(),
+        Block {
+            map: Map::Dense(Dense {
+                pixels: 12,
+                channels: 20,
+                outputs: 33,
+            }),
+            pool: false,
+            ..full_block()
+        },
+    ];
+    for block in blocks {
+        let floats = Case::new(block, 37, 1).floats();
+        let results = [1, 2, 7].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| {
+                let (output, gradients) = floats.train(Isa::best(), &block, 37);
+                let infer = block.infer(
+                    Isa::best(),
+                    37,
+                    &floats.input,
+                    floats.parameters(),
+                    Some((&output.mean, &output.variance)),
+                );
+                format!(
+                    "{:?} {:?} {gradients:?} {infer:?}",
+                    output.output, output.variance
+                )
+            })
+        });
+        assert_eq!(results[0], results[1]);
+        assert_eq!(results[0], results[2]);
+    }
+}
+
+#[test]
+fn inference_with_the_batchs_statistics_is_training_without_dropout() {
+    for normalization in [
+        Normalization::None,
+        Normalization::Batch { epsilon: 1e-5 },
+        Normalization::Group {
+            groups: 4,
+            epsilon: 1e-5,
+        },
+    ] {
+        let block = Block {
+            normalization,
+            dropout: 0.0,
+            ..full_block()
+        };
+        let floats = Case::new(block, 5, 3).floats();
+        for isa in Isa::available() {
+            let output = block.train(isa, 5, &floats.input, floats.parameters(), KEY);
+            let running = Some((&output.mean[..], &output.variance[..]));
+            let inferred = block.infer(isa, 5, &floats.input, floats.parameters(), running);
+            for (&a, &b) in inferred.iter().zip(output.output.iter()) {
+                assert!((a - b).abs() <= 1e-5, "{isa}: {a} is not {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_a_number_is_not_hidden_by_pooling() {
+    let block = Block {
+        normalization: Normalization::None,
+        dropout: 0.0,
+        ..full_block()
+    };
+    let mut floats = Case::new(block, 1, 3).floats();
+    floats.input[0] = f32::NAN;
+    for isa in Isa::available() {
+        let output = block.train(isa, 1, &floats.input, floats.parameters(), KEY);
+        assert!(output.output[0].is_nan(), "{isa}");
+    }
+}

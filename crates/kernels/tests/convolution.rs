@@ -1,0 +1,218 @@
+//! Convolutions against their definition, over random shapes, on every instruction set.
+
+use kernels::convolution::{BackwardPanel, Convolution, ForwardPanel, WeightGradient};
+use kernels::simd::Isa;
+use proptest::prelude::*;
+
+/// Numbers in −1..1 that look random.
+fn numbers(len: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..len)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 40) as f32) / (1u32 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+/// Calls `f(output index, input index, weight index)` for every product of a convolution.
+fn for_each_product(c: &Convolution, mut f: impl FnMut(usize, usize, usize)) {
+    let [rows, columns] = c.output_size();
+    for row in 0..rows {
+        for column in 0..columns {
+            for tap_row in 0..c.kernel[0] {
+                for tap_column in 0..c.kernel[1] {
+                    let y = (row * c.stride + tap_row).checked_sub(c.padding[0]);
+                    let x = (column * c.stride + tap_column).checked_sub(c.padding[1]);
+                    let (Some(y), Some(x)) = (y, x) else { continue };
+                    if y >= c.height || x >= c.width {
+                        continue;
+                    }
+                    for output in 0..c.outputs {
+                        for input in 0..c.inputs {
+                            f(
+                                (row * columns + column) * c.outputs + output,
+                                (y * c.width + x) * c.inputs + input,
+                                ((output * c.inputs + input) * c.kernel[0] + tap_row) * c.kernel[1]
+                                    + tap_column,
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Share of the largest sum of magnitudes that a sum may be off: about a hundred roundings of `f32`.
+/// Winograd's transforms mix the pixels of a tile, so that the errors of small sums are as large as
+/// those of their neighbours.
+const TOLERANCE: f64 = 8e-6;
+
+/// A sum of products, and the sum of their magnitudes, which bounds the rounding errors.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    value: f64,
+    magnitude: f64,
+}
+
+impl Sum {
+    fn add(&mut self, a: f32, b: f32) {
+        let product = f64::from(a) * f64::from(b);
+        self.value += product;
+        self.magnitude += product.abs();
+    }
+}
+
+fn assert_close(name: &str, isa: Isa, ours: &[f32], reference: &[Sum]) {
+    assert_eq!(ours.len(), reference.len());
+    let largest = reference.iter().fold(0.0f64, |a, b| a.max(b.magnitude));
+    for (i, (&ours, sum)) in ours.iter().zip(reference).enumerate() {
+        assert!(
+            (f64::from(ours) - sum.value).abs() <= TOLERANCE * largest,
+            "{isa}: {name}[{i}] is {ours}, not {}",
+            sum.value
+        );
+    }
+}
+
+fn shapes() -> impl Strategy<Value = Convolution> {
+    (
+        [1usize..14, 1usize..34],
+        [1usize..20, 1usize..80],
+        [1usize..8, 1usize..8],
+        1usize..4,
+        [0usize..4, 0usize..4],
+    )
+        .prop_map(|(size, channels, kernel, stride, padding)| Convolution {
+            height: size[0],
+            width: size[1],
+            inputs: channels[0],
+            outputs: channels[1],
+            kernel,
+            stride,
+            padding,
+        })
+        .prop_filter("the kernel fits", |c| {
+            c.height + 2 * c.padding[0] >= c.kernel[0] && c.width + 2 * c.padding[1] >= c.kernel[1]
+        })
+}
+
+/// Output and gradients for `images` images, in `f64`.
+fn check(c: Convolution, images: usize, seed: u64) {
+    let weights = numbers(c.weight_len(), seed);
+    let bias = numbers(c.outputs, seed + 1);
+    let inputs = numbers(images * c.input_len(), seed + 2);
+    let gradients = numbers(images * c.output_len(), seed + 3);
+    let mut outputs = vec![Sum::default(); images * c.output_len()];
+    let mut input_gradients = vec![Sum::default(); images * c.input_len()];
+    let mut weight_gradient = vec![Sum::default(); c.weight_len()];
+    for (i, output) in outputs.iter_mut().enumerate() {
+        output.add(bias[i % c.outputs], 1.0);
+    }
+    for image in 0..images {
+        let (o, i) = (image * c.output_len(), image * c.input_len());
+        for_each_product(&c, |output, input, weight| {
+            let (x, w) = (inputs[i + input], weights[weight]);
+            let gradient = gradients[o + output];
+            outputs[o + output].add(x, w);
+            input_gradients[i + input].add(gradient, w);
+            weight_gradient[weight].add(gradient, x);
+        });
+    }
+    for isa in Isa::available() {
+        let forward = ForwardPanel::new(isa, c, &weights, Some(&bias));
+        let backward = BackwardPanel::new(isa, c, &weights);
+        let mut ours = vec![f32::NAN; c.output_len()];
+        let mut our_gradient = vec![f32::NAN; c.input_len()];
+        let mut padded = vec![0.0; images * c.padded_len()];
+        let mut bordered = vec![0.0; images * c.bordered_len()];
+        for image in 0..images {
+            let padded = &mut padded[image * c.padded_len()..][..c.padded_len()];
+            c.pad(&inputs[image * c.input_len()..][..c.input_len()], padded);
+            forward.output(padded, &mut ours);
+            assert_close(
+                "output",
+                isa,
+                &ours,
+                &outputs[image * c.output_len()..][..c.output_len()],
+            );
+            let bordered = &mut bordered[image * c.bordered_len()..][..c.bordered_len()];
+            let row_len = c.output_size()[1] * c.outputs;
+            let gradient = &gradients[image * c.output_len()..][..c.output_len()];
+            for (row, gradient) in gradient.chunks_exact(row_len).enumerate() {
+                bordered[c.bordered_row(row)].copy_from_slice(gradient);
+            }
+            backward.input_gradient(bordered, &mut our_gradient);
+            let reference = &input_gradients[image * c.input_len()..][..c.input_len()];
+            assert_close("input gradient", isa, &our_gradient, reference);
+        }
+        let mut sums = WeightGradient::new(isa, c);
+        sums.add(&padded, &bordered);
+        assert_close(
+            "weight gradient",
+            isa,
+            &sums.into_weights(),
+            &weight_gradient,
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn by_winograd_equals_the_definition(
+        size in [6usize..24, 6usize..24],
+        channels in [4usize..40, 12usize..70],
+        stride in 1usize..3,
+        padding in [0usize..4, 0usize..4],
+        images in 1usize..4,
+        seed in any::<u32>(),
+    ) {
+        let c = Convolution {
+            height: size[0],
+            width: size[1],
+            inputs: channels[0],
+            outputs: channels[1],
+            kernel: [2 * stride + 1; 2],
+            stride,
+            padding,
+        };
+        check(c, images, seed.into());
+    }
+
+    #[test]
+    fn equals_the_definition(c in shapes(), images in 1usize..4, seed in any::<u32>()) {
+        check(c, images, seed.into());
+    }
+}
+
+#[test]
+fn of_the_presets_equal_the_definition() {
+    for (size, inputs, outputs, kernel, stride, padding) in [
+        (28, 1, 24, 5, 1, 2),
+        (14, 24, 32, 3, 1, 1),
+        (28, 1, 32, 3, 1, 1),
+        (14, 32, 64, 3, 1, 1),
+        (26, 32, 32, 3, 1, 0),
+        (24, 32, 32, 5, 2, 2),
+        (8, 64, 64, 5, 2, 2),
+    ] {
+        check(
+            Convolution {
+                height: size,
+                width: size,
+                inputs,
+                outputs,
+                kernel: [kernel; 2],
+                stride,
+                padding: [padding; 2],
+            },
+            2,
+            7,
+        );
+    }
+}
