@@ -1,55 +1,209 @@
-//! Prints how many images per second a whole training step of a preset takes on flex: forward, loss,
-//! backward, Adam. For comparing builds:
+//! Measures how many images per second a preset's training steps take (forward, loss, backward,
+//! Adam), or its evaluation:
 //!
-//! `cargo run -p model --example step_speed -- small` against the same with `--release`.
+//! `RAYON_NUM_THREADS=2 cargo run --example step_speed -- --preset classic --kernels stock`
+//!
+//! With `--json` a line for programs, with the time of every step.
 
+use std::error::Error;
+use std::str::FromStr;
 use std::time::Instant;
 
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{AdamConfig, GradientsParams};
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use model::{CnnConfig, Preset, Task};
+use model::{Activation, Cnn, CnnConfig, Kernels, Preset, Task};
 
-const BATCH: usize = 256;
-const STEPS: usize = 9;
+const USAGE: &str = "step_speed [--preset small|classic|kaggle|deep:N] [--batch N] [--steps N] \
+    [--warmup N] [--activation NAME] [--backend flex|ndarray] [--kernels fused|stock] \
+    [--mode train|eval] [--json]";
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let preset: Preset = match std::env::args().nth(1) {
-        Some(name) => name.parse()?,
-        None => Preset::default(),
-    };
-    let device = Device::flex().autodiff();
-    let task = Task {
-        height: 28,
-        width: 28,
-        classes: 10,
-    };
-    let mut network = CnnConfig::from(preset).init(task, 0, &device)?;
-    let mut optimizer = AdamConfig::new().init();
-    let pixels: Vec<f32> = (0..BATCH * 784).map(|i| (i as f32 * 0.1).sin()).collect();
-    let images = Tensor::<4>::from_data(TensorData::new(pixels, [BATCH, 1, 28, 28]), &device);
-    let labels: Vec<i64> = (0..BATCH as i64).map(|i| i % 10).collect();
-    let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [BATCH]), &device);
-    let loss = CrossEntropyLossConfig::new().init(&device);
-    let mut seconds = Vec::new();
-    // The first step allocates what the others use again.
-    for step in 0..=STEPS {
-        let start = Instant::now();
-        let loss = loss.forward(network.forward(images.clone()), labels.clone());
-        let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        network = optimizer.step(ModuleLearningRate::from(1e-3), network, gradients);
-        if step > 0 {
-            seconds.push(start.elapsed().as_secs_f64());
+const TASK: Task = Task {
+    height: 28,
+    width: 28,
+    classes: 10,
+};
+
+/// As in the trainer.
+const EPSILON: f32 = 1e-8;
+
+struct Options {
+    preset: Preset,
+    batch: usize,
+    steps: usize,
+    /// Steps before those that are measured: the first allocate what the others use again.
+    warmup: usize,
+    activation: Activation,
+    backend: String,
+    kernels: Kernels,
+    mode: String,
+    json: bool,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        fn value<T: FromStr<Err: Error + 'static>>(
+            text: Option<String>,
+        ) -> Result<T, Box<dyn Error>> {
+            Ok(text.ok_or("an option lacks its value")?.parse()?)
+        }
+        let mut options = Self {
+            preset: Preset::default(),
+            batch: 256,
+            steps: 9,
+            warmup: 2,
+            activation: Activation::default(),
+            backend: String::from("flex"),
+            kernels: Kernels::default(),
+            mode: String::from("train"),
+            json: false,
+        };
+        while let Some(name) = arguments.next() {
+            match name.as_str() {
+                "--preset" => options.preset = value(arguments.next())?,
+                "--batch" => options.batch = value(arguments.next())?,
+                "--steps" => options.steps = value(arguments.next())?,
+                "--warmup" => options.warmup = value(arguments.next())?,
+                "--activation" => options.activation = value(arguments.next())?,
+                "--backend" => options.backend = value(arguments.next())?,
+                "--kernels" => options.kernels = value(arguments.next())?,
+                "--mode" => options.mode = value(arguments.next())?,
+                "--json" => options.json = true,
+                _ => return Err(format!("unknown option {name}; usage: {USAGE}").into()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn device(&self) -> Result<Device, String> {
+        match self.backend.as_str() {
+            "flex" => Ok(Device::flex()),
+            // 0.22 is the last release with this backend, and marks it as deprecated.
+            #[allow(deprecated)]
+            "ndarray" => Ok(Device::ndarray()),
+            other => Err(format!("unknown backend {other}; usage: {USAGE}")),
         }
     }
-    seconds.sort_by(f64::total_cmp);
-    let rate = |seconds: f64| BATCH as f64 / seconds;
-    println!(
-        "{preset}, batch {BATCH}: {:.0} images/s (median of {STEPS} steps; {:.0} to {:.0})",
-        rate(seconds[STEPS / 2]),
-        rate(seconds[STEPS - 1]),
-        rate(seconds[0]),
-    );
+
+    /// Seconds of every measured step.
+    fn measure(&self, mut step: impl FnMut(u64)) -> Vec<f64> {
+        let mut seconds = Vec::new();
+        for number in 0..self.warmup + self.steps {
+            let start = Instant::now();
+            step(number as u64);
+            if number >= self.warmup {
+                seconds.push(start.elapsed().as_secs_f64());
+            }
+        }
+        seconds
+    }
+
+    fn images(&self, device: &Device) -> Tensor<4> {
+        let [height, width] = [TASK.height, TASK.width];
+        let pixels: Vec<f32> = (0..self.batch * height * width)
+            .map(|i| (i as f32 * 0.1).sin())
+            .collect();
+        Tensor::from_data(
+            TensorData::new(pixels, [self.batch, 1, height, width]),
+            device,
+        )
+    }
+
+    fn training(&self, mut network: Cnn, device: &Device) -> Vec<f64> {
+        let images = self.images(device);
+        let labels: Vec<i64> = (0..self.batch as i64).map(|i| i % 10).collect();
+        let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [self.batch]), device);
+        let loss = CrossEntropyLossConfig::new().init(device);
+        let mut optimizer = match self.kernels {
+            Kernels::Fused => ModuleOptimizer::from(fused::Adam::new(EPSILON)),
+            Kernels::Stock => AdamConfig::new().with_epsilon(EPSILON).init(),
+        };
+        self.measure(|number| {
+            device.seed(number);
+            let loss = loss.forward(network.forward(images.clone()), labels.clone());
+            let gradients = GradientsParams::from_grads(loss.backward(), &network);
+            let rate = ModuleLearningRate::from(1e-3);
+            // Burn's Learner holds on to the network too.
+            network = optimizer.step(rate, network.clone(), gradients);
+        })
+    }
+
+    fn evaluation(&self, network: &Cnn, device: &Device) -> Vec<f64> {
+        let network = network.valid();
+        let images = self.images(device);
+        self.measure(|_| drop(network.forward(images.clone()).into_data()))
+    }
+
+    fn print(&self, mut seconds: Vec<f64>) {
+        let threads = rayon::current_num_threads();
+        let Self {
+            preset,
+            batch,
+            activation,
+            backend,
+            kernels,
+            mode,
+            ..
+        } = self;
+        if self.json {
+            let line = serde_json::json!({
+                "preset": preset.to_string(),
+                "batch": batch,
+                "activation": activation.to_string(),
+                "backend": backend,
+                "kernels": kernels.to_string(),
+                "mode": mode,
+                "threads": threads,
+                "seconds": seconds,
+                "peak_rss_kib": peak_rss_kib(),
+            });
+            println!("{line}");
+            return;
+        }
+        seconds.sort_by(f64::total_cmp);
+        let rate = |index: usize| *batch as f64 / seconds[index];
+        let last = seconds.len() - 1;
+        println!(
+            "{preset} {activation} {mode}, {backend} {kernels}, batch {batch}, threads {threads}: \
+             {:.0} images/s (median of {} steps; {:.0} to {:.0})",
+            rate(seconds.len() / 2),
+            seconds.len(),
+            rate(last),
+            rate(0),
+        );
+    }
+}
+
+/// The most memory that the process has held; `None` where the system does not tell.
+fn peak_rss_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse(std::env::args().skip(1))?;
+    if options.steps == 0 || options.batch == 0 {
+        return Err("--steps and --batch must be at least 1".into());
+    }
+    let device = options.device()?;
+    let training = device.clone().autodiff();
+    let config = CnnConfig {
+        activation: options.activation,
+        ..options.preset.into()
+    };
+    let network = config
+        .init(TASK, 0, &training)?
+        .with_kernels(options.kernels);
+    let seconds = match options.mode.as_str() {
+        "train" => options.training(network, &training),
+        "eval" => options.evaluation(&network, &device),
+        other => return Err(format!("unknown mode {other}; usage: {USAGE}").into()),
+    };
+    options.print(seconds);
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! Activation functions: which one, and its Burn module.
 //!
 //! A new one takes a variant below, an arm in [`ActivationLayer::forward`], an arm in
-//! [`Activation::facts`], and a line in the reference tests.
+//! [`Activation::facts`], and a line in the reference tests; to be fast on CPUs, a kernel and an arm
+//! in [`Activation::kernel`].
 
 mod facts;
 mod functions;
+mod kernel;
 mod text;
 
 use burn::module::{Flag, Module, Param};

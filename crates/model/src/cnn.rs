@@ -7,6 +7,7 @@ use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig, Paddin
 use burn::tensor::{Device, Tensor};
 
 use crate::activation::ActivationLayer;
+use crate::block::{self, Follow, Kernels};
 use crate::config::{CnnConfig, CnnConfigError, Downsampling, Padding, StageConfig};
 use crate::initialization::normal_weight;
 use crate::normalization::{Normalization, NormalizationLayer};
@@ -29,6 +30,8 @@ pub struct Cnn {
     stages: Vec<Stage>,
     hidden: Hidden,
     output: Linear,
+    #[module(skip)]
+    kernels: Kernels,
 }
 
 /// Convolution layers, then pooling and dropout where the stage has them.
@@ -66,14 +69,26 @@ impl Cnn {
         self.forward_observed(images, &mut ())
     }
 
-    /// [`Cnn::forward`], showing every activation's input and output to `observer`.
+    /// [`Cnn::forward`], showing every activation's input and output to `observer`. An active
+    /// observer sees [`Kernels::Stock`], whichever kernels the network has.
     pub fn forward_observed<O: Observer>(&self, images: Tensor<4>, observer: &mut O) -> Tensor<2> {
+        // The kernels keep no activation's input and output.
+        let kernels = if O::ACTIVE {
+            Kernels::Stock
+        } else {
+            self.kernels
+        };
         let mut features = images;
         for (number, stage) in self.stages.iter().enumerate() {
-            features = stage.forward(features, number, observer);
+            features = stage.forward(features, number, kernels, observer);
         }
-        let hidden = self.hidden.forward(features.flatten(1, 3), observer);
+        let hidden = self.hidden.forward(features, kernels, observer);
         self.output.forward(hidden)
+    }
+
+    /// The same network, computed by `kernels`.
+    pub fn with_kernels(self, kernels: Kernels) -> Self {
+        Self { kernels, ..self }
     }
 
     /// Number of learnable numbers: weights, biases, scales and shifts, but not the running
@@ -110,54 +125,104 @@ impl ModuleVisitor for ParameterCounter {
 
 impl Stage {
     /// `x`: `[batch, channels_in, height, width]`; output: `[batch, channels, height', width']`.
-    fn forward<O: Observer>(&self, x: Tensor<4>, stage: usize, observer: &mut O) -> Tensor<4> {
+    fn forward<O: Observer>(
+        &self,
+        x: Tensor<4>,
+        stage: usize,
+        kernels: Kernels,
+        observer: &mut O,
+    ) -> Tensor<4> {
+        let last = self.layers.len() - 1;
         let mut x = x;
         for (layer, convolution) in self.layers.iter().enumerate() {
-            x = convolution.forward(x, Site::Convolution { stage, layer }, observer);
+            let site = Site::Convolution { stage, layer };
+            let end = (layer == last).then_some(self);
+            x = convolution.forward(x, end, site, kernels, observer);
         }
-        if let Some(pool) = &self.pool {
-            x = pool.forward(x);
-        }
-        self.dropout.forward(x)
+        x
     }
 }
 
 impl ConvolutionLayer {
+    /// The layer and, if it is the last one of `end`, that stage's pooling and dropout.
+    ///
     /// `x`: `[batch, channels_in, height, width]`; output: `[batch, channels, height', width']`.
-    fn forward<O: Observer>(&self, x: Tensor<4>, site: Site, observer: &mut O) -> Tensor<4> {
-        let x = self.convolution.forward(x);
-        let pre_activation = self.normalization.forward(x);
-        if !O::ACTIVE {
-            return self.activation.forward(pre_activation);
+    fn forward<O: Observer>(
+        &self,
+        x: Tensor<4>,
+        end: Option<&Stage>,
+        site: Site,
+        kernels: Kernels,
+        observer: &mut O,
+    ) -> Tensor<4> {
+        let pool = end.and_then(|stage| stage.pool.as_ref());
+        let dropout = end.map(|stage| &stage.dropout);
+        if kernels == Kernels::Fused {
+            let follow = Follow {
+                normalization: &self.normalization,
+                activation: &self.activation,
+                pool: pool.is_some(),
+                dropout,
+            };
+            if let Some(output) = block::convolution(&x, &self.convolution, &follow) {
+                return output;
+            }
         }
-        let activation = self.activation.forward(pre_activation.clone());
-        observer.observe(
-            site,
-            pre_activation.flatten(2, 3),
-            activation.clone().flatten(2, 3),
-        );
-        activation
+        let x = self.convolution.forward(x);
+        let x = self.normalization.forward(x);
+        let x = activate(&self.activation, x, site, observer);
+        let x = match pool {
+            Some(pool) => pool.forward(x),
+            None => x,
+        };
+        match dropout {
+            Some(dropout) => dropout.forward(x),
+            None => x,
+        }
     }
 }
 
 impl Hidden {
-    /// `x`: `[batch, features]`; output: `[batch, units]`.
-    fn forward<O: Observer>(&self, x: Tensor<2>, observer: &mut O) -> Tensor<2> {
-        let x = self.linear.forward(x);
-        let pre_activation = self.normalization.forward(x);
-        if !O::ACTIVE {
-            return self
-                .dropout
-                .forward(self.activation.forward(pre_activation));
+    /// `x`: `[batch, channels, height, width]`; output: `[batch, units]`.
+    fn forward<O: Observer>(&self, x: Tensor<4>, kernels: Kernels, observer: &mut O) -> Tensor<2> {
+        if kernels == Kernels::Fused {
+            let follow = Follow {
+                normalization: &self.normalization,
+                activation: &self.activation,
+                pool: false,
+                dropout: Some(&self.dropout),
+            };
+            if let Some(output) = block::dense(&x, &self.linear, &follow) {
+                return output;
+            }
         }
-        let activation = self.activation.forward(pre_activation.clone());
-        observer.observe(
-            Site::Hidden,
-            pre_activation.unsqueeze_dim(2),
-            activation.clone().unsqueeze_dim(2),
-        );
-        self.dropout.forward(activation)
+        let x = self.linear.forward(x.flatten(1, 3));
+        let x = self.normalization.forward(x);
+        let x = activate(&self.activation, x, Site::Hidden, observer);
+        self.dropout.forward(x)
     }
+}
+
+/// The activation of `x`, `[batch, units, ..]`, shown to `observer`.
+fn activate<const D: usize, O: Observer>(
+    layer: &ActivationLayer,
+    x: Tensor<D>,
+    site: Site,
+    observer: &mut O,
+) -> Tensor<D> {
+    if !O::ACTIVE {
+        return layer.forward(x);
+    }
+    let activation = layer.forward(x.clone());
+    let by_unit = |x: Tensor<D>| {
+        let [batch, units, positions @ ..] = &x.dims()[..] else {
+            unreachable!("a layer's output has a batch and units")
+        };
+        let shape = [*batch, *units, positions.iter().product()];
+        x.reshape(shape)
+    };
+    observer.observe(site, by_unit(x), by_unit(activation.clone()));
+    activation
 }
 
 impl CnnConfig {
@@ -184,6 +249,7 @@ impl CnnConfig {
             stages,
             hidden: builder.hidden(channels * height * width),
             output: builder.output(self.hidden_units, task.classes),
+            kernels: Kernels::default(),
         })
     }
 }

@@ -4,9 +4,10 @@
 //! [`Cnn::forward`] takes images `[batch, 1, height, width]` to logits `[batch, classes]`. Every
 //! hidden layer is convolution or dense layer → [`Normalization`] → [`Activation`]; pooling and
 //! dropout come after that. [`Cnn::forward_observed`] shows what goes into and comes out of every
-//! activation.
+//! activation. On CPUs the layers are computed by kernels of our own, see [`Kernels`].
 
 mod activation;
+mod block;
 mod cnn;
 mod config;
 mod initialization;
@@ -17,6 +18,7 @@ mod preset;
 pub use activation::{
     Activation, ActivationLayer, Facts, Interval, ParseActivationError, Smoothness,
 };
+pub use block::{Kernels, ParseKernelsError};
 pub use cnn::{Cnn, Task};
 pub use config::{CnnConfig, CnnConfigError, Downsampling, Padding, StageConfig};
 pub use initialization::{Initialization, ParseInitializationError};

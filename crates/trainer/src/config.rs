@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use model::CnnConfig;
+use model::{CnnConfig, Kernels};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
@@ -17,6 +17,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// Which backend computes.
     pub backend: Backend,
+    /// What computes the network's layers and the optimizer's steps on CPUs.
+    pub kernels: Kernels,
     /// Passes over the training images.
     pub epochs: usize,
     /// Images per training step.
@@ -135,6 +137,7 @@ impl Default for RunConfig {
         Self {
             seed: 0,
             backend: Backend::default(),
+            kernels: Kernels::default(),
             epochs: 3,
             batch_size: 256,
             data: DataConfig::default(),

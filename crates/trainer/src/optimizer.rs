@@ -7,6 +7,7 @@ use burn::optim::{
     SgdConfig, StateSink, StateSource,
 };
 use burn::tensor::{Device, Tensor};
+use model::Kernels;
 
 use crate::config::{OptimizerConfig, OptimizerKind};
 
@@ -14,16 +15,24 @@ use crate::config::{OptimizerConfig, OptimizerKind};
 const EPSILON: f32 = 1e-8;
 
 impl OptimizerConfig {
-    /// The optimizer, with no state yet.
-    pub fn init(&self) -> ModuleOptimizer {
+    /// The optimizer, with no state yet. Those with a kernel are computed by `kernels`; their
+    /// states are the same.
+    pub fn init(&self, kernels: Kernels) -> ModuleOptimizer {
         let decay = (self.weight_decay > 0.0).then(|| WeightDecayConfig::new(self.weight_decay));
+        let fused = kernels == Kernels::Fused;
         match self.kind {
+            OptimizerKind::Adam if fused && decay.is_none() => {
+                restorable(fused::Adam::new(EPSILON))
+            }
             OptimizerKind::Adam => restorable(
                 AdamConfig::new()
                     .with_epsilon(EPSILON)
                     .with_weight_decay(decay)
                     .build(),
             ),
+            OptimizerKind::Adamw if fused => {
+                restorable(fused::AdamW::new(EPSILON, self.weight_decay))
+            }
             OptimizerKind::Adamw => restorable(
                 AdamWConfig::new()
                     .with_epsilon(EPSILON)
@@ -94,5 +103,61 @@ impl<S: RecordState> RecordState for State<S> {
 
     fn state_unflatten(prefix: &str, src: &mut StateSource, _default: &Device) -> Option<Self> {
         S::state_unflatten(prefix, src, &Device::flex()).map(State)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+    use burn::nn::{Linear, LinearConfig};
+    use burn::optim::GradientsParams;
+    use burn::tensor::TensorData;
+
+    use super::*;
+
+    /// A step with gradients that depend on `scale`.
+    fn step(optimizer: &mut ModuleOptimizer, layer: Linear, scale: f32) -> Linear {
+        let device = layer.weight.val().device();
+        let values: Vec<f32> = (0..12).map(|i| scale * (i as f32).sin()).collect();
+        let x = Tensor::<2>::from_data(TensorData::new(values, [3, 4]), &device);
+        let loss = layer.forward(x).square().mean();
+        let gradients = GradientsParams::from_grads(loss.backward(), &layer);
+        optimizer.step(ModuleLearningRate::from(0.01), layer, gradients)
+    }
+
+    /// A run that begins with one kind of kernels goes on with the other as if it were its own.
+    #[test]
+    fn states_are_the_same_for_all_kernels() {
+        let device = Device::flex().autodiff();
+        let layer = LinearConfig::new(4, 5).init(&device);
+        for kind in [OptimizerKind::Adam, OptimizerKind::Adamw] {
+            let config = OptimizerConfig {
+                kind,
+                ..OptimizerConfig::default()
+            };
+            let kernels = [Kernels::Fused, Kernels::Stock];
+            let run = |first: Kernels, then: Kernels| {
+                let mut optimizer = config.init(first);
+                let mut layer = layer.clone();
+                for scale in [1.0, -2.0, 0.5] {
+                    layer = step(&mut optimizer, layer, scale);
+                }
+                let record = optimizer.to_record();
+                let layer = step(&mut config.init(then).load_record(record), layer, 3.0);
+                layer.weight.val().into_data().try_into_vec::<f32>()
+            };
+            let stock = run(Kernels::Stock, Kernels::Stock).unwrap();
+            for (first, then) in kernels
+                .map(|first| kernels.map(|then| (first, then)))
+                .concat()
+            {
+                let found = run(first, then).unwrap();
+                let close = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
+                assert!(
+                    found.iter().zip(&stock).all(close),
+                    "{kind:?} {first} {then}"
+                );
+            }
+        }
     }
 }

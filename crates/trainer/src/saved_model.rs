@@ -9,7 +9,7 @@ use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
 use clap::ValueEnum;
 use data::Scaling;
-use model::{CnnConfig, Task};
+use model::{CnnConfig, Kernels, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::FORMAT;
@@ -105,12 +105,17 @@ fn remove_others(folder: &Path, which: Which, current: &str) -> Result<()> {
     Ok(())
 }
 
-/// A run's network on `device`, ready for prediction.
+/// A run's network on `device`, ready for prediction by `kernels`.
 ///
 /// # Errors
 ///
 /// If the run has none yet, or its files are damaged or do not fit together.
-pub fn load(run: &RunDirectory, which: Which, device: &Device) -> Result<(Classifier, ModelCard)> {
+pub fn load(
+    run: &RunDirectory,
+    which: Which,
+    device: &Device,
+    kernels: Kernels,
+) -> Result<(Classifier, ModelCard)> {
     let side_file = which.side_file();
     if !run.path().join(&side_file).is_file() {
         bail!(
@@ -139,7 +144,8 @@ pub fn load(run: &RunDirectory, which: Which, device: &Device) -> Result<(Classi
     let network = card
         .network
         .init(card.task, 0, device)
-        .with_context(context)?;
+        .with_context(context)?
+        .with_kernels(kernels);
     let classifier = Classifier { network }
         .try_load_record(record)
         .with_context(context)?;

@@ -109,11 +109,12 @@ impl Training {
         let network = config
             .network
             .init(task, config.seed, &device)
-            .context(MISFIT)?;
+            .context(MISFIT)?
+            .with_kernels(config.kernels);
         let steps_per_epoch = split.training.labels().len().div_ceil(config.batch_size);
         let mut learner = Learner::new(
             Classifier { network },
-            config.optimizer.init(),
+            config.optimizer.init(config.kernels),
             Schedule::new(config, steps_per_epoch),
         );
         let progress = match restored {
@@ -224,7 +225,8 @@ impl Training {
         let device = &self.processor.device;
         let history = &progress.history;
         let last = history.last().context("the run has no epochs")?;
-        let (best, card) = saved_model::load(&self.run, Which::Best, device)?;
+        let kernels = self.config.kernels;
+        let (best, card) = saved_model::load(&self.run, Which::Best, device, kernels)?;
         let loader = EpochLoader::in_order(
             split.validation.clone(),
             progress.scaling,
@@ -233,7 +235,7 @@ impl Training {
         );
         let probabilities = evaluation::predict(&best, &loader, progress.task.classes)?;
         let labels: Vec<u8> = split.validation.labels().collect();
-        let (last_network, _) = saved_model::load(&self.run, Which::Last, device)?;
+        let (last_network, _) = saved_model::load(&self.run, Which::Last, device, kernels)?;
         Ok(Summary {
             program: Program::THIS,
             backend: self.processor.backend,

@@ -22,6 +22,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--activation rely"), @"error: invalid value 'rely' for '--activation <NAME[:PARAMETERS]>': unknown activation `rely`; the closest are `relu`, `prelu`, `rrelu`; `trainer activations` lists all");
     insta::assert_snapshot!(error("--activation leaky-relu:x"), @"error: invalid value 'leaky-relu:x' for '--activation <NAME[:PARAMETERS]>': parameter `x` of `leaky-relu` is not a finite number");
     insta::assert_snapshot!(error("--preset huge"), @"error: invalid value 'huge' for '--preset <PRESET>': unknown preset `huge`; expected `small`, `classic`, `kaggle`, or `deep:N` with N from 1 to 200");
+    insta::assert_snapshot!(error("--kernels fast"), @"error: invalid value 'fast' for '--kernels <KERNELS>': unknown kernels `fast`; expected `fused` or `stock`");
     insta::assert_snapshot!(error("--epochs 0"), @"error: epochs must be at least 1");
     insta::assert_snapshot!(error("--lr -1"), @"error: learning_rate is -1, but must be positive");
     insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: cannot be opened: No such file or directory (os error 2)");
@@ -37,7 +38,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     .unwrap();
     insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:4:14: unknown activation `rely`; the closest are `relu`, `prelu`, `rrelu`; `trainer activations` lists all");
     fs::write(folder.path("bad.toml"), "epochs = 3\nepoch = 4\n").unwrap();
-    insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:2:1: unknown field `epoch`, expected one of `seed`, `backend`, `epochs`, `batch_size`, `data`, `optimizer`, `schedule`, `network`, `extensions`");
+    insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:2:1: unknown field `epoch`, expected one of `seed`, `backend`, `kernels`, `epochs`, `batch_size`, `data`, `optimizer`, `schedule`, `network`, `extensions`");
 }
 
 #[test]
@@ -123,6 +124,33 @@ fn runs_repeat_to_the_last_bit() {
     let first = weights("--config tiny.toml --epochs 2", "a");
     assert_eq!(weights("--config a/config.toml", "b"), first);
     assert_ne!(weights("--config a/config.toml --seed 8", "c"), first);
+}
+
+/// The kernels are part of a run; what it has learned is read by either.
+#[test]
+fn kernels_are_the_runs_own() {
+    let folder = Folder::with_digits(300);
+    let train = "--config tiny.toml --data train.csv --epochs 2 --quiet";
+    for kernels in ["stock", "fused"] {
+        folder.succeed(&format!("{train} --kernels {kernels} --out {kernels}"));
+        let config = fs::read_to_string(folder.path(kernels).join("config.toml")).unwrap();
+        assert!(
+            config.contains(&format!("kernels = \"{kernels}\"")),
+            "{config}"
+        );
+        let scores = ["stock", "fused"].map(|kernels_now| {
+            let evaluate = format!("evaluate {kernels} --kernels {kernels_now} --json");
+            serde_json::from_str::<Value>(&folder.succeed(&evaluate)).unwrap()
+        });
+        let [stock, fused] = scores
+            .each_ref()
+            .map(|scores| scores["loss"].as_f64().unwrap());
+        assert!((stock - fused).abs() < 1e-5 * stock, "{stock} {fused}");
+    }
+    folder.succeed(&format!("{train} --out default"));
+    let weights = |run| folder.summary(run)["weights_sha256"].clone();
+    assert_eq!(weights("default"), weights("fused"));
+    assert_ne!(weights("default"), weights("stock"));
 }
 
 #[test]

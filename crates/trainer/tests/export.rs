@@ -11,6 +11,7 @@ use burn::data::dataloader::DataLoader;
 use burn::tensor::{Device, Tensor};
 use common::Folder;
 use data::EpochLoader;
+use model::Kernels;
 use serde_json::json;
 use trainer::evaluation::BATCH_SIZE;
 use trainer::run_directory::RunDirectory;
@@ -56,7 +57,8 @@ fn pytorch_computes_the_same_logits() {
 
         let device = Device::flex();
         let run = RunDirectory::open(&folder.path(activation)).unwrap();
-        let (classifier, card) = saved_model::load(&run, Which::Best, &device).unwrap();
+        let (classifier, card) =
+            saved_model::load(&run, Which::Best, &device, Kernels::default()).unwrap();
         let images = data::test_images(Some(&folder.path("test.csv"))).unwrap();
         let loader = EpochLoader::in_order(images, card.scaling, BATCH_SIZE, &device);
         let batch = loader.iter().next().unwrap().unwrap();

@@ -52,7 +52,7 @@ fn assert_same(folder: &Folder, run: &str, expected: &str) {
 
 #[test]
 fn a_killed_run_ends_with_the_same_weights() {
-    let folder = Folder::with_digits(1500);
+    let folder = Folder::with_digits(4000);
     folder.succeed(&format!("{TRAIN} --out whole"));
     // Before the first checkpoint, within epochs, and around the end of one.
     for (number, (epochs, delay)) in [(0, 100), (1, 0), (1, 60), (2, 30), (3, 5)]
@@ -81,14 +81,17 @@ fn a_killed_run_ends_with_the_same_weights() {
             Duration::from_millis(150),
             "-KILL",
         );
-        folder.succeed(&format!("resume {run} --json"));
+        // With little left to do, it may have finished before.
+        if !folder.path(&run).join("summary.json").exists() {
+            folder.succeed(&format!("resume {run} --json"));
+        }
         assert_same(&folder, &run, "whole");
     }
 }
 
 #[test]
 fn an_interrupted_run_is_saved_within_its_epoch() {
-    let folder = Folder::with_digits(3000);
+    let folder = Folder::with_digits(9000);
     folder.succeed(&format!("{TRAIN} --out whole"));
     let mut within = 0;
     for (number, signal) in ["-INT", "-TERM"].into_iter().enumerate() {

@@ -92,7 +92,8 @@ pub(super) fn clip<const D: usize>(x: Tensor<D>, low: f64, high: f64) -> Tensor<
 
 pub(super) fn hard_sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     with_derivative(x, hard_logistic, |x| {
-        x.abs().lower_scalar(3.0).float() / 6.0
+        let inside = x.clone().abs().lower_scalar(3.0);
+        x.zeros_like().mask_fill(inside, 1.0 / 6.0)
     })
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 use data::{EpochLoader, LabelledImages, Split};
-use model::Task;
+use model::{Kernels, Task};
 use serde::Serialize;
 
 use crate::backend::Backend;
@@ -30,6 +30,9 @@ pub struct Options {
     /// What computes
     #[arg(long, short, value_enum, default_value_t)]
     backend: Backend,
+    /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
+    #[arg(long, default_value_t)]
+    kernels: Kernels,
     /// The scores as JSON
     #[arg(long)]
     json: bool,
@@ -43,7 +46,8 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let run = RunDirectory::open(&options.run.path)?;
     let processor = options.backend.open()?;
-    let (classifier, card) = saved_model::load(&run, options.model, &processor.device)?;
+    let Options { model, kernels, .. } = *options;
+    let (classifier, card) = saved_model::load(&run, model, &processor.device, kernels)?;
     let (images, name) = images(options, &run)?;
     check_fit(&images, card.task)?;
     let labels: Vec<u8> = images.labels().collect();

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow};
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
 use clap::Args;
+use model::Kernels;
 
 use crate::backend::Backend;
 use crate::cli::Run;
@@ -36,7 +37,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let run = RunDirectory::open(&options.run.path)?;
     let device = Backend::Flex.open()?.device;
-    let (classifier, card) = saved_model::load(&run, options.model, &device)?;
+    let (classifier, card) = saved_model::load(&run, options.model, &device, Kernels::default())?;
     let mut store = SafetensorsStore::from_bytes(None)
         .with_to_adapter(BurnToPyTorchAdapter)
         .skip_enum_variants(true)

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use burn::data::dataset::Dataset;
 use clap::Args;
 use data::EpochLoader;
+use model::Kernels;
 
 use crate::backend::Backend;
 use crate::cli::Run;
@@ -33,6 +34,9 @@ pub struct Options {
     /// What computes
     #[arg(long, short, value_enum, default_value_t)]
     backend: Backend,
+    /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
+    #[arg(long, default_value_t)]
+    kernels: Kernels,
 }
 
 /// Reads the unlabelled images with a run's network and writes one row for each.
@@ -43,7 +47,8 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let run = RunDirectory::open(&options.run.path)?;
     let processor = options.backend.open()?;
-    let (classifier, card) = saved_model::load(&run, options.model, &processor.device)?;
+    let Options { model, kernels, .. } = *options;
+    let (classifier, card) = saved_model::load(&run, model, &processor.device, kernels)?;
     let images = data::test_images(options.data.as_deref())?;
     let (count, side) = (images.len(), images.side());
     if side != card.task.height {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 use data::{LabelledImages, Source};
-use model::{Activation, Initialization, Normalization, Preset};
+use model::{Activation, Initialization, Kernels, Normalization, Preset};
 
 use crate::backend::Backend;
 use crate::cli::Output;
@@ -25,6 +25,9 @@ pub struct Options {
     /// What computes
     #[arg(long, short, value_enum)]
     backend: Option<Backend>,
+    /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
+    #[arg(long)]
+    kernels: Option<Kernels>,
     /// The network: small, classic, kaggle or deep:N
     #[arg(long, short, conflicts_with = "config")]
     preset: Option<Preset>,
@@ -138,6 +141,7 @@ impl Options {
         set(&mut config.network.normalization, &self.normalization);
         set(&mut config.network.initialization, &self.initialization);
         set(&mut config.backend, &self.backend);
+        set(&mut config.kernels, &self.kernels);
         set(
             &mut config.data.validation_fraction,
             &self.validation_fraction,

@@ -1,0 +1,21 @@
+//! The CPU kernels of the crate `kernels` as operations on Burn's tensors.
+//!
+//! [`train`] and [`infer`] compute a [`Block`](kernels::block::Block), a layer of a network with
+//! all that follows it, in one operation with one gradient. [`Adam`] and [`AdamW`] are Burn's
+//! optimizers with one pass over the memory instead of a dozen. All of them need a device whose
+//! memory is the host's, see [`runs_on`]; on any other the network and the optimizers are Burn's.
+//!
+//! Between blocks the images are channels-last in memory, behind tensors that say
+//! `[batch, channels, height, width]` as everywhere in Burn: a permutation of the dimensions, which
+//! copies nothing. Any other order in memory is right too, and costs a copy.
+
+// 0.22 is the last release with ndarray, and marks it as deprecated.
+#![allow(deprecated)]
+
+mod block;
+mod host;
+mod optimizer;
+
+pub use block::{Parameters, Statistics, infer, train};
+pub use host::runs_on;
+pub use optimizer::{Adam, AdamW};

@@ -1,0 +1,156 @@
+//! Burn's Adam and AdamW, in one pass over the memory.
+
+use burn::optim::{
+    AdamConfig, AdamState, AdamWConfig, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer,
+};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use kernels::adam;
+use kernels::simd::Isa;
+
+use crate::host::{read, runs_on};
+
+/// β₁ and β₂, Burn's and everybody's.
+const BETAS: [f32; 2] = [0.9, 0.999];
+
+/// Adam without weight decay: [`burn::optim::Adam`] but for rounding, with the same state. It is
+/// Burn's own where the kernels do not run.
+#[derive(Clone)]
+pub struct Adam {
+    kernel: adam::Adam,
+    stock: burn::optim::Adam,
+}
+
+/// Adam with decoupled weight decay: [`burn::optim::AdamW`] but for rounding, with the same state.
+/// It is Burn's own where the kernels do not run.
+#[derive(Clone)]
+pub struct AdamW {
+    kernel: adam::Adam,
+    stock: burn::optim::AdamW,
+}
+
+impl Adam {
+    /// With ε = `epsilon`, β₁ = 0.9 and β₂ = 0.999.
+    pub fn new(epsilon: f32) -> Self {
+        Self {
+            kernel: kernel(epsilon, 0.0),
+            stock: AdamConfig::new().with_epsilon(epsilon).build(),
+        }
+    }
+}
+
+impl AdamW {
+    /// With ε = `epsilon`, β₁ = 0.9 and β₂ = 0.999.
+    pub fn new(epsilon: f32, weight_decay: f32) -> Self {
+        Self {
+            kernel: kernel(epsilon, weight_decay),
+            stock: AdamWConfig::new()
+                .with_epsilon(epsilon)
+                .with_weight_decay(weight_decay)
+                .build(),
+        }
+    }
+}
+
+fn kernel(epsilon: f32, weight_decay: f32) -> adam::Adam {
+    let [beta1, beta2] = BETAS;
+    adam::Adam {
+        beta1,
+        beta2,
+        epsilon,
+        weight_decay,
+    }
+}
+
+impl Optimizer for Adam {
+    type State<const D: usize> = AdamState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        if !applies(&tensor) {
+            return self.stock.step(lr, tensor, grad, state);
+        }
+        let momentum = state.map(|state| state.momentum);
+        let (tensor, momentum) = step(&self.kernel, lr, tensor, grad, momentum);
+        (tensor, Some(AdamState::new(momentum)))
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        burn::optim::Adam::to_device(state, device)
+    }
+}
+
+impl Optimizer for AdamW {
+    type State<const D: usize> = AdamWState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        if !applies(&tensor) {
+            return self.stock.step(lr, tensor, grad, state);
+        }
+        let momentum = state.map(|state| state.momentum);
+        let (tensor, momentum) = step(&self.kernel, lr, tensor, grad, momentum);
+        (tensor, Some(AdamWState::new(momentum)))
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        burn::optim::AdamW::to_device(state, device)
+    }
+}
+
+fn applies<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.dtype() == DType::F32 && runs_on(&tensor.device())
+}
+
+/// One step of one parameter. The moments are updated in their memory. The parameter is not: who
+/// asks for a step, as Burn's Learner does, holds on to the network before it.
+fn step<const D: usize>(
+    adam: &adam::Adam,
+    learning_rate: LearningRate,
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    momentum: Option<AdaptiveMomentumState<D>>,
+) -> (Tensor<D>, AdaptiveMomentumState<D>) {
+    let device = parameter.device();
+    let shape = parameter.dims();
+    let tensor = |numbers| Tensor::from_data(TensorData::new(numbers, shape), &device);
+    let mut parameter = read(&parameter, <[f32]>::to_vec);
+    let (mut time, [mut moment_1, mut moment_2]) = match momentum {
+        Some(momentum) => (
+            momentum.time,
+            [momentum.moment_1, momentum.moment_2].map(into_numbers),
+        ),
+        None => (0, [(); 2].map(|()| vec![0.0; parameter.len()])),
+    };
+    time += 1;
+    read(&gradient, |gradient| {
+        let moments = [&mut moment_1[..], &mut moment_2[..]];
+        adam.step(
+            Isa::best(),
+            learning_rate,
+            time,
+            &mut parameter,
+            gradient,
+            moments,
+        );
+    });
+    let momentum = AdaptiveMomentumState::new(time, tensor(moment_1), tensor(moment_2));
+    (tensor(parameter), momentum)
+}
+
+/// The numbers of an `f32` tensor, row by row; its own memory where nobody else looks at it.
+fn into_numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    match tensor.into_data().try_into_vec() {
+        Ok(numbers) => numbers,
+        Err(error) => unreachable!("the kernels are for `f32`: {error:?}"),
+    }
+}

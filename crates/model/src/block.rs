@@ -1,0 +1,205 @@
+//! A layer with all that follows it as one block of the CPU's kernels.
+//!
+//! The results are those of Burn's modules but for rounding, and for what is drawn at random.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::module::RunningState;
+use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, Dropout, Linear, PaddingConfig2d};
+use burn::tensor::{DType, Tensor};
+use fused::{Parameters, Statistics};
+use kernels::block::{Block, Map, Normalization};
+use kernels::convolution::Convolution;
+use kernels::dense::Dense;
+use serde::{Deserialize, Serialize};
+
+use crate::activation::ActivationLayer;
+use crate::normalization::NormalizationLayer;
+
+/// What computes the network's layers.
+///
+/// Written as `fused` or `stock`. Where the kernels do not run, on GPUs or for a function that has
+/// none, `Fused` is the same as `Stock`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kernels {
+    /// Burn's operations, one after the other.
+    Stock,
+    /// On CPUs, kernels that compute a layer and what follows it at once.
+    #[default]
+    Fused,
+}
+
+/// Kernels that are not one of those known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown kernels `{0}`; expected `fused` or `stock`")]
+pub struct ParseKernelsError(String);
+
+impl FromStr for Kernels {
+    type Err = ParseKernelsError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "stock" => Ok(Self::Stock),
+            "fused" => Ok(Self::Fused),
+            _ => Err(ParseKernelsError(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Kernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stock => "stock",
+            Self::Fused => "fused",
+        })
+    }
+}
+
+/// What follows a linear map.
+pub(crate) struct Follow<'a> {
+    pub(crate) normalization: &'a NormalizationLayer,
+    pub(crate) activation: &'a ActivationLayer,
+    /// 2×2 max pooling.
+    pub(crate) pool: bool,
+    pub(crate) dropout: Option<&'a Dropout>,
+}
+
+/// The convolution of `x`, `[batch, channels_in, height, width]`, and what follows it; `None` where
+/// the kernels cannot compute it.
+pub(crate) fn convolution(x: &Tensor<4>, layer: &Conv2d, follow: &Follow<'_>) -> Option<Tensor<4>> {
+    let [_, inputs, height, width] = x.dims();
+    let [outputs, _, _, _] = layer.weight.shape().dims();
+    let padding = match layer.padding {
+        PaddingConfig2d::Valid => [0, 0],
+        PaddingConfig2d::Explicit(top, left, bottom, right) if [top, left] == [bottom, right] => {
+            [top, left]
+        }
+        PaddingConfig2d::Explicit(..) | PaddingConfig2d::Same => return None,
+    };
+    let [stride, other_stride] = layer.stride;
+    if stride != other_stride || layer.dilation != [1, 1] || layer.groups != 1 {
+        return None;
+    }
+    let map = Map::Convolution(Convolution {
+        height,
+        width,
+        inputs,
+        outputs,
+        kernel: layer.kernel_size,
+        stride,
+        padding,
+    });
+    let bias = layer.bias.as_ref().map(|bias| bias.val());
+    block(x, map, layer.weight.val(), bias, follow)
+}
+
+/// The dense layer of `x`, `[batch, channels, height, width]`, flattened, and what follows it;
+/// `None` where the kernels cannot compute it.
+pub(crate) fn dense(x: &Tensor<4>, layer: &Linear, follow: &Follow<'_>) -> Option<Tensor<2>> {
+    let [_, channels, height, width] = x.dims();
+    let [_, outputs] = layer.weight.shape().dims();
+    let map = Map::Dense(Dense {
+        pixels: height * width,
+        channels,
+        outputs,
+    });
+    let bias = layer.bias.as_ref().map(|bias| bias.val());
+    block(x, map, layer.weight.val(), bias, follow)
+}
+
+fn block<const D: usize>(
+    x: &Tensor<4>,
+    map: Map,
+    weight: Tensor<D>,
+    bias: Option<Tensor<1>>,
+    follow: &Follow<'_>,
+) -> Option<Tensor<D>> {
+    let training = x.is_autodiff() || weight.is_autodiff();
+    let single = x.dtype() == DType::F32 && weight.dtype() == DType::F32;
+    if !single || !fused::runs_on(&x.device()) {
+        return None;
+    }
+    let (normalization, scale, shift) = match follow.normalization {
+        // Frozen among layers that are trained: the kernels have no gradient for that.
+        NormalizationLayer::Batch(layer) if training && !layer.training.is_enabled() => {
+            return None;
+        }
+        NormalizationLayer::Batch(layer) => {
+            let epsilon = layer.epsilon as f32;
+            let (scale, shift) = (layer.gamma.val(), layer.beta.val());
+            (Normalization::Batch { epsilon }, Some(scale), Some(shift))
+        }
+        NormalizationLayer::Group(layer) => {
+            let normalization = Normalization::Group {
+                groups: layer.num_groups,
+                epsilon: layer.epsilon as f32,
+            };
+            let [scale, shift] = [&layer.gamma, &layer.beta]
+                .map(|parameter| parameter.as_ref().map(|parameter| parameter.val()));
+            (normalization, scale, shift)
+        }
+        NormalizationLayer::None(_) => (Normalization::None, None, None),
+    };
+    let dropout = follow
+        .dropout
+        .filter(|dropout| dropout.training.is_enabled())
+        .map_or(0.0, |dropout| dropout.prob as f32);
+    let block = Block {
+        map,
+        normalization,
+        function: follow.activation.kernel()?,
+        pool: follow.pool,
+        dropout,
+    };
+    let parameters = Parameters {
+        weight,
+        bias,
+        scale,
+        shift,
+        function: follow.activation.parameter(),
+    };
+    if !training {
+        let running = match follow.normalization {
+            NormalizationLayer::Batch(layer) => Some(Statistics {
+                mean: layer.running_mean.value(),
+                variance: layer.running_var.value(),
+            }),
+            _ => None,
+        };
+        return Some(fused::infer(block, x.clone(), parameters, running));
+    }
+    let (output, statistics) = fused::train(block, x.clone(), parameters);
+    if let (NormalizationLayer::Batch(layer), Some(batch)) = (follow.normalization, statistics) {
+        update_running(layer, batch);
+    }
+    Some(output)
+}
+
+/// What [`BatchNorm::forward`] does with a batch's statistics in training.
+fn update_running(layer: &BatchNorm, batch: Statistics) {
+    let update = |running: &RunningState<Tensor<1>>, of_batch: Tensor<1>| {
+        let before = running.value_sync().to_device(&of_batch.device());
+        let after = before
+            .mul_scalar(1.0 - layer.momentum)
+            .add(of_batch.mul_scalar(layer.momentum));
+        running.update(after.detach());
+    };
+    update(&layer.running_mean, batch.mean);
+    update(&layer.running_var, batch.variance);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_form_round_trips() {
+        for kernels in [Kernels::Stock, Kernels::Fused] {
+            assert_eq!(kernels.to_string().parse(), Ok(kernels));
+        }
+        assert!("Fused".parse::<Kernels>().is_err());
+    }
+}
