@@ -1,0 +1,233 @@
+"""From runs to ratios, and to the tables that are printed."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contest import Run, Workload
+
+LABELS = {"ours": "ours", "torch": "PyTorch", "keras": "Keras"}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The middle and the ends of what the rounds gave."""
+
+    median: float
+    min: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        return cls(statistics.median(values), min(values), max(values))
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one contender reached."""
+
+    name: str
+    threads: int
+    jobs: int
+    images_per_second: Spread
+    peak_rss_kib: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One contender beside another, in the same rounds. `ratio`: `first` over `second`."""
+
+    workload: Workload
+    first: Side
+    second: Side
+    ratio: Spread
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Everything that is compared."""
+
+    against_peers: list[Comparison]
+    among_ours: list[Comparison]
+    scaling: list[Comparison]
+    parallel_jobs: list[Comparison]
+
+
+# All runs of one contender at one workload, by round.
+Rounds = dict[int, Run]
+
+
+def _side(runs: Rounds) -> Side:
+    run = next(iter(runs.values()))
+    return Side(
+        name=f"{LABELS[run.side]} {run.variant}",
+        threads=run.threads,
+        jobs=run.jobs,
+        images_per_second=Spread.of([run.images_per_second for run in runs.values()]),
+        peak_rss_kib=int(statistics.median(run.peak_rss_kib for run in runs.values())),
+    )
+
+
+def _compare(first: Rounds, second: Rounds) -> Comparison:
+    common = sorted(first.keys() & second.keys())
+    first = {number: first[number] for number in common}
+    second = {number: second[number] for number in common}
+    ratios = [
+        first[number].images_per_second / second[number].images_per_second for number in common
+    ]
+    return Comparison(
+        workload=first[common[0]].workload,
+        first=_side(first),
+        second=_side(second),
+        ratio=Spread.of(ratios),
+        rounds=len(common),
+    )
+
+
+def _group(runs: Sequence[Run]) -> dict[tuple[Workload, int, int, str], dict[str, Rounds]]:
+    """Runs by workload, threads, jobs and side, then by variant and round."""
+    groups: dict[tuple[Workload, int, int, str], dict[str, Rounds]] = defaultdict(dict)
+    for run in runs:
+        variants = groups[run.workload, run.threads, run.jobs, run.side]
+        variants.setdefault(run.variant, {})[run.round] = run
+    return groups
+
+
+def _fastest(variants: dict[str, Rounds]) -> Rounds:
+    """The fastest variant by its median, among those that ran in every round."""
+    rounds = max(map(len, variants.values()))
+    complete = [runs for runs in variants.values() if len(runs) == rounds]
+    return max(complete, key=lambda runs: _side(runs).images_per_second.median)
+
+
+def compare(runs: Sequence[Run]) -> Tables:
+    """All comparisons that the runs allow."""
+    return Tables(_against_peers(runs), _among_ours(runs), _scaling(runs), _parallel_jobs(runs))
+
+
+def _against_peers(runs: Sequence[Run]) -> list[Comparison]:
+    """Each variant of ours against each peer's fastest."""
+    groups = _group(runs)
+    return [
+        _compare(our_runs, _fastest(groups[workload, threads, 1, peer]))
+        for (workload, threads, jobs, side), variants in groups.items()
+        if side == "ours" and jobs == 1
+        for our_runs in variants.values()
+        for peer in LABELS
+        if peer != "ours" and (workload, threads, 1, peer) in groups
+    ]
+
+
+def _among_ours(runs: Sequence[Run]) -> list[Comparison]:
+    """Each further variant of ours against the first."""
+    return [
+        _compare(other, first)
+        for (_, _, jobs, side), variants in _group(runs).items()
+        if side == "ours" and jobs == 1
+        for first, *others in [list(variants.values())]
+        for other in others
+    ]
+
+
+def _scaling(runs: Sequence[Run]) -> list[Comparison]:
+    """More threads against the fewest: each variant of ours, and each peer's fastest."""
+    groups = _group(runs)
+    comparisons = []
+    for (workload, threads, jobs, side), variants in groups.items():
+        fewest = min(t for w, t, j, s in groups if (w, j, s) == (workload, 1, side))
+        if jobs > 1 or threads == fewest:
+            continue
+        base = groups[workload, fewest, 1, side]
+        if side == "ours":
+            comparisons += [_compare(variants[name], base[name]) for name in variants]
+        else:
+            comparisons.append(_compare(_fastest(variants), _fastest(base)))
+    return comparisons
+
+
+def _parallel_jobs(runs: Sequence[Run]) -> list[Comparison]:
+    """Several processes with one thread against one process with as many threads."""
+    groups = _group(runs)
+    return [
+        _compare(job_runs, groups[workload, jobs, 1, side][variant])
+        for (workload, _, jobs, side), variants in groups.items()
+        if jobs > 1
+        for variant, job_runs in variants.items()
+    ]
+
+
+def to_text(tables: Tables) -> str:
+    """The tables in Markdown, each with its title."""
+    titles = {
+        "Ours over each peer's fastest": tables.against_peers,
+        "Ours over our first": tables.among_ours,
+        "More threads over fewer": tables.scaling,
+        "Several processes with one thread over one process": tables.parallel_jobs,
+    }
+    parts = [f"{title}:\n\n{_table(rows)}" for title, rows in titles.items() if rows]
+    return "\n\n".join(parts)
+
+
+def _table(comparisons: Sequence[Comparison]) -> str:
+    """A Markdown table."""
+    header = (
+        "network",
+        "activation",
+        "mode",
+        "batch",
+        "threads",
+        "first",
+        "images/s (min to max)",
+        "second",
+        "images/s (min to max)",
+        "ratio",
+        "min",
+        "max",
+        "peak MiB",
+    )
+    rows = [_row(comparison) for comparison in comparisons]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    # Texts to the left, numbers to the right.
+    texts = {0, 1, 2, 5, 7}
+    rule = [
+        "-" * width if index in texts else "-" * (width - 1) + ":"
+        for index, width in enumerate(widths)
+    ]
+    lines = []
+    for cells in (header, rule, *rows):
+        padded = [
+            cell.ljust(width) if index in texts else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        lines.append(f"| {' | '.join(padded)} |")
+    return "\n".join(lines)
+
+
+def _row(comparison: Comparison) -> tuple[str, ...]:
+    workload, first, second = comparison.workload, comparison.first, comparison.second
+    ratio = comparison.ratio
+    threads = [
+        f"{side.jobs} of {side.threads}" if side.jobs > 1 else f"{side.threads}"
+        for side in (first, second)
+    ]
+    return (
+        workload.preset,
+        workload.activation,
+        workload.mode,
+        str(workload.batch),
+        threads[0] if threads[0] == threads[1] else " / ".join(threads),
+        first.name,
+        _rate(first.images_per_second),
+        second.name,
+        _rate(second.images_per_second),
+        f"{ratio.median:.2f}",
+        f"{ratio.min:.2f}",
+        f"{ratio.max:.2f}",
+        f"{first.peak_rss_kib / 1024:.0f} / {second.peak_rss_kib / 1024:.0f}",
+    )
+
+
+def _rate(spread: Spread) -> str:
+    return f"{spread.median:,.0f} ({spread.min:,.0f} to {spread.max:,.0f})"
