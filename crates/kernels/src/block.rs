@@ -145,8 +145,8 @@ struct Statistics {
     count: f64,
 }
 
-/// The linear function `slope · y + offset` of each channel, and the mean that belongs to it, each
-/// repeated for all columns of a row.
+/// The linear function `slope · (y − mean) + offset` of each channel, its numbers repeated for all
+/// columns of a row.
 struct ChannelRows {
     mean: Vec<f32>,
     slope: Vec<f32>,
@@ -360,7 +360,16 @@ impl Block {
                 }
             }
         }
-        (weight, rows.offset)
+        let ChannelRows {
+            mean,
+            slope,
+            offset,
+        } = &rows;
+        let bias = (0..channels).map(|channel| {
+            let product = f64::from(mean[channel]) * f64::from(slope[channel]);
+            (f64::from(offset[channel]) - product) as f32
+        });
+        (weight, bias.collect())
     }
 
     /// What [`normalize_groups`](Self::normalize_groups) needs; nothing for other normalisations.
@@ -387,7 +396,7 @@ impl Block {
         rows::moments(isa, linear, channels, mean, deviations);
         rows.fill_normalization(&self.statistics(&moments), 0, channels, parameters);
         for row in linear.chunks_exact_mut(rows.slope.len()) {
-            rows::affine_in_place(isa, &rows.slope, &rows.offset, row);
+            rows::centred_in_place(isa, &rows.mean, &rows.slope, &rows.offset, row);
         }
     }
 
@@ -743,6 +752,11 @@ impl ChannelRows {
         }
     }
 
+    /// The function of a row.
+    fn apply(&self, isa: Isa, y: &[f32], out: &mut [f32]) {
+        rows::centred(isa, y, &self.mean, &self.slope, &self.offset, out);
+    }
+
     /// `numbers`: mean, slope and offset of each channel.
     fn fill(&mut self, channels: usize, numbers: impl Fn(usize) -> [f32; 3]) {
         for channel in 0..channels {
@@ -759,7 +773,8 @@ impl ChannelRows {
         }
     }
 
-    /// Normalisation with learned scale and shift as one linear function.
+    /// Normalisation with learned scale and shift: `slope · (y − mean) + offset`. The mean comes off
+    /// first, so that no digits are lost where it is large beside the deviation.
     fn fill_normalization(
         &mut self,
         statistics: &Statistics,
@@ -771,7 +786,7 @@ impl ChannelRows {
         self.fill(channels, |channel| {
             let slope = parameters.scale.map_or(1.0, |scale| scale[channel]) * reciprocal[channel];
             let shift = parameters.shift.map_or(0.0, |shift| shift[channel]);
-            [mean[channel], slope, shift - mean[channel] * slope]
+            [mean[channel], slope, shift]
         });
     }
 }
@@ -842,8 +857,7 @@ impl<'a> Finish<'a> {
                     .zip(linear.chunks_exact(row))
                     .enumerate()
                 {
-                    let ChannelRows { slope, offset, .. } = &self.rows;
-                    rows::affine(isa, linear, slope, offset, values);
+                    self.rows.apply(isa, linear, values);
                     let start = (2 * number + i) * row;
                     let context = block.context(self.parameters, Some(self.key), image, start);
                     block.function.apply(isa, context, values);
@@ -858,8 +872,7 @@ impl<'a> Finish<'a> {
                 .zip(output.chunks_exact_mut(row))
                 .enumerate()
             {
-                let ChannelRows { slope, offset, .. } = &self.rows;
-                rows::affine(isa, linear, slope, offset, output);
+                self.rows.apply(isa, linear, output);
                 let context = block.context(self.parameters, Some(self.key), image, number * row);
                 block.function.apply(isa, context, output);
             }
@@ -960,7 +973,6 @@ impl<'a> Unfinish<'a> {
             if block.dropout > 0.0 {
                 random::dropout(isa, saved.key, place as u64, block.dropout, gradient);
             }
-            let ChannelRows { slope, offset, .. } = &self.rows;
             let given = match &saved.pooling {
                 None => &linear[number * row..][..row],
                 Some(pooling) => &pooling.linear[place..place + output_row],
@@ -973,7 +985,7 @@ impl<'a> Unfinish<'a> {
                         let start = (2 * number + i) * row;
                         let linear = &linear[start..start + row];
                         let context = block.context(self.parameters, key, image, start);
-                        rows::affine(isa, linear, slope, offset, &mut self.given);
+                        self.rows.apply(isa, linear, &mut self.given);
                         derivatives.fill(1.0);
                         block
                             .function
@@ -985,7 +997,7 @@ impl<'a> Unfinish<'a> {
                 }
                 _ => {
                     let context = block.context(self.parameters, key, image, number * row);
-                    rows::affine(isa, given, slope, offset, values);
+                    self.rows.apply(isa, given, values);
                     if block.function.has_parameter() {
                         let function = block.function;
                         let slope = function.parameter_gradient(isa, context, values, gradient);
@@ -1166,13 +1178,8 @@ impl LinearGradient<'_> {
         for number in 0..height {
             let gradient = &mut gradient[row_range(number)];
             if normalized {
-                let ChannelRows {
-                    mean,
-                    slope,
-                    offset,
-                } = &rows.rows;
-                let linear = &linear[number * row..][..row];
-                rows::centred(isa, linear, mean, slope, offset, gradient);
+                rows.rows
+                    .apply(isa, &linear[number * row..][..row], gradient);
             } else {
                 gradient.fill(0.0);
             }

@@ -33,37 +33,6 @@ macro_rules! pass {
 }
 
 pass! {
-    /// z = scale · y + shift.
-    fn affine<'a>(y: &'a [f32], scale: &'a [f32], shift: &'a [f32], z: &'a mut [f32])
-    where y.len() == z.len(), scale.len() >= z.len(), shift.len() >= z.len();
-    |simd| {
-        let to = z.as_mut_ptr();
-        // SAFETY: every slice is at least as long as `z`.
-        for_each_place(simd, z.len(), #[inline(always)] |place| unsafe {
-            let y = simd.load_at(y.as_ptr(), place);
-            let scale = simd.load_at(scale.as_ptr(), place);
-            let shift = simd.load_at(shift.as_ptr(), place);
-            simd.store_at(to, place, simd.mul_add(scale, y, shift));
-        });
-    }
-}
-
-pass! {
-    /// y = scale · y + shift.
-    fn affine_in_place<'a>(scale: &'a [f32], shift: &'a [f32], y: &'a mut [f32])
-    where scale.len() >= y.len(), shift.len() >= y.len();
-    |simd| {
-        let to = y.as_mut_ptr();
-        // SAFETY: every slice is at least as long as `y`.
-        for_each_place(simd, y.len(), #[inline(always)] |place| unsafe {
-            let scale = simd.load_at(scale.as_ptr(), place);
-            let shift = simd.load_at(shift.as_ptr(), place);
-            simd.store_at(to, place, simd.mul_add(scale, simd.load_at(to, place), shift));
-        });
-    }
-}
-
-pass! {
     /// sum += g, product += g · (y − mean).
     fn reduce<'a>(
         g: &'a [f32],
@@ -109,6 +78,27 @@ pass! {
         for_each_place(simd, out.len(), #[inline(always)] |place| unsafe {
             let y = simd.load_at(y.as_ptr(), place);
             let centred = simd.sub(y, simd.load_at(mean.as_ptr(), place));
+            let slope = simd.load_at(slope.as_ptr(), place);
+            let offset = simd.load_at(offset.as_ptr(), place);
+            simd.store_at(to, place, simd.mul_add(slope, centred, offset));
+        });
+    }
+}
+
+pass! {
+    /// y = slope · (y − mean) + offset.
+    fn centred_in_place<'a>(
+        mean: &'a [f32],
+        slope: &'a [f32],
+        offset: &'a [f32],
+        y: &'a mut [f32],
+    )
+    where mean.len() >= y.len(), slope.len() >= y.len(), offset.len() >= y.len();
+    |simd| {
+        let to = y.as_mut_ptr();
+        // SAFETY: every slice is at least as long as `y`.
+        for_each_place(simd, y.len(), #[inline(always)] |place| unsafe {
+            let centred = simd.sub(simd.load_at(to, place), simd.load_at(mean.as_ptr(), place));
             let slope = simd.load_at(slope.as_ptr(), place);
             let offset = simd.load_at(offset.as_ptr(), place);
             simd.store_at(to, place, simd.mul_add(slope, centred, offset));

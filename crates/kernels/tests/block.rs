@@ -535,3 +535,43 @@ fn what_is_not_a_number_is_not_hidden_by_pooling() {
         assert!(output.output[0].is_nan(), "{isa}");
     }
 }
+
+/// What is the same everywhere has no deviation, however large it is.
+#[test]
+fn a_constant_channel_is_normalised_to_its_shift() {
+    for normalization in [
+        Normalization::Batch { epsilon: 1e-5 },
+        Normalization::Group {
+            groups: 1,
+            epsilon: 1e-5,
+        },
+    ] {
+        let block = Block {
+            map: Map::Dense(Dense {
+                pixels: 1,
+                channels: 3,
+                outputs: 20,
+            }),
+            normalization,
+            function: Function::Identity,
+            pool: false,
+            dropout: 0.0,
+        };
+        let input = [1000.3f32, 2.7, -13.1].repeat(5);
+        let parameters = Parameters {
+            weight: &[0.7; 60],
+            bias: None,
+            scale: Some(&[3.0; 20]),
+            shift: Some(&[0.25; 20]),
+            function: 0.0,
+        };
+        for isa in Isa::available() {
+            let output = block.train(isa, 5, &input, parameters, KEY).output;
+            assert!(
+                output.iter().all(|&x| x == 0.25),
+                "{isa}: {:?}",
+                &output[..3]
+            );
+        }
+    }
+}
