@@ -1,0 +1,120 @@
+//! What computing an activation function costs.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use burn::tensor::{Device, Distribution, Tensor};
+use fused::runs_on;
+use kernels::simd::Isa;
+use model::{Activation, Kernels};
+
+use crate::curve::context;
+
+/// Elements at once on the CPU: they stay in the nearest cache, as they do inside a layer's kernel.
+const CACHED: usize = 4096;
+/// Elements at once where every operation goes through memory.
+const STREAMED: [usize; 2] = [256, 16_384];
+/// How often each is timed; the median counts.
+const REPETITIONS: usize = 15;
+/// How long one timing takes at least, so that the clock's steps do not matter.
+const LEAST: Duration = Duration::from_micros(100);
+
+/// Nanoseconds per element that an activation function takes by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// f(x).
+    pub forward: f64,
+    /// f′(x) times the gradient that comes in.
+    pub backward: f64,
+}
+
+/// Measures the cost of `activation` on `device`: with the fused kernels on CPUs, of one thread on
+/// elements in cache; else of Burn's operations on four million elements.
+pub fn cost(activation: &Activation, kernels: Kernels, device: &Device) -> Cost {
+    match activation.kernel() {
+        Some(function) if kernels == Kernels::Fused && runs_on(device) => {
+            let isa = Isa::best();
+            let context = context(activation);
+            // Both signs, and the range of normalised pre-activations.
+            let inputs: Vec<f32> = (0..CACHED)
+                .map(|place| 3.0 * (place as f32 * 0.731).sin())
+                .collect();
+            let mut values = inputs.clone();
+            let forward = median(|| {
+                values.copy_from_slice(&inputs);
+                function.apply(isa, context, black_box(&mut values));
+            });
+            let mut gradients = vec![1.0; CACHED];
+            let backward = median(|| {
+                gradients.fill(1.0);
+                function.backward(isa, context, &inputs, black_box(&mut gradients));
+            });
+            Cost { forward, backward }.per(CACHED)
+        }
+        _ => {
+            let layer = activation.init(device);
+            let x = Tensor::<2>::random(STREAMED, Distribution::Normal(0.0, 1.0), device);
+            let wait = || drop(device.sync());
+            let forward = median(|| {
+                drop(black_box(layer.forward(x.clone())));
+                wait();
+            });
+            let autodiff = device.clone().autodiff();
+            let layer = activation.init(&autodiff);
+            let x = Tensor::<2>::from_inner(x).require_grad();
+            let both = median(|| {
+                drop(black_box(layer.forward(x.clone()).sum().backward()));
+                wait();
+            });
+            let backward = (both - forward).max(0.0);
+            Cost { forward, backward }.per(STREAMED[0] * STREAMED[1])
+        }
+    }
+}
+
+impl Cost {
+    /// Nanoseconds for so many elements, for each of them.
+    fn per(self, elements: usize) -> Self {
+        let elements = elements as f64;
+        Self {
+            forward: self.forward / elements,
+            backward: self.backward / elements,
+        }
+    }
+}
+
+/// The median time of `work` in nanoseconds.
+fn median(mut work: impl FnMut()) -> f64 {
+    // The first calls fill caches, and on GPUs compile kernels.
+    work();
+    let mut calls = 1_u32;
+    let mut time = |calls: u32| {
+        let start = Instant::now();
+        (0..calls).for_each(|_| work());
+        start.elapsed()
+    };
+    while time(calls) < LEAST && calls < 1 << 20 {
+        calls *= 2;
+    }
+    let mut times: Vec<Duration> = (0..REPETITIONS).map(|_| time(calls)).collect();
+    times.sort_unstable();
+    times[REPETITIONS / 2].as_nanos() as f64 / f64::from(calls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_measured_either_way() {
+        let device = Device::flex();
+        for (activation, kernels) in [
+            (Activation::Tanh, Kernels::Fused),
+            (Activation::Softmax, Kernels::Fused),
+        ] {
+            let Cost { forward, backward } = cost(&activation, kernels, &device);
+            assert!(forward > 0.0 && forward < 1e6, "{activation}: {forward}");
+            assert!((0.0..1e6).contains(&backward), "{activation}: {backward}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! What goes into and comes out of every activation of a network over many images.
+
+use burn::tensor::{Tensor, TensorReadError};
+use kernels::function::{Context, Function};
+use kernels::simd::Isa;
+use model::{Activation, ActivationLayer, Observer, Site};
+use rayon::prelude::*;
+use study::record::{Histogram, SiteEpoch};
+
+use crate::rank::effective_rank;
+
+/// The share of the greatest slope below which a pre-activation is saturated.
+const SATURATED: f32 = 0.01;
+/// The bins of the histogram of pre-activations: from −8 to 8 in steps of 0.1.
+const LOW: f32 = -8.0;
+const HIGH: f32 = 8.0;
+const BINS: usize = 160;
+/// About so many numbers are surveyed at once, so that they stay in the nearest cache.
+const PORTION: usize = 4096;
+/// Numbers that are added up side by side.
+const LANES: usize = 16;
+
+/// Looks at every activation of a network, batch by batch, in forward passes without training.
+pub struct Survey {
+    isa: Isa,
+    sites: Vec<SiteTally>,
+    /// Site that comes next in the forward pass.
+    next: usize,
+    /// Activations of the last site, `[images, units]`.
+    hidden: Vec<f32>,
+    error: Option<TensorReadError>,
+}
+
+/// What was found in a network.
+#[derive(Clone, Debug)]
+pub struct Surveyed {
+    /// At each site, input first.
+    pub sites: Vec<SurveyedSite>,
+    /// Effective rank of the last hidden layer's activations, from 1 to the number of its units.
+    pub effective_rank: Option<f64>,
+}
+
+/// What was found at one site.
+#[derive(Clone, Debug)]
+pub struct SurveyedSite {
+    /// Where it is.
+    pub site: Site,
+    /// Number of its units.
+    pub units: usize,
+    /// Shares, means and deviations.
+    pub measured: SiteEpoch,
+    /// The pre-activations of the first batch.
+    pub pre_activations: Histogram,
+}
+
+struct SiteTally {
+    site: Site,
+    sums: Sums,
+    /// For each unit, whether any slope was not zero: the bits of all slopes but their signs.
+    slopes: Vec<u32>,
+    parameter: Option<f64>,
+    histogram: Histogram,
+}
+
+/// Sums over pre-activations z and activations a = f(z).
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    count: u64,
+    zeros: u64,
+    saturated: u64,
+    z: f64,
+    z_squared: f64,
+    a: f64,
+    a_squared: f64,
+}
+
+/// What the activation of a site does to a row of units.
+#[derive(Clone, Copy)]
+enum Operation {
+    Elementwise(Function, Context),
+    /// The softmax over the units of each position.
+    Softmax,
+}
+
+impl Survey {
+    /// A survey that has seen nothing yet.
+    pub fn new() -> Self {
+        Self {
+            isa: Isa::best(),
+            sites: Vec::new(),
+            next: 0,
+            hidden: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// The forward pass of a batch is over; the next one begins with the first site again.
+    pub fn end_batch(&mut self) {
+        self.next = 0;
+    }
+
+    /// What was found.
+    ///
+    /// # Errors
+    ///
+    /// If the device could not compute or copy a pre-activation.
+    pub fn finish(self) -> Result<Surveyed, TensorReadError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let units = self.sites.last().map_or(0, |site| site.slopes.len());
+        Ok(Surveyed {
+            sites: self.sites.iter().map(SiteTally::finish).collect(),
+            effective_rank: effective_rank(&self.hidden, units),
+        })
+    }
+
+    fn survey(&mut self, site: Site, layer: &ActivationLayer, z: &[f32], units: usize) {
+        let first = self.sites.len() == self.next;
+        if first {
+            self.sites.push(SiteTally::new(site, units));
+        }
+        let tally = &mut self.sites[self.next];
+        self.next += 1;
+        let parameter = layer
+            .parameter()
+            .map(|parameter| parameter.into_data().iter::<f32>().sum::<f32>());
+        tally.parameter = parameter.map(f64::from);
+        let operation = match layer.kernel() {
+            Some(function) => Operation::Elementwise(
+                function,
+                Context {
+                    parameter: parameter.unwrap_or_default(),
+                    draws: None,
+                },
+            ),
+            None => Operation::Softmax,
+        };
+        if first {
+            tally.histogram.absorb(z);
+        }
+        let threshold = SATURATED * operation.greatest_slope(self.isa, layer.activation());
+        let isa = self.isa;
+        let length = units * PORTION.div_ceil(units);
+        let portions: Vec<(Sums, Vec<u32>, Vec<f32>)> = z
+            .par_chunks(length)
+            .map(|z| {
+                let (a, slopes) = operation.apply(isa, z, units);
+                let sums = Sums::of(z, &a, &slopes, threshold);
+                let mut alive = vec![0; units];
+                for row in slopes.chunks_exact(units) {
+                    for (alive, slope) in alive.iter_mut().zip(row) {
+                        // Without the sign, which a zero may have.
+                        *alive |= slope.to_bits() << 1;
+                    }
+                }
+                (
+                    sums,
+                    alive,
+                    if site == Site::Hidden { a } else { Vec::new() },
+                )
+            })
+            .collect();
+        // In order, so that the sums do not depend on the number of threads.
+        for (sums, alive, activations) in portions {
+            tally.sums.add(&sums);
+            for (all, some) in tally.slopes.iter_mut().zip(alive) {
+                *all |= some;
+            }
+            self.hidden.extend(activations);
+        }
+    }
+}
+
+impl Default for Survey {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Observer for Survey {
+    fn observe(&mut self, site: Site, layer: &ActivationLayer, pre_activation: Tensor<3>) {
+        let [_, _, units] = pre_activation.dims();
+        match pre_activation.try_into_vec_as::<f32>() {
+            Ok(z) => self.survey(site, layer, &z, units),
+            Err(error) => self.error = Some(error),
+        }
+    }
+}
+
+impl SiteTally {
+    fn new(site: Site, units: usize) -> Self {
+        Self {
+            site,
+            sums: Sums::default(),
+            slopes: vec![0; units],
+            parameter: None,
+            histogram: empty_histogram(),
+        }
+    }
+
+    fn finish(&self) -> SurveyedSite {
+        let Sums {
+            count,
+            zeros,
+            saturated,
+            z,
+            z_squared,
+            a,
+            a_squared,
+        } = self.sums;
+        let n = count as f64;
+        let deviation = |sum: f64, squares: f64| (squares / n - (sum / n).powi(2)).max(0.0).sqrt();
+        let dead = self.slopes.iter().filter(|&&slopes| slopes == 0).count();
+        SurveyedSite {
+            site: self.site,
+            units: self.slopes.len(),
+            measured: SiteEpoch {
+                dead: Some(dead as f64 / self.slopes.len() as f64),
+                saturated: Some(saturated as f64 / n),
+                sparsity: Some(zeros as f64 / n),
+                pre_activation_mean: Some(z / n),
+                pre_activation_sd: Some(deviation(z, z_squared)),
+                activation_mean: Some(a / n),
+                activation_sd: Some(deviation(a, a_squared)),
+                gradient_norm: None,
+                parameter: self.parameter,
+            },
+            pre_activations: self.histogram.clone(),
+        }
+    }
+}
+
+impl Sums {
+    /// Of pre-activations, activations and slopes f′(z), a few thousand of each at most.
+    fn of(z: &[f32], a: &[f32], slopes: &[f32], threshold: f32) -> Self {
+        let mut lanes = [[0.0_f32; LANES]; 4];
+        let mut counts = [[0_u32; LANES]; 2];
+        let mut add = |lane: usize, z: f32, a: f32, slope: f32| {
+            lanes[0][lane] += z;
+            lanes[1][lane] += z * z;
+            lanes[2][lane] += a;
+            lanes[3][lane] += a * a;
+            counts[0][lane] += u32::from(a == 0.0);
+            counts[1][lane] += u32::from(slope.abs() < threshold);
+        };
+        let whole = z.len() - z.len() % LANES;
+        let rows = z[..whole]
+            .chunks_exact(LANES)
+            .zip(a[..whole].chunks_exact(LANES))
+            .zip(slopes[..whole].chunks_exact(LANES));
+        for ((z, a), slopes) in rows {
+            for lane in 0..LANES {
+                add(lane, z[lane], a[lane], slopes[lane]);
+            }
+        }
+        for place in whole..z.len() {
+            add(place - whole, z[place], a[place], slopes[place]);
+        }
+        let [z_sum, z_squared, a_sum, a_squared] =
+            lanes.map(|lanes| lanes.iter().map(|&x| f64::from(x)).sum());
+        let [zeros, saturated] = counts.map(|lanes| lanes.iter().map(|&n| u64::from(n)).sum());
+        Self {
+            count: z.len() as u64,
+            zeros,
+            saturated,
+            z: z_sum,
+            z_squared,
+            a: a_sum,
+            a_squared,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.zeros += other.zeros;
+        self.saturated += other.saturated;
+        self.z += other.z;
+        self.z_squared += other.z_squared;
+        self.a += other.a;
+        self.a_squared += other.a_squared;
+    }
+}
+
+impl Operation {
+    /// Activations, and slopes of each by its own input.
+    fn apply(self, isa: Isa, z: &[f32], units: usize) -> (Vec<f32>, Vec<f32>) {
+        let mut a = z.to_vec();
+        match self {
+            Self::Elementwise(function, context) => {
+                function.apply(isa, context, &mut a);
+                let mut slopes = vec![1.0; z.len()];
+                function.backward(isa, context, z, &mut slopes);
+                (a, slopes)
+            }
+            Self::Softmax => {
+                a.chunks_exact_mut(units).for_each(softmax);
+                let slopes = a.iter().map(|&p| p * (1.0 - p)).collect();
+                (a, slopes)
+            }
+        }
+    }
+
+    /// The greatest |f′|, looked for on a grid.
+    fn greatest_slope(self, isa: Isa, activation: Activation) -> f32 {
+        match self {
+            Self::Softmax => 0.25,
+            Self::Elementwise(..) => {
+                // Known where it is finite and the function has no learnable parameter; the grid
+                // finds it for those that have.
+                let known = activation.facts().derivative_range;
+                let bound = known.low.abs().max(known.high.abs());
+                let is_learnt = matches!(
+                    activation,
+                    Activation::Prelu { .. } | Activation::SwishBeta { .. }
+                );
+                if bound.is_finite() && !is_learnt {
+                    return bound as f32;
+                }
+                let grid: Vec<f32> = (-2000..=2000).map(|step| step as f32 * 0.005).collect();
+                let (_, slopes) = self.apply(isa, &grid, 1);
+                slopes.into_iter().map(f32::abs).fold(0.0, f32::max)
+            }
+        }
+    }
+}
+
+/// Replaces a row by its softmax.
+fn softmax(row: &mut [f32]) {
+    let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    for x in row.iter_mut() {
+        *x = (*x - highest).exp();
+    }
+    let sum: f32 = row.iter().sum();
+    for x in row.iter_mut() {
+        *x /= sum;
+    }
+}
+
+fn empty_histogram() -> Histogram {
+    Histogram {
+        low: LOW.into(),
+        high: HIGH.into(),
+        counts: vec![0; BINS],
+        below: 0,
+        above: 0,
+    }
+}
+
+trait Absorb {
+    fn absorb(&mut self, values: &[f32]);
+}
+
+impl Absorb for Histogram {
+    fn absorb(&mut self, values: &[f32]) {
+        let scale = BINS as f32 / (HIGH - LOW);
+        for &value in values {
+            if value < LOW {
+                self.below += 1;
+            } else if value >= HIGH {
+                self.above += 1;
+            } else if value.is_finite() {
+                let bin = ((value - LOW) * scale) as usize;
+                self.counts[bin.min(BINS - 1)] += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! The results of one track in one setting.
+
+use statistics::{
+    Comparison, Criteria, Interval, RESAMPLES, Reason, Summary, Verdict, bca_interval, compare,
+    interquartile_mean, mean, median,
+};
+
+use crate::definition::Study;
+use crate::metric::{Metric, Value};
+use crate::plan::{RunSpec, Setting, Track};
+use crate::record::{RunRecord, Status};
+use crate::records::Records;
+
+/// The results of one track in one setting.
+#[derive(Clone, Debug)]
+pub struct Cell<'a> {
+    /// The track.
+    pub track: Track,
+    /// The values of the factors.
+    pub setting: Setting,
+    /// Whether the verdict is taken from it; otherwise it is exploratory.
+    pub decides: bool,
+    /// One for each contender, in the study's order.
+    pub groups: Vec<Group<'a>>,
+    /// All pairs of contenders that have runs with common seeds, with p-values corrected for their
+    /// number.
+    pub pairs: Vec<Pair>,
+}
+
+/// The runs of one contender in one cell.
+#[derive(Clone, Debug)]
+pub struct Group<'a> {
+    /// Name of the contender.
+    pub name: String,
+    /// Its activation function.
+    pub activation: String,
+    /// One for each seed, in the study's order.
+    pub runs: Vec<SeedRun<'a>>,
+    /// Runs that came to their end.
+    pub finished: usize,
+    /// Runs that diverged.
+    pub diverged: usize,
+    /// Runs that failed.
+    pub failed: usize,
+    /// Runs that are not there yet.
+    pub missing: usize,
+    /// Scores that stand for what a run lacks.
+    pub assumed: usize,
+    /// The scores; none without any.
+    pub summary: Option<Summary>,
+    /// Their mean.
+    pub mean: Option<Estimate>,
+    /// The mean of their middle half.
+    pub interquartile_mean: Option<Estimate>,
+    /// The comparison with the baseline; none for the baseline itself, and without common seeds. In
+    /// deciding cells the p-values are corrected for all comparisons of all of them, in the others for
+    /// those of the cell.
+    pub comparison: Option<Comparison>,
+    /// Which ranks are possible, by the comparisons of all pairs; none if the seeds are too few for any
+    /// ranking.
+    pub rank: Option<RankRange>,
+    /// By how much choosing the epoch on the test images would have flattered, on average.
+    pub inflation: Option<Estimate>,
+    /// How soon accuracies were reached.
+    pub reaches: Vec<Reach>,
+}
+
+/// One seed of a contender.
+#[derive(Clone, Copy, Debug)]
+pub struct SeedRun<'a> {
+    /// The seed.
+    pub seed: u64,
+    /// The run; none if it is not there yet.
+    pub run: Option<&'a RunRecord>,
+    /// Its score.
+    pub score: Value,
+}
+
+/// A statistic with its confidence interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The statistic.
+    pub value: f64,
+    /// The BCa interval; none of a single number.
+    pub interval: Option<Interval>,
+    /// How many numbers it is of.
+    pub count: usize,
+}
+
+/// The ranks that a contender may have, 1 being best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RankRange {
+    /// 1 more than the number of contenders that are better.
+    pub best: usize,
+    /// The number of contenders less those that are worse.
+    pub worst: usize,
+}
+
+/// How soon an accuracy was reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reach {
+    /// The validation accuracy.
+    pub accuracy: f64,
+    /// Runs that reached it.
+    pub reached: usize,
+    /// Runs that finished or diverged.
+    pub runs: usize,
+    /// Seconds of training of each run that reached it, by seed.
+    pub seconds: Vec<(u64, f64)>,
+    /// Median number of epochs, if more than half of the runs reached it.
+    pub median_epochs: Option<f64>,
+    /// Median seconds, if more than half of the runs reached it.
+    pub median_seconds: Option<f64>,
+}
+
+/// Two contenders of a cell.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// Position of the first in [`Cell::groups`].
+    pub first: usize,
+    /// Position of the second, which comes later.
+    pub second: usize,
+    /// The first compared with the second.
+    pub comparison: Comparison,
+}
+
+impl<'a> Cell<'a> {
+    /// Collects the runs of a cell and compares all pairs of contenders.
+    pub(super) fn new<'s>(
+        study: &Study,
+        track: Track,
+        setting: &Setting,
+        decides: bool,
+        specs: impl Iterator<Item = &'s RunSpec>,
+        records: &'a Records,
+    ) -> Result<Self, statistics::Error> {
+        let metric = study.verdict.metric;
+        let criteria = study.verdict.statistics();
+        let specs: Vec<&RunSpec> = specs.collect();
+        let mut groups = Vec::new();
+        for contender in &study.contenders {
+            let runs = study.seeds.list().into_iter().map(|seed| {
+                let planned = specs
+                    .iter()
+                    .find(|spec| spec.seed == seed && spec.contender == contender.name());
+                let run = planned.and_then(|spec| records.of(spec));
+                SeedRun {
+                    seed,
+                    run,
+                    score: run.map_or(Value::Missing, |run| metric.of(run)),
+                }
+            });
+            let runs = runs.collect();
+            let mut group = Group::new(contender.name(), &contender.activation, runs, &criteria)?;
+            group.reaches = study
+                .accuracies
+                .iter()
+                .map(|&accuracy| group.reach(accuracy))
+                .collect();
+            groups.push(group);
+        }
+        let mut cell = Self {
+            track,
+            setting: setting.clone(),
+            decides,
+            groups,
+            pairs: Vec::new(),
+        };
+        cell.compare_pairs(&criteria)?;
+        Ok(cell)
+    }
+
+    /// The positions of the contenders that have scores, best mean first.
+    pub fn order(&self, criteria: &Criteria) -> Vec<usize> {
+        let improvement = |index: &usize| {
+            let mean = self.groups[*index].mean.map_or(f64::NAN, |mean| mean.value);
+            criteria.direction.improvement(mean)
+        };
+        let mut order: Vec<usize> = (0..self.groups.len())
+            .filter(|&index| self.groups[index].mean.is_some())
+            .collect();
+        order.sort_by(|a, b| improvement(b).total_cmp(&improvement(a)));
+        order
+    }
+
+    /// The positions of all contenders, those without scores last.
+    pub fn full_order(&self, criteria: &Criteria) -> Vec<usize> {
+        let mut order = self.order(criteria);
+        let without = (0..self.groups.len()).filter(|&index| self.groups[index].mean.is_none());
+        order.extend(without);
+        order
+    }
+
+    /// Most scores that a contender has.
+    pub fn n(&self) -> usize {
+        let counts = self.groups.iter().filter_map(|group| group.summary);
+        counts.map(|summary| summary.count).max().unwrap_or(0)
+    }
+
+    /// What the first of two contenders is to the second, and the mean difference of their scores.
+    pub fn versus(&self, first: usize, second: usize) -> Option<(Verdict, f64)> {
+        let find = |a, b| {
+            let mut pairs = self.pairs.iter();
+            let pair = pairs.find(|pair| (pair.first, pair.second) == (a, b))?;
+            Some((pair.comparison.verdict, pair.comparison.differences.mean))
+        };
+        find(first, second).or_else(|| {
+            let (verdict, difference) = find(second, first)?;
+            let verdict = match verdict {
+                Verdict::Better => Verdict::Worse,
+                Verdict::Worse => Verdict::Better,
+                other => other,
+            };
+            Some((verdict, -difference))
+        })
+    }
+
+    fn compare_pairs(&mut self, criteria: &Criteria) -> Result<(), statistics::Error> {
+        let mut places = Vec::new();
+        let mut differences = Vec::new();
+        for second in 0..self.groups.len() {
+            for first in 0..second {
+                let paired = self.groups[first].differences(&self.groups[second]);
+                if !paired.is_empty() {
+                    places.push((first, second));
+                    differences.push(paired);
+                }
+            }
+        }
+        self.pairs = places
+            .into_iter()
+            .zip(compare(&differences, criteria)?)
+            .map(|((first, second), comparison)| Pair {
+                first,
+                second,
+                comparison,
+            })
+            .collect();
+        let contenders = self.order(criteria);
+        let too_few = |pair: &Pair| has_too_few_seeds(&pair.comparison);
+        if contenders.len() < 2 || self.pairs.iter().any(too_few) {
+            return Ok(());
+        }
+        for &index in &contenders {
+            let others = |verdict| {
+                let is = |other: &&usize| {
+                    let versus = self.versus(**other, index);
+                    versus.is_some_and(|(found, _)| found == verdict)
+                };
+                contenders.iter().filter(is).count()
+            };
+            let rank = RankRange {
+                best: 1 + others(Verdict::Better),
+                worst: contenders.len() - others(Verdict::Worse),
+            };
+            self.groups[index].rank = Some(rank);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Group<'a> {
+    fn new(
+        name: &str,
+        activation: &str,
+        runs: Vec<SeedRun<'a>>,
+        criteria: &Criteria,
+    ) -> Result<Self, statistics::Error> {
+        let scores: Vec<f64> = runs.iter().filter_map(|run| run.score.number()).collect();
+        let finished = runs.iter().filter_map(|run| run.run);
+        let finished = finished.filter(|run| run.status == Status::Finished);
+        let inflations: Vec<f64> = finished.filter_map(RunRecord::inflation).collect();
+        let ended = |matches: fn(&Status) -> bool| {
+            let statuses = runs.iter().filter_map(|run| Some(&run.run?.status));
+            statuses.filter(|status| matches(status)).count()
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            activation: activation.to_owned(),
+            finished: ended(|status| *status == Status::Finished),
+            diverged: ended(|status| matches!(status, Status::Diverged { .. })),
+            failed: ended(|status| matches!(status, Status::Failed { .. })),
+            missing: runs.iter().filter(|run| run.run.is_none()).count(),
+            assumed: runs
+                .iter()
+                .filter(|run| matches!(run.score, Value::Assumed(_)))
+                .count(),
+            summary: if scores.is_empty() {
+                None
+            } else {
+                Some(Summary::new(&scores)?)
+            },
+            mean: Estimate::new(&scores, mean, criteria)?,
+            interquartile_mean: Estimate::new(&scores, interquartile_mean, criteria)?,
+            inflation: Estimate::new(&inflations, mean, criteria)?,
+            runs,
+            comparison: None,
+            rank: None,
+            reaches: Vec::new(),
+        })
+    }
+
+    /// The runs that finished or diverged. What failed says nothing about the contender.
+    pub fn records(&self) -> impl Iterator<Item = &'a RunRecord> {
+        let runs = self.runs.iter().filter_map(|run| run.run);
+        runs.filter(|run| !matches!(run.status, Status::Failed { .. }))
+    }
+
+    /// Whether the runs are so few that nothing can be told from the baseline, whatever the results.
+    pub(crate) fn has_too_few_seeds(&self) -> bool {
+        self.comparison.as_ref().is_some_and(has_too_few_seeds)
+    }
+
+    /// The numbers of another metric, of the runs that have one.
+    pub fn values(&self, metric: Metric) -> Vec<f64> {
+        self.records()
+            .filter_map(|run| metric.of(run).number())
+            .collect()
+    }
+
+    /// Its scores less those of another contender, for the seeds that both have scores of.
+    pub(super) fn differences(&self, other: &Self) -> Vec<f64> {
+        let of = |group: &Self, seed| {
+            let run = group.runs.iter().find(|run| run.seed == seed)?;
+            run.score.number()
+        };
+        self.runs
+            .iter()
+            .filter_map(|run| Some(run.score.number()? - of(other, run.seed)?))
+            .collect()
+    }
+
+    fn reach(&self, accuracy: f64) -> Reach {
+        let runs = self.records().count();
+        let epochs: Vec<f64> = self
+            .records()
+            .filter_map(|run| run.epochs_to(accuracy))
+            .map(|epochs| epochs as f64)
+            .collect();
+        let ended = |run: &RunRecord| !matches!(run.status, Status::Failed { .. });
+        let seconds: Vec<(u64, f64)> = self
+            .runs
+            .iter()
+            .filter_map(|run| {
+                let record = run.run.filter(|run| ended(run))?;
+                Some((run.seed, record.seconds_to(accuracy)?))
+            })
+            .collect();
+        // The median over all runs, those that never got there being the slowest: none of its two
+        // middle ones may be among them.
+        let median_of = |values: &[f64]| {
+            let mut all = values.to_vec();
+            all.resize(runs, f64::from(f32::MAX));
+            median(&all).ok().filter(|_| 2 * values.len() > runs)
+        };
+        let numbers: Vec<f64> = seconds.iter().map(|&(_, seconds)| seconds).collect();
+        Reach {
+            accuracy,
+            reached: epochs.len(),
+            runs,
+            median_epochs: median_of(&epochs),
+            median_seconds: median_of(&numbers),
+            seconds,
+        }
+    }
+}
+
+/// Whether the pairs are so few that no result would be significant.
+pub(crate) fn has_too_few_seeds(comparison: &Comparison) -> bool {
+    matches!(
+        comparison.verdict,
+        Verdict::Undecided {
+            reason: Reason::TooFewSeeds,
+            ..
+        }
+    )
+}
+
+impl Estimate {
+    /// The statistic of some numbers; none without any.
+    pub(crate) fn new(
+        values: &[f64],
+        statistic: fn(&[f64]) -> Result<f64, statistics::Error>,
+        criteria: &Criteria,
+    ) -> Result<Option<Self>, statistics::Error> {
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let confidence = 1.0 - criteria.level;
+        let interval = (values.len() > 1)
+            .then(|| bca_interval(values, statistic, confidence, RESAMPLES, criteria.seed))
+            .transpose()?;
+        Ok(Some(Self {
+            value: statistic(values)?,
+            interval,
+            count: values.len(),
+        }))
+    }
+}
+
+/// Compares all contenders with the baseline, those of all deciding cells in one family.
+pub(super) fn compare_with_baseline(
+    cells: &mut [Cell<'_>],
+    baseline: &str,
+    criteria: &Criteria,
+) -> Result<(), statistics::Error> {
+    let deciding = (0..cells.len())
+        .filter(|&index| cells[index].decides)
+        .collect();
+    let mut families: Vec<Vec<usize>> = vec![deciding];
+    families.extend(
+        (0..cells.len())
+            .filter(|&index| !cells[index].decides)
+            .map(|index| vec![index]),
+    );
+    for family in families {
+        let mut places = Vec::new();
+        let mut differences = Vec::new();
+        for cell in family {
+            let groups = &cells[cell].groups;
+            let Some(reference) = groups.iter().find(|group| group.name == baseline) else {
+                continue;
+            };
+            for (index, group) in groups.iter().enumerate() {
+                let paired = group.differences(reference);
+                if group.name != baseline && !paired.is_empty() {
+                    places.push((cell, index));
+                    differences.push(paired);
+                }
+            }
+        }
+        for ((cell, index), comparison) in places.into_iter().zip(compare(&differences, criteria)?)
+        {
+            cells[cell].groups[index].comparison = Some(comparison);
+        }
+    }
+    Ok(())
+}

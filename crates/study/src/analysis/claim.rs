@@ -1,0 +1,287 @@
+//! What becomes of a claim.
+
+use std::fmt;
+
+use statistics::{Comparison, Direction, Verdict};
+
+use super::wording::{difference, found, preliminary, seeds, short_amount};
+use super::{Analysis, Cell};
+use crate::definition::{Expectation, Study};
+use crate::format::{confidence, count};
+
+/// So many comparisons are spelt out in one line; of more, the smallest and the largest difference.
+const SPELT_OUT: usize = 3;
+
+/// What became of a claim. Written as a word or two: `partly supported`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimStatus {
+    /// All comparisons come out as it expects.
+    Supported,
+    /// Some comparisons come out as it expects; others come out otherwise, or do not tell.
+    PartlySupported,
+    /// No comparison comes out as it expects, and one or more come out otherwise.
+    Contradicted,
+    /// No comparison tells.
+    Undecided,
+}
+
+impl fmt::Display for ClaimStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Supported => "supported",
+            Self::PartlySupported => "partly supported",
+            Self::Contradicted => "contradicted",
+            Self::Undecided => "undecided",
+        })
+    }
+}
+
+/// A claim, what was measured, and what became of the claim: a row of a table of claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimResult {
+    /// What is claimed; the title of a study that expects something without a claim.
+    pub claim: String,
+    /// Where; may be empty.
+    pub source: String,
+    /// What was measured, in words, with n and interval.
+    pub measured: String,
+    /// What became of it.
+    pub status: ClaimStatus,
+    /// The same in a sentence, with n and interval.
+    pub sentence: String,
+    /// What was expected of each contender in each deciding setting, and what was found, where that
+    /// is more than one comparison.
+    pub comparisons: Vec<String>,
+}
+
+/// One contender of one deciding setting.
+struct Item<'a> {
+    name: &'a str,
+    setting: String,
+    expectation: Expectation,
+    /// None without common seeds.
+    comparison: Option<&'a Comparison>,
+    is_met: Option<bool>,
+}
+
+impl Expectation {
+    /// Whether a verdict is what was expected; none if it does not say. Without a good direction,
+    /// higher scores are what the verdict calls better.
+    pub(crate) fn is_met(self, verdict: Verdict, direction: Direction) -> Option<bool> {
+        let (higher, lower) = match direction {
+            Direction::HigherIsBetter => (Verdict::Better, Verdict::Worse),
+            Direction::LowerIsBetter => (Verdict::Worse, Verdict::Better),
+        };
+        if matches!(verdict, Verdict::Undecided { .. }) {
+            return None;
+        }
+        Some(match self {
+            Self::Better => verdict == Verdict::Better,
+            Self::Worse => verdict == Verdict::Worse,
+            Self::Equivalent => verdict == Verdict::Equivalent,
+            Self::NotBetter => verdict != Verdict::Better,
+            Self::NotWorse => verdict != Verdict::Worse,
+            Self::Higher => verdict == higher,
+            Self::Lower => verdict == lower,
+            Self::NotHigher => verdict != higher,
+            Self::NotLower => verdict != lower,
+        })
+    }
+}
+
+impl ClaimResult {
+    /// None if the study expects nothing.
+    pub(super) fn new(study: &Study, analysis: &Analysis<'_>) -> Option<Self> {
+        let items = items(study, analysis);
+        if items.is_empty() {
+            return None;
+        }
+        let number = |is_met| items.iter().filter(|item| item.is_met == is_met).count();
+        let (met, contrary) = (number(Some(true)), number(Some(false)));
+        let status = match (met, contrary) {
+            (0, 0) => ClaimStatus::Undecided,
+            (0, _) => ClaimStatus::Contradicted,
+            _ if met == items.len() => ClaimStatus::Supported,
+            _ => ClaimStatus::PartlySupported,
+        };
+        let subject = match study.claim {
+            Some(_) => "claim",
+            None => "expectation",
+        };
+        let preliminary = preliminary(analysis.progress);
+        let planned = study.seeds.list().len();
+        let (sentence, measured) = match &items[..] {
+            [item] => {
+                let found = item.found(analysis, planned);
+                let sentence = format!("{preliminary}The {subject} is {status}: {found}.");
+                (sentence, found)
+            }
+            _ => {
+                let of = count(items.len(), "comparison");
+                let contrary = match contrary {
+                    0 => String::new(),
+                    contrary => format!(", {contrary} contrary to it"),
+                };
+                let open = match number(None) {
+                    0 => String::new(),
+                    open => format!(", {open} undecided"),
+                };
+                let tally = format!("{met} of {of} as expected{contrary}{open}");
+                let range = range(&items, analysis, planned);
+                let spelt_out: Vec<String> = items
+                    .iter()
+                    .map(|item| item.found(analysis, planned))
+                    .collect();
+                let measured = if items.len() <= SPELT_OUT {
+                    spelt_out.join("; ")
+                } else {
+                    format!("{tally}: {range}")
+                };
+                let sentence =
+                    format!("{preliminary}The {subject} is {status}: {tally}, with {range}.");
+                (sentence, measured)
+            }
+        };
+        let statement = study.claim.as_ref();
+        Some(Self {
+            claim: statement.map_or(&study.title, |claim| &claim.text).clone(),
+            source: statement.map_or_else(String::new, |claim| claim.source.clone()),
+            measured: format!(
+                "{}{measured}{}",
+                preliminary.to_lowercase(),
+                endings(&items, analysis)
+            ),
+            status,
+            sentence,
+            comparisons: match &items[..] {
+                [_] => Vec::new(),
+                items => items
+                    .iter()
+                    .map(|item| item.line(analysis, planned))
+                    .collect(),
+            },
+        })
+    }
+}
+
+fn items<'a>(study: &'a Study, analysis: &'a Analysis<'_>) -> Vec<Item<'a>> {
+    let cells: Vec<&Cell<'_>> = analysis.deciding().collect();
+    let mut items = Vec::new();
+    for cell in &cells {
+        // In the order of the study, not of the names.
+        for group in &cell.groups {
+            let Some(&expectation) = study.verdict.expect.get(&group.name) else {
+                continue;
+            };
+            let comparison = group.comparison.as_ref();
+            items.push(Item {
+                name: &group.name,
+                setting: if cells.len() > 1 {
+                    cell.setting.to_string()
+                } else {
+                    String::new()
+                },
+                expectation,
+                comparison,
+                is_met: comparison.and_then(|comparison| {
+                    expectation.is_met(comparison.verdict, analysis.criteria.direction)
+                }),
+            });
+        }
+    }
+    items
+}
+
+impl Item<'_> {
+    /// `depth 8, tanh`.
+    fn place(&self) -> String {
+        if self.setting.is_empty() {
+            self.name.to_owned()
+        } else {
+            format!("{}, {}", self.setting, self.name)
+        }
+    }
+
+    /// What was found, in words.
+    fn found(&self, analysis: &Analysis<'_>, planned: usize) -> String {
+        let place = self.place();
+        match self.comparison {
+            Some(comparison) => found(analysis, &place, comparison, planned),
+            None => format!("no run of {place} to compare with {}", analysis.baseline),
+        }
+    }
+
+    /// `tanh, expected to be worse than relu: as expected; −0.42 points of test accuracy (…).`
+    fn line(&self, analysis: &Analysis<'_>, planned: usize) -> String {
+        let outcome = match self.is_met {
+            Some(true) => String::from("as expected"),
+            Some(false) => String::from("contrary to that"),
+            None => self.comparison.map_or_else(
+                || String::from("no run to compare yet"),
+                |comparison| comparison.verdict.to_string(),
+            ),
+        };
+        let than = match self.expectation {
+            Expectation::Equivalent => "to",
+            _ => "than",
+        };
+        let amount = self.comparison.map_or_else(String::new, |comparison| {
+            format!("; {}", short_amount(analysis, comparison, planned))
+        });
+        format!(
+            "{}, expected to be {} {than} {}: {outcome}{amount}.",
+            self.place(),
+            self.expectation,
+            analysis.baseline
+        )
+    }
+}
+
+/// From the smallest to the largest difference, each with its interval.
+fn range(items: &[Item<'_>], analysis: &Analysis<'_>, planned: usize) -> String {
+    let (metric, level) = (analysis.metric, analysis.criteria.level);
+    let mut compared: Vec<(String, &Comparison)> = items
+        .iter()
+        .filter_map(|item| Some((item.place(), item.comparison?)))
+        .collect();
+    compared.sort_by(|(_, a), (_, b)| a.differences.mean.total_cmp(&b.differences.mean));
+    let (Some((low, smallest)), Some((high, largest))) = (compared.first(), compared.last()) else {
+        return String::from("no run to compare");
+    };
+    let end = |place: &str, comparison: &Comparison| {
+        format!("{} ({place})", difference(metric, comparison))
+    };
+    let pairs = compared.iter().map(|(_, one)| one.differences.count);
+    let n = pairs.min().unwrap_or(0);
+    let confidence = match smallest.interval {
+        Some(_) => format!("{} intervals, ", confidence(level)),
+        None => String::new(),
+    };
+    format!(
+        "differences in {} from {} to {}; {confidence}{}{}",
+        metric.title(),
+        end(low, smallest),
+        end(high, largest),
+        if n < planned { "at least " } else { "" },
+        seeds(n, planned),
+    )
+}
+
+/// Runs of the contenders compared that did not come to their end.
+fn endings(items: &[Item<'_>], analysis: &Analysis<'_>) -> String {
+    let (mut diverged, mut failed) = (0, 0);
+    for group in analysis.deciding().flat_map(|cell| &cell.groups) {
+        let is_compared = items.iter().any(|item| item.name == group.name);
+        if is_compared || group.name == analysis.baseline {
+            diverged += group.diverged;
+            failed += group.failed;
+        }
+    }
+    let mut text = String::new();
+    for (number, what) in [(diverged, "diverged"), (failed, "failed")] {
+        if number > 0 {
+            text += &format!("; {} {what}", count(number, "run"));
+        }
+    }
+    text
+}

@@ -1,0 +1,95 @@
+//! How results move between the common and the tuned track.
+
+use statistics::{Criteria, mean};
+
+use super::cell::{Cell, Estimate};
+use crate::plan::{Setting, Track};
+
+/// How the results of one setting move between the tracks.
+#[derive(Clone, Debug)]
+pub struct Moves {
+    /// The values of the factors.
+    pub setting: Setting,
+    /// One for each contender that has scores on both tracks, best on the tuned track first.
+    pub moves: Vec<Move>,
+    /// Kendall's τ-a of the order of the means on both tracks: 1 if it is the same, −1 if it is
+    /// reversed.
+    pub agreement: Option<f64>,
+}
+
+/// How one contender moves.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// Name of the contender.
+    pub name: String,
+    /// Mean on the common track.
+    pub common: Estimate,
+    /// Mean on the tuned track.
+    pub tuned: Estimate,
+    /// Place of its mean on the common track, 1 being best, among those that are here.
+    pub common_place: usize,
+    /// The same on the tuned track.
+    pub tuned_place: usize,
+    /// Tuned less common score, paired by seed.
+    pub difference: Option<Estimate>,
+}
+
+pub(super) fn moves(
+    cells: &[Cell<'_>],
+    criteria: &Criteria,
+) -> Result<Vec<Moves>, statistics::Error> {
+    let mut all = Vec::new();
+    for tuned in cells.iter().filter(|cell| cell.track == Track::Tuned) {
+        let Some(common) = cells
+            .iter()
+            .find(|cell| cell.track == Track::Common && cell.setting == tuned.setting)
+        else {
+            continue;
+        };
+        let mut moves = Vec::new();
+        for (common, tuned) in common.groups.iter().zip(&tuned.groups) {
+            let (Some(common_mean), Some(tuned_mean)) = (common.mean, tuned.mean) else {
+                continue;
+            };
+            moves.push(Move {
+                name: tuned.name.clone(),
+                common: common_mean,
+                tuned: tuned_mean,
+                common_place: 0,
+                tuned_place: 0,
+                difference: Estimate::new(&tuned.differences(common), mean, criteria)?,
+            });
+        }
+        let gain = |value: f64| criteria.direction.improvement(value);
+        moves.sort_by(|a, b| gain(b.common.value).total_cmp(&gain(a.common.value)));
+        (1..)
+            .zip(&mut moves)
+            .for_each(|(place, one)| one.common_place = place);
+        moves.sort_by(|a, b| gain(b.tuned.value).total_cmp(&gain(a.tuned.value)));
+        (1..)
+            .zip(&mut moves)
+            .for_each(|(place, one)| one.tuned_place = place);
+        all.push(Moves {
+            setting: tuned.setting.clone(),
+            agreement: agreement(&moves),
+            moves,
+        });
+    }
+    Ok(all)
+}
+
+/// Kendall's τ-a: the share of pairs in the same order less that of pairs in the opposite order.
+fn agreement(moves: &[Move]) -> Option<f64> {
+    let (mut sum, mut pairs) = (0.0, 0);
+    for (index, a) in moves.iter().enumerate() {
+        for b in &moves[..index] {
+            let common = a.common.value - b.common.value;
+            let tuned = a.tuned.value - b.tuned.value;
+            pairs += 1;
+            if common * tuned != 0.0 {
+                sum += (common * tuned).signum();
+            }
+        }
+    }
+    (pairs > 0).then(|| sum / f64::from(pairs))
+}

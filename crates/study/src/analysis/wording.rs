@@ -1,0 +1,166 @@
+//! What outcomes are called: better and worse, or higher and lower where neither is good in itself.
+
+use statistics::{Comparison, Direction, Reason, Verdict};
+
+use super::{Analysis, Progress};
+use crate::format::{confidence, count, p_value};
+use crate::metric::Metric;
+
+/// Words for a metric that has a good direction, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wording {
+    has_direction: bool,
+}
+
+impl Wording {
+    pub(super) fn new(direction: Option<Direction>) -> Self {
+        Self {
+            has_direction: direction.is_some(),
+        }
+    }
+
+    fn choose(self, directed: &'static str, undirected: &'static str) -> &'static str {
+        if self.has_direction {
+            directed
+        } else {
+            undirected
+        }
+    }
+
+    pub(crate) fn better(self) -> &'static str {
+        self.choose("better", "higher")
+    }
+
+    pub(crate) fn worse(self) -> &'static str {
+        self.choose("worse", "lower")
+    }
+
+    /// What the first in the order of the means is.
+    pub(crate) fn best(self) -> &'static str {
+        self.choose("best", "highest")
+    }
+
+    /// A verdict in a word.
+    pub(crate) fn word(self, verdict: Verdict) -> &'static str {
+        match verdict {
+            Verdict::Better => self.better(),
+            Verdict::Worse => self.worse(),
+            Verdict::Equivalent => "equivalent",
+            Verdict::Undecided { .. } => "undecided",
+        }
+    }
+
+    /// A verdict in a word, after a sign that says the same.
+    pub(crate) fn sign_and_word(self, verdict: Verdict) -> String {
+        format!("{} {}", sign(verdict), self.word(verdict))
+    }
+}
+
+/// A sign for a verdict.
+pub(crate) fn sign(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Better => "▲",
+        Verdict::Worse => "▼",
+        Verdict::Equivalent => "=",
+        Verdict::Undecided { .. } => "·",
+    }
+}
+
+/// What was found of a contender: `tanh is better than relu by +0.42 points of test accuracy (95 %
+/// interval +0.40 to +0.44, n = 9 of 10 seeds, p = 0.004)`. `place` names it, and where it is compared.
+pub(super) fn found(
+    analysis: &Analysis<'_>,
+    place: &str,
+    comparison: &Comparison,
+    planned: usize,
+) -> String {
+    let baseline = &analysis.baseline;
+    let metric = analysis.metric;
+    let relation = match comparison.verdict {
+        verdict @ (Verdict::Better | Verdict::Worse) => {
+            let word = analysis.wording().word(verdict);
+            format!("{place} is {word} than {baseline} by")
+        }
+        Verdict::Equivalent => format!(
+            "{place} is equivalent to {baseline} within ±{}:",
+            metric.format_margin(analysis.criteria.margin)
+        ),
+        Verdict::Undecided {
+            reason: Reason::TooFewSeeds,
+            ..
+        } => format!("the seeds are too few to tell {place} from {baseline}:"),
+        Verdict::Undecided { .. } => format!("{place} is not told from {baseline}:"),
+    };
+    format!("{relation} {}", amount(analysis, comparison, planned))
+}
+
+/// `+0.42 points of test accuracy (95 % interval +0.40 to +0.44, n = 9 of 10 seeds, p = 0.004)`; without
+/// an interval of a single pair.
+fn amount(analysis: &Analysis<'_>, comparison: &Comparison, planned: usize) -> String {
+    let metric = analysis.metric;
+    let joint = if metric.unit_of_differences().is_empty() {
+        "in"
+    } else {
+        "of"
+    };
+    let interval = comparison.interval.map_or_else(String::new, |interval| {
+        format!(
+            "{} interval {} to {}, ",
+            confidence(analysis.criteria.level),
+            metric.signed(interval.lower),
+            metric.signed(interval.upper)
+        )
+    });
+    format!(
+        "{} {joint} {} ({interval}{}, {})",
+        metric.format_difference(comparison.differences.mean),
+        metric.title(),
+        seeds(comparison.differences.count, planned),
+        p_value(comparison.adjusted.difference)
+    )
+}
+
+/// The same where the metric is named already: `+0.42 points [+0.40, +0.44], n = 9 of 10 seeds, p = 0.004`.
+pub(super) fn short_amount(
+    analysis: &Analysis<'_>,
+    comparison: &Comparison,
+    planned: usize,
+) -> String {
+    format!(
+        "{}, {}, {}",
+        difference(analysis.metric, comparison),
+        seeds(comparison.differences.count, planned),
+        p_value(comparison.adjusted.difference)
+    )
+}
+
+/// `+0.42 points [+0.40, +0.44]`.
+pub(super) fn difference(metric: Metric, comparison: &Comparison) -> String {
+    let interval = comparison.interval.map_or_else(String::new, |interval| {
+        let [lower, upper] = [interval.lower, interval.upper].map(|end| metric.signed(end));
+        format!(" [{lower}, {upper}]")
+    });
+    let difference = metric.format_difference(comparison.differences.mean);
+    format!("{difference}{interval}")
+}
+
+/// `n = 10 seeds`, `n = 9 of 10 seeds`.
+pub(super) fn seeds(pairs: usize, planned: usize) -> String {
+    if pairs < planned {
+        format!("n = {pairs} of {}", count(planned, "seed"))
+    } else {
+        format!("n = {}", count(pairs, "seed"))
+    }
+}
+
+/// `Preliminary, 3 of 20 runs done: `, before what is said of a study that is under way.
+pub(super) fn preliminary(progress: Progress) -> String {
+    if progress.is_complete() {
+        return String::new();
+    }
+    format!(
+        "Preliminary, {} of {} done: ",
+        progress.done,
+        count(progress.planned, "run")
+    )
+}

@@ -1,0 +1,321 @@
+//! Who is at work on what, in a folder that several processes and machines share.
+//!
+//! A claim is a file `RUN.GENERATION` that its owner holds a lock on and writes to every now and then.
+//! Whoever finds that the owner of the latest generation is dead makes the next one; that two cannot
+//! make the same file keeps them from both taking over. On the owner's machine the lock tells whether
+//! it is alive, at once; elsewhere only the age of the file does, by the clock of the shared folder, so
+//! that the clocks of the machines need not agree.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use crate::files::{Context, FileError, hidden, make_folder};
+
+/// How often a claim is renewed before it counts as abandoned.
+const BEATS: u32 = 4;
+
+/// Claims on runs, as files in one folder.
+#[derive(Clone, Debug)]
+pub struct Claims {
+    folder: PathBuf,
+    stale: Duration,
+    /// Names this machine since it was started; none where the system does not tell.
+    machine: Option<String>,
+}
+
+/// A claim on a run. Renewed until it is dropped, and given back then.
+#[derive(Debug)]
+pub struct Claim {
+    folder: PathBuf,
+    run: String,
+    generation: u64,
+    stop: Option<Sender<()>>,
+    heart: Option<JoinHandle<()>>,
+}
+
+impl Claims {
+    /// Claims in `folder`, which is made if it is not there. One that has not been renewed for `stale`
+    /// counts as abandoned; on shared folders of a network a minute or more, as they show changes late.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be made.
+    pub fn new(folder: &Path, stale: Duration) -> Result<Self, FileError> {
+        make_folder(folder)?;
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        Ok(Self {
+            folder: folder.to_owned(),
+            stale,
+            machine: boot.ok().map(|boot| boot.trim().to_owned()),
+        })
+    }
+
+    /// The claim on a run, unless somebody who is alive has it. `run` must be good for a file name, and
+    /// have no dot.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be used.
+    pub fn claim(&self, run: &str) -> Result<Option<Claim>, FileError> {
+        let before = generations(&self.folder, run)?;
+        if self.any_alive(run, &before)? {
+            return Ok(None);
+        }
+        let generation = before.iter().max().map_or(0, |latest| latest + 1);
+        let path = path(&self.folder, run, generation);
+        let Some(file) = self.make(&path)? else {
+            return Ok(None);
+        };
+        let claim = Claim::beating(self, run, generation, file);
+        // Somebody who looked at another moment may have made another generation.
+        let mut others = generations(&self.folder, run)?;
+        others.retain(|&other| other != generation);
+        if self.any_alive(run, &others)? {
+            return Ok(None);
+        }
+        for dead in others {
+            remove(&self::path(&self.folder, run, dead))?;
+        }
+        Ok(Some(claim))
+    }
+
+    /// Makes and locks the file of a claim; `None` if it is there.
+    fn make(&self, path: &Path) -> Result<Option<File>, FileError> {
+        // Locked before anybody can see it, so that nobody takes it for abandoned.
+        let partial = hidden(path, "partial");
+        let made = self.write(&partial, OpenOptions::new().create_new(true))?;
+        let linked = fs::hard_link(&partial, path);
+        remove(&partial)?;
+        match linked {
+            Ok(()) => Ok(Some(made)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+            // A file system without links: until it has content, its age counts.
+            Err(_) => match self.write(path, OpenOptions::new().create_new(true)) {
+                Ok(made) => Ok(Some(made)),
+                Err(error) if error.source.kind() == ErrorKind::AlreadyExists => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    fn write(&self, path: &Path, options: &mut OpenOptions) -> Result<File, FileError> {
+        let mut file = options
+            .read(true)
+            .write(true)
+            .open(path)
+            .context("write", path)?;
+        // Where there are no locks, the age of the file decides.
+        file.try_lock().ok();
+        let machine = self.machine.as_deref().unwrap_or_default();
+        let process = std::process::id();
+        writeln!(file, "{machine}\n{process}").context("write", path)?;
+        Ok(file)
+    }
+
+    fn any_alive(&self, run: &str, generations: &[u64]) -> Result<bool, FileError> {
+        for &generation in generations {
+            if self.is_alive(&path(&self.folder, run, generation))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_alive(&self, path: &Path) -> Result<bool, FileError> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error).context("read", path),
+        };
+        let mut content = String::new();
+        file.read_to_string(&mut content).context("read", path)?;
+        let owner = content.lines().next().filter(|machine| !machine.is_empty());
+        if owner.is_some() && owner == self.machine.as_deref() {
+            match file.try_lock_shared() {
+                Ok(()) => return Ok(false),
+                Err(TryLockError::WouldBlock) => return Ok(true),
+                Err(TryLockError::Error(_)) => {}
+            }
+        }
+        let renewed = file.metadata().and_then(|data| data.modified());
+        let age = self.now()?.duration_since(renewed.context("read", path)?);
+        // A file from the future was renewed just now.
+        Ok(age.unwrap_or_default() <= self.stale)
+    }
+
+    /// What time it is by the clock that stamps the files of the folder.
+    fn now(&self) -> Result<SystemTime, FileError> {
+        let path = hidden(&self.folder.join("clock"), "partial");
+        let stamped = File::create(&path).and_then(|mut file| {
+            file.write_all(b"now")?;
+            file.metadata()?.modified()
+        });
+        remove(&path)?;
+        stamped.context("write", &path)
+    }
+}
+
+impl Claim {
+    fn beating(claims: &Claims, run: &str, generation: u64, mut file: File) -> Self {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let pause = claims.stale / BEATS;
+        let heart = thread::spawn(move || {
+            let mut even = true;
+            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                // Written rather than set, so that the clock of the folder stamps it. If it cannot be,
+                // the claim ages, and somebody else may take over.
+                even = !even;
+                file.seek(SeekFrom::End(-1))
+                    .and_then(|_| file.write_all(if even { b"\n" } else { b" " }))
+                    .ok();
+            }
+        });
+        Self {
+            folder: claims.folder.clone(),
+            run: run.to_owned(),
+            generation,
+            stop: Some(stop),
+            heart: Some(heart),
+        }
+    }
+
+    /// Whether nobody has taken over, as somebody can after a pause in which the claim was not renewed,
+    /// of a suspended machine for example.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read.
+    pub fn is_held(&self) -> Result<bool, FileError> {
+        let generations = generations(&self.folder, &self.run)?;
+        Ok(generations.iter().max() == Some(&self.generation))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(heart) = self.heart.take() {
+            heart.join().ok();
+        }
+        // What cannot be removed is not renewed any more, and will count as abandoned.
+        remove(&path(&self.folder, &self.run, self.generation)).ok();
+    }
+}
+
+fn path(folder: &Path, run: &str, generation: u64) -> PathBuf {
+    folder.join(format!("{run}.{generation}"))
+}
+
+/// All generations of claims on a run that there are.
+fn generations(folder: &Path, run: &str) -> Result<Vec<u64>, FileError> {
+    let mut generations = Vec::new();
+    for entry in fs::read_dir(folder).context("read the folder", folder)? {
+        let name = entry.context("read the folder", folder)?.file_name();
+        let name = name.to_string_lossy();
+        if let Some((claimed, generation)) = name.split_once('.')
+            && claimed == run
+        {
+            generations.extend(generation.parse::<u64>().ok());
+        }
+    }
+    Ok(generations)
+}
+
+/// Removes a file that need not be there.
+fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).context("remove", path),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: &str = "0123456789abcdef";
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let claims = Claims::new(folder.path(), MINUTE).unwrap();
+        let first = claims.claim(RUN).unwrap().unwrap();
+        assert!(first.is_held().unwrap());
+        assert!(claims.claim(RUN).unwrap().is_none());
+        assert!(claims.claim("another").unwrap().is_some());
+        drop(first);
+        assert!(claims.claim(RUN).unwrap().is_some());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn of_many_threads_one_gets_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let claims = Claims::new(folder.path(), MINUTE).unwrap();
+        // What a dead process has left, to be taken over by one of them.
+        abandoned(&claims, "another machine", 2 * MINUTE);
+        for _ in 0..20 {
+            let held: Vec<_> = thread::scope(|scope| {
+                let threads: Vec<_> = (0..8)
+                    .map(|_| scope.spawn(|| claims.claim(RUN).unwrap()))
+                    .collect();
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap())
+                    .collect()
+            });
+            assert!(held.iter().flatten().count() <= 1);
+        }
+        assert!(claims.claim(RUN).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_abandoned_claim_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let claims = Claims::new(folder.path(), MINUTE).unwrap();
+        abandoned(&claims, "another machine", MINUTE / 2);
+        assert!(claims.claim(RUN).unwrap().is_none());
+        abandoned(&claims, "another machine", 2 * MINUTE);
+        let claim = claims.claim(RUN).unwrap().unwrap();
+        assert_eq!(claim.generation, 8);
+        drop(claim);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_claim_is_renewed() {
+        let folder = tempfile::tempdir().unwrap();
+        let claims = Claims::new(folder.path(), Duration::from_millis(400)).unwrap();
+        let claim = claims.claim(RUN).unwrap().unwrap();
+        // As another machine sees it.
+        let elsewhere = Claims {
+            machine: None,
+            ..claims.clone()
+        };
+        thread::sleep(Duration::from_millis(900));
+        assert!(elsewhere.claim(RUN).unwrap().is_none());
+        assert!(claim.is_held().unwrap());
+    }
+
+    #[test]
+    fn who_was_taken_over_notices() {
+        let folder = tempfile::tempdir().unwrap();
+        let claims = Claims::new(folder.path(), MINUTE).unwrap();
+        let claim = claims.claim(RUN).unwrap().unwrap();
+        fs::write(path(folder.path(), RUN, 1), "").unwrap();
+        assert!(!claim.is_held().unwrap());
+    }
+
+    /// Generation 7, last renewed so long ago.
+    fn abandoned(claims: &Claims, machine: &str, age: Duration) {
+        let path = path(&claims.folder, RUN, 7);
+        fs::write(&path, format!("{machine}\n1\n")).unwrap();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+    }
+}

@@ -1,0 +1,80 @@
+//! The seeds of a study's runs.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+
+/// The largest number that TOML can hold.
+const LARGEST: u64 = i64::MAX as u64;
+
+/// The seeds of the runs: `10` for those from 0 to 9, `{ first = 100, count = 10 }`, or a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a number of seeds such as 10, { first = 100, count = 10 }, or a list of seeds"
+)]
+pub enum Seeds {
+    /// So many, from 0.
+    Count(usize),
+    /// These. Before the range, which could be read from a list as well.
+    List(Vec<u64>),
+    /// So many, from another one.
+    Range(SeedRange),
+}
+
+/// Seeds in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedRange {
+    /// The first of them.
+    pub first: u64,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Default for Seeds {
+    /// Ten, the least with which 20 comparisons can be significant.
+    fn default() -> Self {
+        Self::Count(10)
+    }
+}
+
+impl Seeds {
+    /// The seeds in the order of the runs.
+    pub fn list(&self) -> Vec<u64> {
+        let range = |SeedRange { first, count }| (first..).take(count).collect();
+        match self {
+            Self::Count(count) => range(SeedRange {
+                first: 0,
+                count: *count,
+            }),
+            Self::Range(seeds) => range(*seeds),
+            Self::List(seeds) => seeds.clone(),
+        }
+    }
+
+    /// The seeds, if they are all there and all different.
+    pub(crate) fn check(&self) -> Result<Vec<u64>, Problem> {
+        if let Self::Range(SeedRange { first, count }) = *self
+            && first
+                .checked_add(count as u64)
+                .is_none_or(|end| end > LARGEST)
+        {
+            return Err(Problem::LargeSeed);
+        }
+        let seeds = self.list();
+        if seeds.is_empty() {
+            return Err(Problem::NoSeeds);
+        }
+        if seeds.iter().any(|&seed| seed > LARGEST) {
+            return Err(Problem::LargeSeed);
+        }
+        let distinct: BTreeSet<&u64> = seeds.iter().collect();
+        if distinct.len() < seeds.len() {
+            return Err(Problem::SameSeed);
+        }
+        Ok(seeds)
+    }
+}

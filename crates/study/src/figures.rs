@@ -1,0 +1,161 @@
+//! Figures of a study, each as SVG and PNG.
+
+mod canvas;
+mod cost;
+mod curves;
+mod font;
+mod functions;
+mod gradients;
+mod lines;
+mod matrix;
+mod palette;
+mod panel;
+mod ranking;
+mod raster;
+mod settings;
+mod sites;
+mod tracks;
+
+use crate::analysis::{Analysis, Cell, Group};
+use crate::curves::Curves;
+use crate::definition::Study;
+use crate::format::{count, file_names};
+
+pub(crate) use palette::dark_rules;
+pub(crate) use settings::direction;
+
+/// A figure.
+#[derive(Clone, Debug)]
+pub(crate) struct Figure {
+    /// Name of its files.
+    pub name: String,
+    /// What is to be seen, in a line.
+    pub title: String,
+    /// What is to be seen in words, and how to read it.
+    pub about: String,
+    /// What n is.
+    pub count: String,
+    /// As part of a page, which brings the style.
+    pub inline: String,
+    /// As a file of its own.
+    pub file: String,
+    /// As a picture.
+    pub png: Vec<u8>,
+}
+
+/// What figures are made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub study: &'a Study,
+    pub analysis: &'a Analysis<'a>,
+    pub curves: &'a Curves,
+    /// What draws them again.
+    pub command: &'a str,
+}
+
+/// The figures about all settings together.
+pub(crate) struct OverallFigures {
+    /// How contenders did, by setting, on the track that decides.
+    pub deciding: Option<Figure>,
+    pub others: Vec<Figure>,
+}
+
+/// The figures about all settings together.
+pub(crate) fn overall(source: Source<'_>) -> OverallFigures {
+    let (mut deciding, mut others) = (None, Vec::new());
+    for (track, figure) in settings::scores(source) {
+        if deciding.is_none() && track == source.study.deciding_track() {
+            deciding = Some(figure);
+        } else {
+            others.push(figure);
+        }
+    }
+    others.extend(settings::ranks(source));
+    others.extend(tracks::moves(source));
+    others.extend(tracks::rates(source));
+    OverallFigures { deciding, others }
+}
+
+/// The figures about one cell.
+pub(crate) struct CellFigures {
+    /// How contenders did.
+    pub ranking: Option<Figure>,
+    /// Each against each other.
+    pub matrix: Option<Figure>,
+    /// How fast they got there.
+    pub learning: Vec<Figure>,
+    /// What it cost.
+    pub cost: Vec<Figure>,
+    /// Why.
+    pub inside: Vec<Figure>,
+}
+
+/// The figures about one cell.
+pub(crate) fn cell(source: Source<'_>, cell: &Cell<'_>) -> CellFigures {
+    let mut learning = curves::learning(source, cell);
+    learning.extend(cost::time_to_accuracy(source, cell));
+    let mut inside: Vec<Figure> = functions::functions(source, cell).into_iter().collect();
+    inside.extend(sites::all(source, cell));
+    inside.extend(gradients::gradients(source, cell));
+    inside.extend(curves::parameters(source, cell));
+    CellFigures {
+        ranking: ranking::ranking(source, cell),
+        matrix: matrix::matrix(source, cell),
+        learning,
+        cost: cost::cost(source, cell).into_iter().collect(),
+        inside,
+    }
+}
+
+impl Source<'_> {
+    /// The beginning of the names of a cell's figures.
+    fn prefix(&self, cell: &Cell<'_>) -> String {
+        let cells = &self.analysis.cells;
+        if cells.len() < 2 {
+            return String::new();
+        }
+        let places: Vec<String> = cells.iter().map(|cell| self.place(cell)).collect();
+        let names = cells.iter().zip(file_names(&places));
+        let own = |other: &Cell<'_>| other.track == cell.track && other.setting == cell.setting;
+        let name = names.into_iter().find(|(other, _)| own(other));
+        name.map_or_else(String::new, |(_, name)| name + "-")
+    }
+
+    /// Which cell it is, where there are several: `common track, depth 8`.
+    pub(crate) fn place(&self, cell: &Cell<'_>) -> String {
+        let track = format!("{} track", cell.track);
+        let parts = [
+            Some(track).filter(|_| self.study.tracks().len() > 1),
+            Some(cell.setting.to_string()).filter(|setting| !setting.is_empty()),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    /// What n is in a cell, and which cell it is.
+    fn count(&self, cell: &Cell<'_>) -> String {
+        match self.place(cell) {
+            place if place.is_empty() => seeds(cell),
+            place => format!("{} ({place})", seeds(cell)),
+        }
+    }
+}
+
+/// What n is, in a cell: `n = 10 seeds each`.
+fn seeds(cell: &Cell<'_>) -> String {
+    let counts = cell.groups.iter().map(|group| group.records().count());
+    let counts: Vec<usize> = counts.filter(|&count| count > 0).collect();
+    match (counts.iter().min(), counts.iter().max()) {
+        (Some(least), Some(most)) if least == most => format!("n = {} each", count(*most, "seed")),
+        (Some(least), Some(most)) => format!("n = {least} to {most} seeds"),
+        _ => String::from("n = 0"),
+    }
+}
+
+/// The groups of a cell that have runs, with their positions among the contenders.
+fn with_runs<'c, 'a>(cell: &'c Cell<'a>) -> Vec<(usize, &'c Group<'a>)> {
+    cell.groups
+        .iter()
+        .enumerate()
+        .filter(|(_, group)| group.records().next().is_some())
+        .collect()
+}

@@ -1,0 +1,214 @@
+//! What it costs: time to an accuracy, time of a step, time of the activation alone.
+
+use statistics::median;
+
+use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker};
+use super::panel::{Axis, Panel};
+use super::{Figure, Source, with_runs};
+use crate::analysis::{Cell, Reach};
+use crate::format::{decimals, percent};
+use crate::metric::Metric;
+
+/// The time that each seed took to each accuracy.
+pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
+    // Accuracies that nobody reached, or all in the same epoch as a higher one, say nothing.
+    let accuracies: Vec<usize> = (0..source.study.accuracies.len())
+        .filter(|&index| {
+            let reached = |reach: &Reach| !reach.seconds.is_empty();
+            cell.groups
+                .iter()
+                .any(|group| reached(&group.reaches[index]))
+        })
+        .collect();
+    let order: Vec<usize> = cell
+        .full_order(&source.analysis.criteria)
+        .into_iter()
+        .filter(|&index| cell.groups[index].records().next().is_some())
+        .collect();
+    let seconds: Vec<f64> = order
+        .iter()
+        .flat_map(|&index| &cell.groups[index].reaches)
+        .flat_map(|reach| reach.seconds.iter().map(|&(_, seconds)| seconds))
+        .collect();
+    if seconds.is_empty() {
+        return None;
+    }
+    let row = 26.0;
+    let name = format!("{}time-to-accuracy", source.prefix(cell));
+    let entries: Vec<_> = accuracies
+        .iter()
+        .map(|&index| {
+            let text = percent(source.study.accuracies[index], 1);
+            (text, colour(index), marker(index))
+        })
+        .collect();
+    let legend = Canvas::new(&name, 0.0)?.legend(0.0, &entries);
+    let height = row * order.len() as f64 + 46.0;
+    let mut canvas = Canvas::new(&name, HEADER + legend + height)?;
+    canvas.legend(HEADER, &entries);
+    let names: Vec<String> = order
+        .iter()
+        .rev()
+        .map(|&index| canvas.fitting(&cell.groups[index].name, SMALL, 150.0))
+        .collect();
+    let widest = names.iter().map(|name| canvas.width(name, SMALL));
+    let left = widest.fold(40.0, f64::max) + 18.0;
+    let longest = seconds.iter().copied().fold(0.0, f64::max);
+    let places = if longest < 10.0 { 1 } else { 0 };
+    // Where no run got to an accuracy, no point says so.
+    let notes: Vec<String> = order
+        .iter()
+        .map(|&index| {
+            let reaches = accuracies
+                .iter()
+                .map(|&place| &cell.groups[index].reaches[place]);
+            let some = reaches.filter(|reach| (1..reach.runs).contains(&reach.reached));
+            let notes = some.map(|reach| {
+                let accuracy = percent(reach.accuracy, 1);
+                format!("{} of {} to {accuracy}", reach.reached, reach.runs)
+            });
+            notes.collect::<Vec<_>>().join(", ")
+        })
+        .collect();
+    let widest = notes.iter().map(|note| canvas.width(note, 10));
+    let right = widest.fold(8.0, f64::max).min(190.0) + 16.0;
+    let panel = Panel {
+        width: WIDTH,
+        height,
+        margins: [left, right, 6.0, 40.0],
+        x: Axis::from(0.0, 1.06 * longest, 6, move |value| decimals(value, places))
+            .labelled("seconds of training"),
+        y: Axis::names(names),
+        grid: true,
+        plots: Vec::new(),
+    };
+    let frame = canvas.panel(0.0, HEADER + legend, panel);
+    for (line, &index) in order.iter().enumerate() {
+        let group = &cell.groups[index];
+        let y = frame.y((order.len() - line) as f64);
+        for (place, &accuracy) in accuracies.iter().enumerate() {
+            let reach = &group.reaches[accuracy];
+            let shift = if accuracies.len() > 1 {
+                12.0 * (place as f64 / (accuracies.len() - 1) as f64 - 0.5)
+            } else {
+                0.0
+            };
+            for &(seed, seconds) in &reach.seconds {
+                canvas.group(
+                    None,
+                    Some(format!(
+                        "{}, seed {seed}: {} after {} s",
+                        group.name,
+                        percent(reach.accuracy, 1),
+                        decimals(seconds, 1)
+                    )),
+                );
+                canvas.circle((frame.x(seconds), y + shift), 2.0, colour(accuracy), 0.5);
+                canvas.end_group();
+            }
+            if let Some(median) = reach.median_seconds {
+                let at = (frame.x(median), y + shift);
+                canvas.mark(at, 4.4, marker(accuracy), colour(accuracy));
+            }
+        }
+        let text = canvas.fitting(&notes[line], 10, right - 12.0);
+        canvas.muted((frame.right + 8.0, y + 4.0), &text, 10, Align::Start);
+    }
+    let title = String::from("Time to validation accuracy");
+    canvas.title(&title);
+    let about = "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy: every seed as a point, the median as a marker if more than half of them got there. On the right, how many runs got where others did not.";
+    Some(canvas.finish(&title, about, &source.count(cell), source.command))
+}
+
+/// Seconds per step, and nanoseconds per element of the activation.
+pub(super) fn cost(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
+    let groups = with_runs(cell);
+    let metrics: Vec<(Metric, f64, &str)> = [
+        (Metric::SecondsPerStep, 1000.0, "step, ms"),
+        (Metric::ForwardNanoseconds, 1.0, "forward, ns/element"),
+        (Metric::BackwardNanoseconds, 1.0, "backward, ns/element"),
+    ]
+    .into_iter()
+    .filter(|(metric, ..)| {
+        groups
+            .iter()
+            .any(|(_, group)| !group.values(*metric).is_empty())
+    })
+    .collect();
+    if metrics.is_empty() {
+        return None;
+    }
+    let row = if groups.len() > 14 { 19.0 } else { 24.0 };
+    let height = row * groups.len() as f64 + 56.0;
+    let mut canvas = Canvas::new(&format!("{}cost", source.prefix(cell)), HEADER + height)?;
+    let names: Vec<String> = groups
+        .iter()
+        .rev()
+        .map(|(_, group)| canvas.fitting(&group.name, SMALL, 130.0))
+        .collect();
+    let widest = names.iter().map(|name| canvas.width(name, SMALL));
+    let left = widest.fold(40.0, f64::max) + 16.0;
+    let width = (WIDTH - left) / metrics.len() as f64;
+    let mut summary = Vec::new();
+    for (column, &(metric, scale, label)) in metrics.iter().enumerate() {
+        let all = groups.iter().flat_map(|(_, group)| group.values(metric));
+        let largest = scale * all.fold(0.0, f64::max);
+        let places = if largest < 2.0 { 1 } else { 0 };
+        let places = if largest < 0.2 { 3 } else { places };
+        let names = Axis::names(names.clone());
+        let margin = if column == 0 { left } else { 8.0 };
+        let panel = Panel {
+            width: width - 8.0 + margin,
+            height,
+            margins: [margin, 16.0, 24.0, 28.0],
+            x: Axis::from(0.0, 1.08 * largest.max(1e-9), 3, move |value| {
+                decimals(value, places)
+            }),
+            y: if column == 0 { names } else { names.bare() },
+            grid: true,
+            plots: Vec::new(),
+        };
+        let x = if column == 0 {
+            0.0
+        } else {
+            left + width * column as f64 - 8.0
+        };
+        let frame = canvas.panel(x, HEADER, panel);
+        canvas.text((frame.left, HEADER + 16.0), label, LABEL, Align::Start);
+        for (line, (position, group)) in groups.iter().enumerate() {
+            let y = frame.y((groups.len() - line) as f64);
+            let values = group.values(metric);
+            for (number, value) in values.iter().enumerate() {
+                let dy = (((number * 7) % 11) as f64 - 5.0) * row / 32.0;
+                canvas.circle(
+                    (frame.x(scale * value), y + dy),
+                    2.2,
+                    colour(*position),
+                    0.5,
+                );
+            }
+            if let Ok(median) = median(&values) {
+                let at = frame.x(scale * median);
+                canvas.line((frame.left, y), (at, y), colour(*position), 1.2);
+                canvas.mark((at, y), 4.6, marker(*position), colour(*position));
+            }
+        }
+        let fastest = groups
+            .iter()
+            .filter_map(|(_, group)| Some((median(&group.values(metric)).ok()?, &group.name)))
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some((value, name)) = fastest {
+            summary.push(format!(
+                "{label}: least for {name}, {}",
+                metric.format(value)
+            ));
+        }
+    }
+    let title = String::from("Cost");
+    canvas.title(&title);
+    let about = format!(
+        "Time of a training step, and of the activation alone forward and backward: every seed as a point, the median as a marker. {}. Times hold for the machine named in the report.",
+        summary.join("; ")
+    );
+    Some(canvas.finish(&title, &about, &source.count(cell), source.command))
+}

@@ -1,0 +1,200 @@
+//! What changes from epoch to epoch: scores and learned parameters.
+
+use statistics::{bca_interval, mean};
+
+use super::lines::{Chart, Frontispiece, Point, Series, draw};
+use super::panel::{Axis, bulk};
+use super::{Figure, Source, with_runs};
+use crate::analysis::{Cell, Group};
+use crate::format::{confidence, decimals, percent, scientific};
+use crate::record::{Epoch, RunRecord};
+
+/// Resamples of the bands: there are many, and a pixel is a pixel.
+const RESAMPLES: usize = 999;
+
+/// The mean of what `of` takes of each run, with the interval of the mean.
+pub(super) fn point(x: f64, values: &[f64], source: Source<'_>) -> Option<Point> {
+    let criteria = &source.analysis.criteria;
+    let interval = bca_interval(values, mean, 1.0 - criteria.level, RESAMPLES, criteria.seed).ok();
+    Some(Point {
+        x,
+        y: mean(values).ok()?,
+        band: interval.map(|interval| (interval.lower, interval.upper)),
+    })
+}
+
+/// A curve over the epochs, of the runs that got so far.
+fn by_epoch(
+    group: &Group<'_>,
+    source: Source<'_>,
+    of: impl Fn(&Epoch) -> Option<f64>,
+) -> Vec<Point> {
+    let last = group
+        .records()
+        .map(|run| run.epochs.len())
+        .max()
+        .unwrap_or(0);
+    (0..last)
+        .filter_map(|index| {
+            let values: Vec<f64> = group
+                .records()
+                .filter_map(|run| of(run.epochs.get(index)?))
+                .filter(|value| value.is_finite())
+                .collect();
+            point(index as f64 + 1.0, &values, source)
+        })
+        .collect()
+}
+
+/// Number of epochs of the longest run.
+fn epochs(cell: &Cell<'_>) -> usize {
+    let runs = cell.groups.iter().flat_map(Group::records);
+    runs.map(|run| run.epochs.len()).max().unwrap_or(0)
+}
+
+/// All values of curves and bands.
+fn extent(series: &[Series]) -> impl Iterator<Item = f64> + '_ {
+    series
+        .iter()
+        .flat_map(|series| &series.points)
+        .flat_map(|point| {
+            let (low, high) = point.band.unwrap_or((point.y, point.y));
+            [point.y, low, high]
+        })
+}
+
+/// An axis of positive numbers: logarithmic, unless they are close together.
+pub(super) fn ratios(series: &[Series]) -> Axis {
+    let values = || extent(series).filter(|&value| value > 0.0);
+    let (low, high) = values().fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    let decades = (high / low).log10();
+    if decades > 3.0 {
+        Axis::logarithmic(values(), |value| {
+            format!("10{}", superscript(value.log10().round() as i32))
+        })
+    } else if decades > 0.8 {
+        Axis::logarithmic(values(), |value| scientific(value, 1))
+    } else {
+        Axis::around(extent(series), 5, |value| scientific(value, 2))
+    }
+}
+
+fn superscript(number: i32) -> String {
+    let digit = |c| match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        // The others stand in a row.
+        c => char::from_u32('⁰' as u32 + c as u32 - '0' as u32).unwrap_or(c),
+    };
+    number.to_string().chars().map(digit).collect()
+}
+
+/// Validation accuracy and training loss.
+pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
+    let series = |of: &dyn Fn(&Epoch) -> Option<f64>| -> Vec<Series> {
+        with_runs(cell)
+            .into_iter()
+            .map(|(position, group)| Series {
+                position,
+                name: group.name.clone(),
+                points: by_epoch(group, source, of),
+            })
+            .collect()
+    };
+    let accuracy = series(&|epoch| epoch.validation.accuracy);
+    let loss = series(&|epoch| epoch.training.loss);
+    let axis = Axis::epochs(epochs(cell));
+    // What the first epochs, or contenders far below the others, would squeeze together is cut off.
+    let last: Vec<f64> = accuracy
+        .iter()
+        .filter_map(|series| Some(series.points.last()?.y))
+        .collect();
+    let near = bulk(&last);
+    let from = near.map_or(0.0, |(low, _)| low - 0.1);
+    let shown = extent(&accuracy).filter(|value| *value >= from);
+    let ends = near.into_iter().flat_map(|(low, high)| [low, high]);
+    let charts = vec![
+        Chart {
+            title: String::from("validation accuracy"),
+            x: axis.clone(),
+            y: Axis::around(shown.chain(ends), 5, |value| percent(value, 1)),
+            series: accuracy,
+        },
+        Chart {
+            title: String::from("training loss, nats"),
+            x: axis,
+            y: ratios(&loss),
+            series: loss,
+        },
+    ];
+    let confidence = confidence(source.analysis.criteria.level);
+    let front = Frontispiece {
+        name: format!("{}learning-curves", source.prefix(cell)),
+        title: String::from("Learning curves"),
+        about: format!(
+            "Mean over the seeds after each epoch, with the {confidence} interval of the mean as a band. Runs that diverged end where they did."
+        ),
+        count: source.count(cell),
+        source,
+    };
+    draw(&front, charts)
+}
+
+/// Parameters that activations learn: one chart for each contender that has any.
+pub(super) fn parameters(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
+    let has = |run: &RunRecord| {
+        let mut sites = run.epochs.iter().flat_map(|epoch| &epoch.sites);
+        sites.any(|site| site.parameter.is_some())
+    };
+    let learning = with_runs(cell)
+        .into_iter()
+        .filter(|(_, group)| group.records().any(has));
+    let charts: Vec<Chart> = learning
+        .map(|(_, group)| {
+            let sites = group.records().next().map_or(&[][..], |run| &run.sites);
+            // At most eight, evenly from input to output.
+            let every = sites.len().div_ceil(8).max(1);
+            let series: Vec<Series> = sites
+                .iter()
+                .enumerate()
+                .step_by(every)
+                .map(|(index, site)| Series {
+                    position: index / every,
+                    name: site.name.clone(),
+                    points: by_epoch(group, source, |epoch| epoch.sites.get(index)?.parameter),
+                })
+                .collect();
+            Chart {
+                title: group.name.clone(),
+                x: Axis::epochs(epochs(cell)),
+                y: Axis::around(extent(&series), 5, |value| decimals(value, 2)),
+                series,
+            }
+        })
+        .collect();
+    let front = Frontispiece {
+        name: format!("{}parameters", source.prefix(cell)),
+        title: String::from("Learned parameters of the activations"),
+        about: String::from(
+            "PReLU's slope or Swish's β at each site after each epoch: mean over the seeds with its interval.",
+        ),
+        count: source.count(cell),
+        source,
+    };
+    draw(&front, charts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers() {
+        assert_eq!(superscript(-12), "⁻¹²");
+        assert_eq!(superscript(304), "³⁰⁴");
+    }
+}

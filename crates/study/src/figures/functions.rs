@@ -1,0 +1,166 @@
+//! The functions, on what really goes into them.
+
+use kuva::plot::line::LinePlot;
+use kuva::render::plots::Plot;
+
+use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH, colour};
+use super::palette::{CONTEXT, INK, ZERO};
+use super::panel::{Axis, Panel};
+use super::{Figure, Source, with_runs};
+use crate::analysis::{Cell, Group};
+use crate::curves::Curve;
+use crate::format::decimals;
+
+const COLUMNS: usize = 3;
+const HEIGHT: f64 = 150.0;
+/// What is shown of the input and of the values.
+const X: (f64, f64) = (-5.0, 5.0);
+const Y: (f64, f64) = (-1.3, 2.3);
+const BINS: usize = 50;
+
+/// f and f′ of every contender over the histogram of its pre-activations.
+pub(super) fn functions(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
+    let groups: Vec<_> = with_runs(cell)
+        .into_iter()
+        .map(|(position, group)| {
+            (
+                position,
+                group,
+                histogram(group),
+                source.curves.of(&group.name),
+            )
+        })
+        .filter(|(_, _, histogram, curve)| histogram.is_some() || curve.is_some())
+        .collect();
+    if groups.is_empty() {
+        return None;
+    }
+    let columns = COLUMNS.min(groups.len());
+    let rows = groups.len().div_ceil(columns);
+    let height = if columns < COLUMNS { 210.0 } else { HEIGHT };
+    let name = format!("{}functions", source.prefix(cell));
+    let mut canvas = Canvas::new(&name, HEADER + 22.0 + height * rows as f64)?;
+    canvas.line((16.0, HEADER + 8.0), (36.0, HEADER + 8.0), INK[0], 2.0);
+    canvas.text((41.0, HEADER + 12.0), "f", SMALL, Align::Start);
+    canvas.dashed(
+        (66.0, HEADER + 8.0),
+        (86.0, HEADER + 8.0),
+        INK[0],
+        1.5,
+        Some("4 3"),
+    );
+    canvas.text((91.0, HEADER + 12.0), "f′", SMALL, Align::Start);
+    canvas.rectangle((118.0, HEADER + 2.0), (20.0, 12.0), CONTEXT[0], Some(0.8));
+    canvas.text(
+        (143.0, HEADER + 12.0),
+        "pre-activations after the last epoch",
+        SMALL,
+        Align::Start,
+    );
+
+    let width = (WIDTH - 8.0) / columns as f64;
+    for (index, (position, group, histogram, curve)) in groups.iter().enumerate() {
+        let corner = (
+            width * (index % columns) as f64,
+            HEADER + 22.0 + height * (index / columns) as f64,
+        );
+        let y = Axis::from(Y.0, Y.1, 4, |value| decimals(value, 0));
+        let panel = Panel {
+            width,
+            height,
+            margins: [34.0, 8.0, 20.0, 22.0],
+            x: Axis::from(X.0, X.1, 4, |value| decimals(value, 0)),
+            y: if index % columns == 0 { y } else { y.bare() },
+            grid: true,
+            plots: curve
+                .map(|curve| lines(curve, *position))
+                .unwrap_or_default(),
+        };
+        let frame = panel.frame(corner.0, corner.1);
+        if let Some(histogram) = histogram {
+            // Scaled to the panel: its form counts, not its height.
+            let highest = histogram.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+            let mut outline = vec![(frame.left, frame.bottom)];
+            for (bin, share) in histogram.iter().enumerate() {
+                let at = |bin: usize| X.0 + (X.1 - X.0) * bin as f64 / BINS as f64;
+                let y = frame.bottom - 0.55 * share / highest * (frame.bottom - frame.top);
+                outline.extend([(frame.x(at(bin)), y), (frame.x(at(bin + 1)), y)]);
+            }
+            outline.push((frame.right, frame.bottom));
+            canvas.polygon(&outline, CONTEXT[0], 0.8);
+        }
+        canvas.line(
+            (frame.left, frame.y(0.0)),
+            (frame.right, frame.y(0.0)),
+            ZERO[0],
+            0.8,
+        );
+        canvas.line(
+            (frame.x(0.0), frame.top),
+            (frame.x(0.0), frame.bottom),
+            ZERO[0],
+            0.8,
+        );
+        canvas.panel(corner.0, corner.1, panel);
+        let title = canvas.fitting(&group.name, SMALL, frame.right - frame.left);
+        canvas.text((frame.left, corner.1 + 14.0), &title, SMALL, Align::Start);
+    }
+    let title = String::from("f and f′ on the real pre-activations");
+    canvas.title(&title);
+    let about = "f (solid) and f′ (dashed) of each contender; behind them how often each pre-activation occurs, over all sites, seeds and validation images, scaled to the height of the panel.";
+    Some(canvas.finish(&title, about, &source.count(cell), source.command))
+}
+
+fn lines(curve: &Curve, position: usize) -> Vec<Plot> {
+    let points = |values: &[f64]| -> Vec<(f64, f64)> {
+        let pairs = curve.x.iter().copied().zip(values.iter().copied());
+        // A little beyond the panel, which cuts off what is outside.
+        pairs
+            .filter(|(x, y)| x.is_finite() && y.is_finite() && (-6.0..=6.0).contains(x))
+            .map(|(x, y)| (x, y.clamp(4.0 * Y.0, 4.0 * Y.1)))
+            .collect()
+    };
+    let f = LinePlot::new()
+        .with_data(points(&curve.f))
+        .with_color(colour(position))
+        .with_stroke_width(2.2);
+    let derivative = LinePlot::new()
+        .with_data(points(&curve.derivative))
+        .with_color(INK[0])
+        .with_stroke_width(1.4)
+        .with_dashed();
+    vec![Plot::Line(f), Plot::Line(derivative)]
+}
+
+/// The pre-activations of all runs and sites, as shares of each site that fall into each bin.
+fn histogram(group: &Group<'_>) -> Option<Vec<f64>> {
+    let mut bins = vec![0.0; BINS];
+    let mut found = false;
+    let width = (X.1 - X.0) / BINS as f64;
+    for site in group.records().flat_map(|run| &run.sites) {
+        let Some(histogram) = &site.pre_activations else {
+            continue;
+        };
+        let inside: u64 = histogram.counts.iter().sum();
+        let all = inside + histogram.below + histogram.above;
+        let step = (histogram.high - histogram.low) / histogram.counts.len() as f64;
+        if all == 0 || !(step.is_finite() && step > 0.0) {
+            continue;
+        }
+        found = true;
+        for (index, &count) in histogram.counts.iter().enumerate() {
+            // Spread evenly over the bins that it overlaps.
+            let low = histogram.low + step * index as f64;
+            let first = ((low - X.0) / width).floor().max(0.0) as usize;
+            for (bin, share) in bins.iter_mut().enumerate().skip(first) {
+                let start = X.0 + width * bin as f64;
+                let overlap = (low + step).min(start + width) - low.max(start);
+                if overlap <= 0.0 {
+                    break;
+                }
+                *share += overlap / step * count as f64 / all as f64;
+            }
+        }
+    }
+    found.then_some(bins)
+}

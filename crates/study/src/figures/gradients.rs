@@ -1,0 +1,103 @@
+//! What arrives at each layer of the gradient.
+
+use super::curves::{point, ratios};
+use super::lines::{Chart, Frontispiece, Point, Series, draw};
+use super::panel::Axis;
+use super::{Figure, Source, with_runs};
+use crate::analysis::{Cell, Group};
+use crate::record::{Epoch, RunRecord};
+
+/// The smallest norm that is drawn: 32-bit numbers end there, and zero has no logarithm.
+const SMALLEST: f64 = 1e-45;
+
+/// The gradient norm of every layer, in the first and the last epoch.
+pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
+    let charts = [
+        (
+            "first epoch",
+            RunRecord::first as fn(&RunRecord) -> Option<&Epoch>,
+        ),
+        ("last epoch", RunRecord::last),
+    ]
+    .map(|(title, epoch)| chart(source, cell, title, epoch));
+    let single = cell
+        .groups
+        .iter()
+        .flat_map(Group::records)
+        .all(|run| run.epochs.len() < 2);
+    let front = Frontispiece {
+        name: format!("{}gradients", source.prefix(cell)),
+        title: String::from("Gradient norm by depth"),
+        about: String::from(
+            "Norm of the loss gradient by the weights of each layer, from the input (left) to the output: mean of the logarithms over the seeds with its interval. Where a curve falls towards the left, gradients vanish on their way back.",
+        ),
+        count: source.count(cell),
+        source,
+    };
+    draw(
+        &front,
+        charts
+            .into_iter()
+            .take(if single { 1 } else { 2 })
+            .collect(),
+    )
+}
+
+fn chart(
+    source: Source<'_>,
+    cell: &Cell<'_>,
+    title: &str,
+    epoch: fn(&RunRecord) -> Option<&Epoch>,
+) -> Chart {
+    let series: Vec<Series> = with_runs(cell)
+        .into_iter()
+        .map(|(position, group)| {
+            let sites = group
+                .records()
+                .map(|run| run.sites.len())
+                .max()
+                .unwrap_or(0);
+            let points = (0..sites).filter_map(|index| {
+                let norms: Vec<f64> = group
+                    .records()
+                    .filter_map(|run| epoch(run)?.sites.get(index)?.gradient_norm)
+                    .filter(|norm| norm.is_finite())
+                    .map(|norm| norm.max(SMALLEST).log10())
+                    .collect();
+                let point = point(index as f64 + 1.0, &norms, source)?;
+                let power = |exponent: f64| 10_f64.powf(exponent);
+                Some(Point {
+                    y: power(point.y),
+                    band: point.band.map(|(low, high)| (power(low), power(high))),
+                    ..point
+                })
+            });
+            Series {
+                position,
+                name: group.name.clone(),
+                points: points.collect(),
+            }
+        })
+        .collect();
+    let depths = series
+        .iter()
+        .map(|series| series.points.len())
+        .max()
+        .unwrap_or(0);
+    Chart {
+        title: title.to_owned(),
+        x: Axis::epochs(depths).labelled("layer"),
+        y: ratios(&series),
+        series,
+    }
+}
+
+impl RunRecord {
+    fn first(&self) -> Option<&Epoch> {
+        self.epochs.first()
+    }
+
+    fn last(&self) -> Option<&Epoch> {
+        self.epochs.last()
+    }
+}

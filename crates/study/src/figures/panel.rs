@@ -1,0 +1,420 @@
+//! Two axes and what is drawn in them, by the plotting library.
+
+use std::sync::Arc;
+
+use kuva::render::layout::{AxisLabelOverlap, Layout, TickFormat};
+use kuva::render::plots::Plot;
+use kuva::render::theme::Theme;
+
+use super::canvas::{LABEL, SMALL};
+use super::palette::{GRID, INK, MUTED, PAPER};
+
+/// One axis of a panel.
+#[derive(Clone)]
+pub(super) struct Axis {
+    pub low: f64,
+    pub high: f64,
+    /// Whether equal ratios are equally long.
+    pub log: bool,
+    pub label: String,
+    pub ticks: Ticks,
+}
+
+/// What stands at an axis.
+#[derive(Clone)]
+pub(super) enum Ticks {
+    /// Nothing.
+    None,
+    /// Numbers this far apart.
+    Numbers(f64, Arc<dyn Fn(f64) -> String + Send + Sync>),
+    /// Names at 1, 2, …
+    Names(Vec<String>),
+}
+
+impl Axis {
+    /// An axis of numbers that has some room around them, with about `count` ticks.
+    pub(super) fn around(
+        values: impl IntoIterator<Item = f64>,
+        count: usize,
+        format: impl Fn(f64) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in values.into_iter().filter(|value| value.is_finite()) {
+            low = low.min(value);
+            high = high.max(value);
+        }
+        if low > high {
+            (low, high) = (0.0, 1.0);
+        }
+        let room = if high > low {
+            0.06 * (high - low)
+        } else {
+            (0.05 * high.abs()).max(1e-6)
+        };
+        Self::from(low - room, high + room, count, format)
+    }
+
+    /// An axis of numbers with these ends and about `count` ticks.
+    pub(super) fn from(
+        low: f64,
+        high: f64,
+        count: usize,
+        format: impl Fn(f64) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let step = step(high - low, count);
+        let (first, last) = ticks(low, high, step);
+        let labels = (first..=last).map(|tick| format(tick as f64 * step));
+        let zeros = labels.map(|label| trailing_zeros(&label)).min();
+        let zeros = zeros.unwrap_or(0);
+        Self {
+            low,
+            high,
+            log: false,
+            label: String::new(),
+            ticks: Ticks::Numbers(
+                step,
+                Arc::new(move |value| without_zeros(&format(value), zeros)),
+            ),
+        }
+    }
+
+    /// A logarithmic axis of positive numbers that has some room around them.
+    pub(super) fn logarithmic(
+        values: impl IntoIterator<Item = f64>,
+        format: impl Fn(f64) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let powers = values
+            .into_iter()
+            .filter(|&value| value > 0.0)
+            .map(f64::log10);
+        let around = Self::around(powers, 1, format);
+        Self {
+            low: 10_f64.powf(around.low),
+            high: 10_f64.powf(around.high),
+            log: true,
+            ..around
+        }
+    }
+
+    /// Where a value is, from 0 at the low to 1 at the high end.
+    fn share(&self, value: f64) -> f64 {
+        if self.log {
+            let power = |value: f64| value.max(f64::MIN_POSITIVE).log10();
+            (power(value) - power(self.low)) / (power(self.high) - power(self.low))
+        } else {
+            (value - self.low) / (self.high - self.low)
+        }
+    }
+
+    /// An axis of names, the first at 1.
+    pub(super) fn names(names: Vec<String>) -> Self {
+        Self {
+            low: 0.5,
+            high: names.len() as f64 + 0.5,
+            log: false,
+            label: String::new(),
+            ticks: Ticks::Names(names),
+        }
+    }
+
+    /// An axis of epochs.
+    pub(super) fn epochs(last: usize) -> Self {
+        let last = last.max(2) as f64;
+        let mut axis = Self::from(1.0 - 0.03 * last, 1.03 * last, 6, |epoch| {
+            format!("{epoch:.0}")
+        })
+        .labelled("epoch");
+        if let Ticks::Numbers(step, _) = &mut axis.ticks {
+            *step = step.max(1.0).round();
+        }
+        axis
+    }
+
+    pub(super) fn labelled(self, label: &str) -> Self {
+        Self {
+            label: label.to_owned(),
+            ..self
+        }
+    }
+
+    pub(super) fn bare(self) -> Self {
+        Self {
+            ticks: Ticks::None,
+            ..self
+        }
+    }
+}
+
+/// The range of those values that are not far away from most of the others: within five times the
+/// distance of the quartiles from them. None without values.
+pub(super) fn bulk(values: &[f64]) -> Option<(f64, f64)> {
+    let [low, high] = [0.25, 0.75].map(|share| statistics::quantile(values, share));
+    let (low, high) = (low.ok()?, high.ok()?);
+    let reach = 5.0 * (high - low);
+    let near = values
+        .iter()
+        .copied()
+        .filter(|value| (low - reach..=high + reach).contains(value));
+    Some(
+        near.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        }),
+    )
+}
+
+/// The first and the last multiple of a step that is within.
+fn ticks(low: f64, high: f64, step: f64) -> (i64, i64) {
+    ((low / step).ceil() as i64, (high / step).floor() as i64)
+}
+
+/// Where the decimals of a number end, with what may stand behind it: `97.50 %`.
+fn end_of_number(label: &str) -> usize {
+    let last = label.rfind(|c: char| c.is_ascii_digit());
+    last.map_or(0, |last| last + 1)
+}
+
+/// Decimals at the end of a number that say nothing; all of them with the point.
+fn trailing_zeros(label: &str) -> usize {
+    let number = &label[..end_of_number(label)];
+    match number.rsplit_once('.') {
+        Some((_, decimals)) => {
+            let zeros = decimals.len() - decimals.trim_end_matches('0').len();
+            zeros + usize::from(zeros == decimals.len())
+        }
+        None => 0,
+    }
+}
+
+/// A label with so many decimals fewer.
+fn without_zeros(label: &str, zeros: usize) -> String {
+    let end = end_of_number(label);
+    let (number, rest) = label.split_at(end);
+    let (kept, cut) = number.split_at(number.len().saturating_sub(zeros));
+    // Values between the ticks may need their decimals.
+    if cut.bytes().all(|b| matches!(b, b'0' | b'.')) {
+        format!("{kept}{rest}")
+    } else {
+        label.to_owned()
+    }
+}
+
+/// A step of 1, 2 or 5 times a power of ten, of which about `count` go into `length`.
+pub(super) fn step(length: f64, count: usize) -> f64 {
+    let rough = length / count.max(1) as f64;
+    if !(rough.is_finite() && rough > 0.0) {
+        return 1.0;
+    }
+    let power = 10_f64.powf(rough.log10().floor());
+    let factor = [1.0, 2.0, 5.0]
+        .into_iter()
+        .find(|factor| factor * power >= 0.99 * rough)
+        .unwrap_or(10.0);
+    factor * power
+}
+
+/// Two axes and what is drawn in them.
+pub(super) struct Panel {
+    pub width: f64,
+    pub height: f64,
+    /// Left, right, top and bottom.
+    pub margins: [f64; 4],
+    pub x: Axis,
+    pub y: Axis,
+    pub grid: bool,
+    pub plots: Vec<Plot>,
+}
+
+/// Where a panel is, for what is drawn over or under it.
+#[derive(Clone)]
+pub(super) struct Frame {
+    pub left: f64,
+    pub right: f64,
+    pub top: f64,
+    pub bottom: f64,
+    x: Axis,
+    y: Axis,
+}
+
+impl Frame {
+    pub(super) fn x(&self, value: f64) -> f64 {
+        self.left + self.x.share(value) * (self.right - self.left)
+    }
+
+    /// Where the ticks of an x axis of numbers are.
+    pub(super) fn ticks(&self) -> Vec<f64> {
+        let Ticks::Numbers(step, _) = self.x.ticks else {
+            return Vec::new();
+        };
+        let (first, last) = ticks(self.x.low, self.x.high, step);
+        (first..=last)
+            .map(|tick| self.x(tick as f64 * step))
+            .collect()
+    }
+
+    pub(super) fn y(&self, value: f64) -> f64 {
+        self.bottom - self.y.share(value) * (self.bottom - self.top)
+    }
+}
+
+impl Panel {
+    /// Where it will be, with its corner at this place.
+    pub(super) fn frame(&self, x: f64, y: f64) -> Frame {
+        let [left, right, top, bottom] = self.margins;
+        Frame {
+            left: x + left,
+            right: x + self.width - right,
+            top: y + top,
+            bottom: y + self.height - bottom,
+            x: self.x.clone(),
+            y: self.y.clone(),
+        }
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        let [left, right, top, bottom] = self.margins;
+        let mut layout = Layout::new((self.x.low, self.x.high), (self.y.low, self.y.high))
+            .with_width(self.width)
+            .with_height(self.height)
+            .with_force_margins(left, right)
+            .with_force_margins_y(top, bottom)
+            .with_label_size(LABEL)
+            .with_tick_size(SMALL)
+            .with_tick_length(3.0)
+            .with_axis_line_width(1.0)
+            .with_tick_width(1.0)
+            .with_grid_line_width(1.0)
+            .with_show_grid(self.grid)
+            .with_x_label_overlap(AxisLabelOverlap::Thin)
+            .with_theme(theme());
+        // The library takes a step as one of an axis that is not logarithmic.
+        if self.x.log {
+            layout = layout.with_log_x();
+        } else if let Ticks::Numbers(step, _) = self.x.ticks {
+            layout = layout.with_x_tick_step(step);
+        }
+        if self.y.log {
+            layout = layout.with_log_y();
+        } else if let Ticks::Numbers(step, _) = self.y.ticks {
+            layout = layout.with_y_tick_step(step);
+        }
+        layout = match &self.x.ticks {
+            Ticks::None => layout,
+            Ticks::Numbers(_, format) => {
+                layout.with_x_tick_format(TickFormat::Custom(format.clone()))
+            }
+            Ticks::Names(names) => layout.with_x_categories(names.clone()),
+        };
+        layout = match &self.y.ticks {
+            Ticks::None => layout,
+            Ticks::Numbers(_, format) => {
+                layout.with_y_tick_format(TickFormat::Custom(format.clone()))
+            }
+            Ticks::Names(names) => layout.with_y_categories(names.clone()),
+        };
+        layout.suppress_x_ticks = matches!(self.x.ticks, Ticks::None);
+        layout.suppress_y_ticks = matches!(self.y.ticks, Ticks::None);
+        if !self.x.label.is_empty() {
+            layout = layout.with_x_label(self.x.label.clone());
+        }
+        if !self.y.label.is_empty() {
+            layout = layout.with_y_label(self.y.label.clone());
+        }
+        layout
+            .with_x_axis_min(self.x.low)
+            .with_x_axis_max(self.x.high)
+            .with_y_axis_min(self.y.low)
+            .with_y_axis_max(self.y.high)
+    }
+}
+
+fn theme() -> Theme {
+    let [paper, _] = PAPER;
+    let [ink, _] = INK;
+    let [muted, _] = MUTED;
+    Theme {
+        background: paper.to_owned(),
+        axis_color: muted.to_owned(),
+        grid_color: GRID[0].to_owned(),
+        tick_color: muted.to_owned(),
+        text_color: ink.to_owned(),
+        ..Theme::light()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kuva::render::layout::ComputedLayout;
+
+    use super::*;
+
+    /// A frame and the library agree on where everything is.
+    #[test]
+    fn frames_are_the_librarys() {
+        let number = |value: f64| value.to_string();
+        let names = || Axis::names(vec![String::from("a"), String::from("b")]);
+        let pairs = [
+            (
+                Axis::from(-1.3, 2.7, 5, number),
+                Axis::around([0.97, 0.99], 5, number),
+            ),
+            (Axis::epochs(12), Axis::logarithmic([3e-7, 0.02], number)),
+            (Axis::logarithmic([0.001, 0.03], number), names()),
+            (
+                names().labelled("depth"),
+                Axis::from(0.0, 1.0, 5, number).bare(),
+            ),
+        ];
+        for (x, y) in pairs {
+            let panel = Panel {
+                width: 400.0,
+                height: 300.0,
+                margins: [60.0, 12.0, 24.0, 40.0],
+                x,
+                y,
+                grid: true,
+                plots: Vec::new(),
+            };
+            let computed = ComputedLayout::from_layout(&panel.layout());
+            let frame = panel.frame(7.0, 9.0);
+            for share in [0.01, 0.3, 1.0] {
+                let value = |axis: &Axis| axis.low + share * (axis.high - axis.low);
+                let (x, y) = (value(&panel.x), value(&panel.y));
+                assert!(
+                    (7.0 + computed.map_x(x) - frame.x(x)).abs() < 1e-6,
+                    "x = {x}"
+                );
+                assert!(
+                    (9.0 + computed.map_y(y) - frame.y(y)).abs() < 1e-6,
+                    "y = {y}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn steps_are_round() {
+        for (length, expected) in [(1.0, 0.2), (0.07, 0.02), (93.0, 20.0), (0.0, 1.0)] {
+            assert!((step(length, 5) - expected).abs() < 1e-12, "{length}");
+        }
+        assert_eq!(step(f64::NAN, 5), 1.0);
+    }
+
+    #[test]
+    fn labels_have_the_decimals_that_they_need() {
+        let zeros = |labels: &[&str]| labels.iter().map(|label| trailing_zeros(label)).min();
+        assert_eq!(zeros(&["97.50 %", "98.00 %"]), Some(1));
+        assert_eq!(zeros(&["−5.00", "0.00"]), Some(3));
+        assert_eq!(zeros(&["10", "20"]), Some(0));
+        assert_eq!(without_zeros("97.50 %", 1), "97.5 %");
+        assert_eq!(without_zeros("−5.00", 3), "−5");
+        assert_eq!(without_zeros("−5.25", 3), "−5.25");
+        assert_eq!(without_zeros("10⁻⁷", 0), "10⁻⁷");
+    }
+
+    #[test]
+    fn the_bulk_has_no_outliers() {
+        assert_eq!(bulk(&[]), None);
+        assert_eq!(bulk(&[2.0]), Some((2.0, 2.0)));
+        assert_eq!(bulk(&[0.1, 0.97, 0.98, 0.98, 0.99]), Some((0.97, 0.99)));
+    }
+}

@@ -1,0 +1,245 @@
+//! Who is best: every seed, the mean and its interval.
+
+use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker};
+use super::palette::{GRID, INK, ZERO};
+use super::panel::{Axis, Frame, Panel, bulk};
+use super::{Figure, Source};
+use crate::analysis::{Cell, Group};
+use crate::format::{capital, confidence, count};
+use crate::metric::Value;
+
+pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
+    let (metric, criteria) = (source.analysis.metric, &source.analysis.criteria);
+    let order = cell.full_order(criteria);
+    let rows = order.len();
+    let row = if rows > 14 { 20.0 } else { 26.0 };
+    let mut canvas = Canvas::new(
+        &format!("{}ranking", source.prefix(cell)),
+        HEADER + row * rows as f64 + 50.0,
+    )?;
+
+    // Contenders that are far from the others would leave them no room; they are at the edge.
+    let means = order.iter().filter_map(|&index| cell.groups[index].mean);
+    let means: Vec<f64> = means.map(|mean| mean.value).collect();
+    let near = bulk(&means);
+    let is_near = |index: &&usize| {
+        let mean = cell.groups[**index].mean.map(|mean| mean.value);
+        mean.zip(near)
+            .is_some_and(|(mean, (low, high))| (low..=high).contains(&mean))
+    };
+    let scores = order
+        .iter()
+        .filter(is_near)
+        .flat_map(|&index| &cell.groups[index].runs);
+    let measured = scores.filter_map(|run| match run.score {
+        Value::Measured(value) => Some(value),
+        Value::Assumed(_) | Value::Missing => None,
+    });
+    let ends = near.into_iter().flat_map(|(low, high)| [low, high]);
+    let values: Vec<f64> = measured.chain(ends).collect();
+    let baseline = source.study.baseline();
+    let reference = cell.groups.iter().find(|group| group.name == baseline);
+    let reference = reference
+        .and_then(|group| group.mean)
+        .map(|mean| mean.value);
+
+    let names: Vec<String> = order
+        .iter()
+        .map(|&index| canvas.fitting(&cell.groups[index].name, SMALL, 150.0))
+        .collect();
+    let widest = names.iter().map(|name| canvas.width(name, SMALL));
+    let left = widest.fold(40.0, f64::max) + 18.0;
+    let noted = cell
+        .groups
+        .iter()
+        .any(|group| group.diverged + group.failed > 0);
+    let right = if noted { 148.0 } else { 108.0 };
+    let panel = Panel {
+        width: WIDTH,
+        height: row * rows as f64 + 50.0,
+        margins: [left, right, 4.0, 42.0],
+        x: Axis::around(values, 5, move |value| metric.format(value)).labelled(&metric.title()),
+        // From above.
+        y: Axis::names(names.into_iter().rev().collect()),
+        grid: true,
+        plots: Vec::new(),
+    };
+    let frame = panel.frame(0.0, HEADER);
+    let within = |x: f64| x.clamp(frame.left, frame.right);
+    if let Some(reference) = reference.filter(|_| rows > 1) {
+        let (low, high) = (reference - criteria.margin, reference + criteria.margin);
+        let (from, to) = (within(frame.x(low)), within(frame.x(high)));
+        if criteria.margin > 0.0 {
+            let size = (to - from, frame.bottom - frame.top);
+            canvas.rectangle((from, frame.top), size, GRID[0], Some(0.6));
+        }
+        let x = frame.x(reference);
+        canvas.dashed((x, frame.top), (x, frame.bottom), ZERO[0], 1.0, Some("4 3"));
+    }
+    canvas.panel(0.0, HEADER, panel);
+
+    let mut edge = false;
+    for (line, &index) in order.iter().enumerate() {
+        let row = Row {
+            source,
+            group: &cell.groups[index],
+            index,
+            frame: &frame,
+            y: frame.y((rows - line) as f64),
+            height: row,
+            room: right - 14.0,
+        };
+        if is_near(&&index) {
+            row.seeds(&mut canvas);
+            row.interval(&mut canvas);
+        }
+        edge |= row.mean(&mut canvas);
+        row.verdict(&mut canvas);
+    }
+    let title = format!("{}, every seed", capital(&metric.title()));
+    canvas.title(&title);
+    let best = order.first().map(|&index| &cell.groups[index]);
+    let best = best.and_then(|group| {
+        Some(format!(
+            "The {} mean is that of {}, {}. ",
+            source.analysis.wording().best(),
+            group.name,
+            metric.format(group.mean?.value)
+        ))
+    });
+    let about = format!(
+        "{}{}, {} first; faint points are single seeds, the marker is their mean with its {} interval (BCa bootstrap). The dashed line is the mean of the baseline {baseline}, the shade its margin; the words on the right are the verdicts. {}",
+        best.unwrap_or_default(),
+        count(rows, "contender"),
+        source.analysis.wording().best(),
+        confidence(criteria.level),
+        match (cell.groups.iter().any(|group| group.assumed > 0), edge) {
+            (true, true) =>
+                " A cross stands for an assumed score, a number at the edge for a mean that lies outside.",
+            (true, false) => " A cross stands for an assumed score.",
+            (false, true) => " A number at the edge stands for a mean that lies outside.",
+            (false, false) => "",
+        },
+    );
+    Some(canvas.finish(&title, &about, &source.count(cell), source.command))
+}
+
+/// The line of one contender.
+struct Row<'a> {
+    source: Source<'a>,
+    group: &'a Group<'a>,
+    /// Its position among the contenders.
+    index: usize,
+    frame: &'a Frame,
+    y: f64,
+    height: f64,
+    /// Width to the right of the frame.
+    room: f64,
+}
+
+impl Row<'_> {
+    fn within(&self, x: f64) -> f64 {
+        x.clamp(self.frame.left, self.frame.right)
+    }
+
+    /// Every seed, a little above or below the others.
+    fn seeds(&self, canvas: &mut Canvas) {
+        let metric = self.source.analysis.metric;
+        for (number, run) in self.group.runs.iter().enumerate() {
+            let Some(value) = run.score.number() else {
+                continue;
+            };
+            let dy = (((number * 7) % 11) as f64 - 5.0) * self.height / 32.0;
+            let x = self.frame.x(value);
+            let place = (self.within(x), self.y + dy);
+            let assumed = matches!(run.score, Value::Assumed(_));
+            let note = if assumed { ", assumed" } else { "" };
+            let score = metric.format(value);
+            let title = format!("{}, seed {}: {score}{note}", self.group.name, run.seed);
+            canvas.group(None, Some(title));
+            if assumed || x != place.0 {
+                canvas.text((place.0, place.1 + 4.0), "×", LABEL, Align::Middle);
+            } else {
+                canvas.circle(place, 2.6, colour(self.index), 0.55);
+            }
+            canvas.end_group();
+        }
+    }
+
+    fn interval(&self, canvas: &mut Canvas) {
+        let interval = self.group.mean.and_then(|mean| mean.interval);
+        let Some(interval) = interval else {
+            return;
+        };
+        let ends = [interval.lower, interval.upper].map(|end| self.within(self.frame.x(end)));
+        canvas.line((ends[0], self.y), (ends[1], self.y), INK[0], 1.6);
+        for end in ends {
+            canvas.line((end, self.y - 4.0), (end, self.y + 4.0), INK[0], 1.6);
+        }
+    }
+
+    /// Whether the mean is outside, and a number at the edge stands for it.
+    fn mean(&self, canvas: &mut Canvas) -> bool {
+        let Some(mean) = self.group.mean else {
+            return false;
+        };
+        let (x, y) = (self.frame.x(mean.value), self.y);
+        if x == self.within(x) {
+            canvas.mark((x, y), 5.0, marker(self.index), colour(self.index));
+            return false;
+        }
+        let value = self.source.analysis.metric.format(mean.value);
+        let (text, x, align) = if x < self.frame.left {
+            (format!("◀ {value}"), self.frame.left + 4.0, Align::Start)
+        } else {
+            (format!("{value} ▶"), self.frame.right - 4.0, Align::End)
+        };
+        canvas.text((x, y + 4.0), &text, SMALL, align);
+        true
+    }
+
+    /// In words, and how many runs did not come to their end.
+    fn verdict(&self, canvas: &mut Canvas) {
+        let study = self.source.study;
+        let verdict = match &self.group.comparison {
+            Some(comparison) => {
+                let wording = self.source.analysis.wording();
+                wording.sign_and_word(comparison.verdict)
+            }
+            None if self.group.name == study.baseline() && study.contenders.len() > 1 => {
+                String::from("baseline")
+            }
+            None => String::new(),
+        };
+        let mut parts = vec![verdict];
+        for (number, what) in [
+            (self.group.diverged, "diverged"),
+            (self.group.failed, "failed"),
+        ] {
+            if number > 0 {
+                parts.push(format!("{number} {what}"));
+            }
+        }
+        parts.retain(|part| !part.is_empty());
+        let size = if parts.len() > 1 { 10 } else { SMALL };
+        let text = canvas.fitting(&parts.join(", "), size, self.room);
+        let place = (self.frame.right + 10.0, self.y + 4.0);
+        canvas.text(place, &text, size, Align::Start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kuva::plot::scatter::MarkerShape;
+
+    use super::*;
+
+    #[test]
+    fn colour_and_marker_tell_many_contenders_apart() {
+        let looks: std::collections::BTreeSet<(String, String)> = (0..64)
+            .map(|index| (colour(index).to_owned(), format!("{:?}", marker(index))))
+            .collect();
+        assert_eq!(looks.len(), 64);
+        assert_eq!(marker(0), MarkerShape::Circle);
+    }
+}

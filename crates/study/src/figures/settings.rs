@@ -1,0 +1,231 @@
+//! Results over several settings.
+
+use statistics::Direction;
+
+use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH, colour, marker};
+use super::lines::{Chart, Frontispiece, Point, Series, draw};
+use super::palette::INK;
+use super::panel::{Axis, Panel};
+use super::{Figure, Source, seeds};
+use crate::analysis::Cell;
+use crate::definition::Factor;
+use crate::format::{capital, confidence, count, decimals, file_name};
+use crate::plan::{Setting, Track};
+
+/// The score over the factor with the most values, a chart for each combination of the others.
+pub(super) fn scores(source: Source<'_>) -> Vec<(Track, Figure)> {
+    let Some(factor) = source
+        .study
+        .vary
+        .iter()
+        .rev()
+        .max_by_key(|factor| factor.values.len())
+    else {
+        return Vec::new();
+    };
+    let tracks = source.study.tracks();
+    tracks
+        .into_iter()
+        .flat_map(|track| {
+            let figures = by_factor(source, track, factor);
+            figures.into_iter().map(move |figure| (track, figure))
+        })
+        .collect()
+}
+
+fn by_factor(source: Source<'_>, track: Track, factor: &Factor) -> Vec<Figure> {
+    let metric = source.analysis.metric;
+    let labels = factor.labels();
+    let cells: Vec<&Cell<'_>> = source
+        .analysis
+        .cells
+        .iter()
+        .filter(|cell| cell.track == track)
+        .collect();
+    let rest = |setting: &Setting| {
+        let mut rest = setting.clone();
+        rest.0.remove(&factor.name);
+        rest
+    };
+    let mut others: Vec<Setting> = Vec::new();
+    for cell in &cells {
+        let rest = rest(&cell.setting);
+        if !others.contains(&rest) {
+            others.push(rest);
+        }
+    }
+    let mut charts = Vec::new();
+    for other in &others {
+        let mut series: Vec<Series> = source
+            .study
+            .contenders
+            .iter()
+            .enumerate()
+            .map(|(position, contender)| Series {
+                position,
+                name: contender.name().to_owned(),
+                points: Vec::new(),
+            })
+            .collect();
+        // A little beside each other, so that equals do not hide each other.
+        let middle = (series.len() as f64 - 1.0) / 2.0;
+        let apart = (0.3 / series.len() as f64).min(0.05);
+        for cell in cells.iter().filter(|cell| rest(&cell.setting) == *other) {
+            let label = cell.setting.0.get(&factor.name);
+            let place = labels.iter().position(|known| Some(known) == label);
+            let Some(place) = place else {
+                continue;
+            };
+            for (series, group) in series.iter_mut().zip(&cell.groups) {
+                series.points.extend(group.mean.map(|mean| {
+                    Point {
+                        x: place as f64 + 1.0 + apart * (series.position as f64 - middle),
+                        y: mean.value,
+                        band: mean
+                            .interval
+                            .map(|interval| (interval.lower, interval.upper)),
+                    }
+                }));
+            }
+        }
+        let title = if other.0.is_empty() {
+            metric.title()
+        } else {
+            other.to_string()
+        };
+        charts.push((title, series));
+    }
+    // One scale for all charts, so that they can be compared.
+    let values: Vec<f64> = charts
+        .iter()
+        .flat_map(|(_, series)| series)
+        .flat_map(|series| &series.points)
+        .flat_map(|point| {
+            let (low, high) = point.band.unwrap_or((point.y, point.y));
+            [point.y, low, high]
+        })
+        .collect();
+    if values.is_empty() {
+        return Vec::new();
+    }
+    let charts = charts
+        .into_iter()
+        .map(|(title, series)| Chart {
+            title,
+            x: Axis::names(labels.clone()).labelled(&factor.name),
+            y: Axis::around(values.iter().copied(), 5, move |value| metric.format(value)),
+            series,
+        })
+        .collect();
+    let suffix = if source.study.tracks().len() > 1 {
+        format!(" ({track} track)")
+    } else {
+        String::new()
+    };
+    let front = Frontispiece {
+        name: file_name(&format!(
+            "settings {}",
+            suffix.trim_matches([' ', '(', ')'])
+        )),
+        title: format!("{}, by {}{suffix}", capital(&metric.title()), factor.name),
+        about: format!(
+            "Mean over the seeds with its {} interval, for every value of {}; {}.",
+            confidence(source.analysis.criteria.level),
+            factor.name,
+            direction(source.analysis.direction)
+        ),
+        count: cells
+            .iter()
+            .max_by_key(|cell| cell.n())
+            .map_or_else(String::new, |cell| seeds(cell)),
+        source,
+    };
+    draw(&front, charts)
+}
+
+/// Which scores are good, in words.
+pub(crate) fn direction(direction: Option<Direction>) -> &'static str {
+    match direction {
+        Some(Direction::HigherIsBetter) => "higher is better",
+        Some(Direction::LowerIsBetter) => "lower is better",
+        None => "neither higher nor lower is better in itself",
+    }
+}
+
+/// Average ranks over the settings, with bars half a critical difference long to each side.
+pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
+    let ranks = source.analysis.ranks.iter();
+    ranks
+        .filter_map(|ranks| {
+            let summary = &ranks.summary;
+            let names = &ranks.contenders;
+            let mut order: Vec<usize> = (0..names.len()).collect();
+            order.sort_by(|&a, &b| {
+                summary.average_ranks[a].total_cmp(&summary.average_ranks[b])
+            });
+            let row = 24.0;
+            let height = row * order.len() as f64 + 50.0;
+            let several = source.study.tracks().len() > 1;
+            let name = if several {
+                format!("ranks-{}", ranks.track)
+            } else {
+                String::from("ranks")
+            };
+            let mut canvas = Canvas::new(&name, HEADER + height)?;
+            let labels: Vec<String> = order
+                .iter()
+                .rev()
+                .map(|&index| canvas.fitting(&names[index], SMALL, 150.0))
+                .collect();
+            let widest = labels.iter().map(|name| canvas.width(name, SMALL));
+            let half = summary.critical_difference / 2.0;
+            let panel = Panel {
+                width: WIDTH,
+                height,
+                margins: [widest.fold(40.0, f64::max) + 18.0, 60.0, 4.0, 42.0],
+                x: Axis::from(
+                    1.0 - half.min(1.0),
+                    names.len() as f64 + half.min(1.0),
+                    6,
+                    |rank| decimals(rank, 0),
+                )
+                .labelled(&format!("average rank, 1 is {}", source.analysis.wording().best())),
+                y: Axis::names(labels),
+                grid: true,
+                plots: Vec::new(),
+            };
+            let frame = canvas.panel(0.0, HEADER, panel);
+            for (line, &index) in order.iter().enumerate() {
+                let rank = summary.average_ranks[index];
+                let y = frame.y((order.len() - line) as f64);
+                let ends = [rank - half, rank + half]
+                    .map(|end| frame.x(end).clamp(frame.left, frame.right));
+                canvas.line((ends[0], y), (ends[1], y), INK[0], 1.6);
+                let position = source
+                    .study
+                    .contenders
+                    .iter()
+                    .position(|contender| contender.name() == names[index])
+                    .unwrap_or(index);
+                canvas.mark((frame.x(rank), y), 5.0, marker(position), colour(position));
+                let text = decimals(rank, 2);
+                canvas.text((frame.right + 10.0, y + 4.0), &text, SMALL, Align::Start);
+            }
+            let suffix = if several {
+                format!(" ({} track)", ranks.track)
+            } else {
+                String::new()
+            };
+            let title = format!("Average ranks over {}{suffix}", count(summary.datasets, "setting"));
+            canvas.title(&title);
+            let about = format!(
+                "Rank of each contender's mean within each setting, averaged. Two differ at level {} only if their bars do not overlap (Nemenyi's critical difference {}), and only if the contenders differ at all (Friedman's test: {}).",
+                source.analysis.criteria.level,
+                decimals(summary.critical_difference, 2),
+                crate::format::p_value(summary.friedman.f_p_value)
+            );
+            let n = format!("n = {}", count(summary.datasets, "setting"));
+            Some(canvas.finish(&title, &about, &n, source.command))
+        })
+        .collect()
+}

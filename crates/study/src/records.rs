@@ -1,0 +1,75 @@
+//! All records of a study.
+
+use std::collections::BTreeMap;
+
+use crate::id::RunId;
+use crate::plan::RunSpec;
+use crate::record::RunRecord;
+
+/// The records of a study, and what was wrong with those that could not be read.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    runs: Vec<RunRecord>,
+    /// Position of the run that answers a planned one.
+    answers: BTreeMap<RunId, usize>,
+    warnings: Vec<String>,
+}
+
+impl Records {
+    /// Puts records together. Of two that answer the same planned run, the first counts.
+    pub fn new(runs: Vec<RunRecord>) -> Self {
+        let mut records = Self::default();
+        runs.into_iter().for_each(|run| records.push(run));
+        records
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, run: RunRecord) {
+        for spec in &run.specs {
+            let position = self.runs.len();
+            let answer = *self.answers.entry(spec.key.clone()).or_insert(position);
+            if answer != position {
+                self.warnings.push(format!(
+                    "runs {} and {} are the same run of the study ({}, seed {}); the first counts",
+                    self.runs.get(answer).map_or("?", |run| run.id.as_str()),
+                    run.id,
+                    spec.contender,
+                    spec.seed
+                ));
+            }
+        }
+        self.runs.push(run);
+    }
+
+    /// Notes something that a reader of the results should know.
+    pub(crate) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// The run that answers a planned one.
+    pub fn of(&self, spec: &RunSpec) -> Option<&RunRecord> {
+        self.answers
+            .get(&spec.key)
+            .and_then(|&position| self.runs.get(position))
+    }
+
+    /// All runs, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = &RunRecord> {
+        self.runs.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// What was wrong with files that were skipped.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}

@@ -1,0 +1,351 @@
+//! What a report says, in which order.
+
+use super::document::{Block, Document, Table, Verdict};
+use super::tables;
+use crate::analysis::{Analysis, Cell};
+use crate::definition::{Study, listed};
+use crate::figures::{self, CellFigures, OverallFigures, Source};
+use crate::format::{capital, confidence, count, decimals, percent};
+use crate::record::Environment;
+
+/// So many settings have their figures in the report; of more, all have their numbers.
+const MOST_CELLS: usize = 24;
+/// Longer tables are folded away, but for the results themselves.
+const MOST_ROWS: usize = 12;
+
+pub(super) fn document(source: Source<'_>) -> Document {
+    let (study, analysis) = (source.study, source.analysis);
+    let mut blocks = Vec::new();
+    blocks.extend(paragraphs(&study.question));
+    let deciding: Vec<&Cell<'_>> = analysis.deciding().collect();
+    let mut overview = figures::overall(source);
+    let mut only = match deciding[..] {
+        [cell] => Some((cell, figures::cell(source, cell))),
+        _ => None,
+    };
+    let figure = match &mut only {
+        Some((_, figures)) => figures.ranking.take(),
+        None => overview.deciding.take(),
+    };
+    blocks.push(Block::Verdict(Box::new(Verdict {
+        claim: study.claim.clone(),
+        status: analysis.claim().map(|claim| claim.status),
+        headline: analysis.conclusion.headline.clone(),
+        evidence: analysis.conclusion.evidence.clone(),
+        caveats: analysis.warnings.clone(),
+        figure,
+    })));
+    if !study.analysis.trim().is_empty() {
+        blocks.push(Block::Heading(String::from("What it means")));
+        blocks.extend(paragraphs(&study.analysis));
+    }
+    let mut others: Vec<&Cell<'_>> = analysis.cells.iter().collect();
+    if let Some((cell, figures)) = only {
+        let place = source.place(cell);
+        let heading = |text: &str| match place.as_str() {
+            "" => Block::Heading(text.to_owned()),
+            place => Block::Heading(format!("{text}: {place}")),
+        };
+        blocks.push(heading("Results"));
+        blocks.push(Block::Table(tables::results(source, cell)));
+        blocks.push(Block::Figures(figures.matrix.iter().cloned().collect()));
+        overview.others.splice(0..0, overview.deciding.take());
+        overall(source, overview, &mut blocks);
+        blocks.extend(reasons(source, cell, figures, &heading));
+        others.retain(|cell| !cell.decides);
+    } else {
+        overall(source, overview, &mut blocks);
+        // Those that decide first.
+        others.sort_by_key(|cell| !cell.decides);
+    }
+    if !others.is_empty() {
+        blocks.push(Block::Heading(String::from("Setting by setting")));
+    }
+    if others.len() > MOST_CELLS {
+        blocks.push(Block::Paragraph(format!(
+            "The first {MOST_CELLS} of {}; all are in the tables above and in runs.csv.",
+            count(others.len(), "setting")
+        )));
+    }
+    for cell in others.into_iter().take(MOST_CELLS) {
+        let figures = figures::cell(source, cell);
+        let results = [&figures.ranking, &figures.matrix].into_iter().flatten();
+        let mut inner = vec![
+            Block::Figures(results.cloned().collect()),
+            Block::Table(tables::results(source, cell)),
+        ];
+        let heading = |text: &str| Block::Subheading(text.to_owned());
+        inner.extend(reasons(source, cell, figures, &heading));
+        let note = if cell.decides { "" } else { " (exploratory)" };
+        blocks.push(Block::Details {
+            summary: format!("{}{note}", capital(&source.place(cell))),
+            blocks: inner,
+        });
+    }
+    method(source, &mut blocks);
+    Document {
+        title: study.title.clone(),
+        blocks,
+    }
+}
+
+/// What holds for all settings and both tracks.
+fn overall(source: Source<'_>, figures: OverallFigures, blocks: &mut Vec<Block>) {
+    let analysis = source.analysis;
+    let study_tracks = source.study.tracks().len();
+    if analysis.cells.len() < 2 {
+        return;
+    }
+    let settings = analysis.cells.len() > study_tracks;
+    blocks.push(Block::Heading(String::from(if settings {
+        "All settings"
+    } else {
+        "Both tracks"
+    })));
+    blocks.push(Block::Figures(figures.others));
+    if let Some(table) = tables::all_results(source) {
+        blocks.push(folded("All results", table));
+    }
+    for moves in &analysis.moves {
+        blocks.push(folded("From track to track", tables::moves(source, moves)));
+    }
+    if !analysis.choices.is_empty() {
+        blocks.push(folded("All trials", tables::choices(source)));
+    }
+}
+
+/// A table, folded away if it is long.
+fn folded(summary: &str, table: Table) -> Block {
+    if table.rows.len() <= MOST_ROWS {
+        return Block::Table(table);
+    }
+    Block::Details {
+        summary: format!("{summary} ({})", count(table.rows.len(), "row")),
+        blocks: vec![Block::Table(table)],
+    }
+}
+
+/// How fast they got there, what it cost, and why.
+fn reasons(
+    source: Source<'_>,
+    cell: &Cell<'_>,
+    figures: CellFigures,
+    heading: &dyn Fn(&str) -> Block,
+) -> Vec<Block> {
+    let mut blocks = vec![
+        heading("Learning"),
+        Block::Figures(figures.learning),
+        folded("Time to accuracies", tables::reaches(source, cell)),
+    ];
+    if let Some(table) = tables::inflation(source, cell) {
+        blocks.extend([
+            heading("Choosing the epoch on the test images"),
+            Block::Paragraph(inflation(cell)),
+            folded("By contender", table),
+        ]);
+    }
+    for (title, figures, summary, table) in [
+        ("Cost", figures.cost, "Costs", tables::costs(source, cell)),
+        (
+            "Inside the network",
+            figures.inside,
+            "Measurements",
+            tables::inside(source, cell),
+        ),
+    ] {
+        if !figures.is_empty() || table.is_some() {
+            blocks.extend([heading(title), Block::Figures(figures)]);
+            blocks.extend(table.map(|table| folded(summary, table)));
+        }
+    }
+    blocks
+}
+
+fn inflation(cell: &Cell<'_>) -> String {
+    let all: Vec<f64> = cell
+        .groups
+        .iter()
+        .flat_map(|group| group.records().filter_map(|run| run.inflation()))
+        .collect();
+    let mean = statistics::mean(&all).unwrap_or(0.0);
+    format!(
+        "The epoch of every run was chosen on the validation images, and its network scored on the test images once. Had the epoch been chosen on the test images, as is often done, the accuracy would have come out {} percentage points higher on average ({}).",
+        decimals(100.0 * mean, 3),
+        count(all.len(), "run")
+    )
+}
+
+fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
+    let Source {
+        study,
+        analysis,
+        command,
+        ..
+    } = source;
+    blocks.push(Block::Heading(String::from("How it was done")));
+    let criteria = &analysis.criteria;
+    let progress = analysis.progress;
+    let names: Vec<&str> = study.contenders.iter().map(|one| one.name()).collect();
+    blocks.push(Block::Paragraph(format!(
+        "{} with {}: {}. Runs are paired: with one seed, all contenders have the same split, order, augmentation and dropout draws, and where shapes allow the same initial weights before scaling. {} of {} are done.",
+        count(names.len(), "contender"),
+        count(study.seeds.list().len(), "seed"),
+        listed(&names),
+        progress.done,
+        count(progress.planned, "planned run"),
+    )));
+    let margin = if criteria.margin > 0.0 {
+        format!(
+            "less than {}",
+            analysis.metric.format_margin(criteria.margin)
+        )
+    } else {
+        String::from("nothing (no margin is set, so that nothing can be equivalent)")
+    };
+    blocks.push(Block::List(vec![
+        format!(
+            "Compared by: {}; {}. The baseline is {}; differences of {margin} do not matter.",
+            analysis.metric.title(),
+            figures::direction(analysis.direction),
+            study.baseline(),
+        ),
+        format!(
+            "{} or {}: the two-sided sign-flip permutation test of the paired differences, at level {} after Holm's correction for all comparisons that the verdict asks for. Equivalent: two one-sided t tests within the margin, corrected alike. Otherwise undecided. Intervals are BCa bootstrap intervals with {} confidence, not corrected for the number of comparisons, and too short for few seeds: of 5 seeds a 95 % interval holds the true mean in about 84 % of all cases, of 10 in 90 %.",
+            capital(analysis.wording().better()),
+            analysis.wording().worse(),
+            criteria.level,
+            confidence(criteria.level)
+        ),
+        format!(
+            "The learning rate and the epoch are chosen on validation images; test images are scored once per run and choose nothing. {} A run that failed is left out with the run that it is paired with.",
+            analysis.metric.of_diverged()
+        ),
+        tracks(study),
+    ]));
+    blocks.push(Block::Definitions(definitions(analysis)));
+    if !analysis.environments.is_empty() {
+        blocks.push(Block::Subheading(String::from("Machines")));
+        blocks.push(Block::List(
+            analysis.environments.iter().map(machine).collect(),
+        ));
+        if let Some(share) = analysis.measuring_share {
+            blocks.push(Block::Paragraph(format!(
+                "Measuring took {} of a run's time at most.",
+                percent(share, 1)
+            )));
+        }
+    }
+    blocks.push(Block::Subheading(String::from("The study file")));
+    blocks.push(Block::Code(study.to_toml().unwrap_or_default()));
+    blocks.push(Block::Paragraph(String::from("This report is made by:")));
+    blocks.push(Block::Code(command.to_owned()));
+}
+
+fn tracks(study: &Study) -> String {
+    let common = "the common recipe is the same for all contenders";
+    match &study.tuned {
+        None => format!("Track: {common}."),
+        Some(tuned) => {
+            let rates: Vec<String> = tuned.learning_rates.iter().map(f64::to_string).collect();
+            let tuned = format!(
+                "on the tuned track every contender has {} in each setting, {} with each of the learning rates {}, and its final runs use the rate with the highest mean validation accuracy",
+                count(tuned.learning_rates.len() * tuned.seeds_per_rate, "trial"),
+                tuned.seeds_per_rate,
+                listed(&rates),
+            );
+            if study.common.is_some() {
+                format!(
+                    "Tracks: {common}; {tuned}. The {} track decides.",
+                    study.deciding_track()
+                )
+            } else {
+                format!("Track: {tuned}.")
+            }
+        }
+    }
+}
+
+fn definitions(analysis: &Analysis<'_>) -> Vec<(String, String)> {
+    let better = analysis.wording().better();
+    let ahead = format!("P({better})");
+    [
+        (
+            "dead unit",
+            "f′ is zero at its pre-activation for every validation image and position, so that no gradient reaches it.",
+        ),
+        (
+            "saturated pre-activation",
+            "|f′| there is below 1 % of its maximum; those of dead units are saturated too.",
+        ),
+        ("sparsity", "share of activations that are exactly zero."),
+        (
+            "gradient norm",
+            "Euclidean norm of the gradient of a batch's mean loss by the weights of a layer, averaged over the batches that were measured.",
+        ),
+        (
+            "effective rank",
+            "exp of the entropy of the normalised singular values of the last hidden layer's activations (Roy and Vetterli 2007).",
+        ),
+        (
+            "gap",
+            "training less validation accuracy after the last epoch, in percentage points.",
+        ),
+        (
+            "interquartile mean",
+            "mean of the middle half of the scores (Agarwal et al. 2021).",
+        ),
+        (
+            ahead.as_str(),
+            "share of seeds with which the contender is ahead of the baseline, ties counting half.",
+        ),
+        (
+            "detectable",
+            "true difference that so many seeds find with the power of the study; what is smaller may well be missed.",
+        ),
+        (
+            "rank",
+            "places that are possible by the comparisons of all pairs; none where the seeds are too few to rank at all.",
+        ),
+    ]
+    .map(|(term, meaning)| (term.to_owned(), meaning.to_owned()))
+    .into()
+}
+
+fn machine(environment: &Environment) -> String {
+    let Environment {
+        program,
+        commit,
+        backend,
+        device,
+        system,
+        cores,
+        threads,
+    } = environment;
+    let cores = cores.map(|cores| count(cores, "core"));
+    let threads = threads.map(|threads| format!("{} per run", count(threads, "thread")));
+    let commit = commit.as_ref().map(|commit| format!("commit {commit}"));
+    let program = (!program.is_empty()).then(|| format!("version {program}"));
+    let parts = [
+        Some(device.clone()),
+        cores,
+        Some(system.clone()),
+        Some(format!("backend {backend}")).filter(|_| !backend.is_empty()),
+        threads,
+        program,
+        commit,
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(", ")
+}
+
+fn paragraphs(text: &str) -> Vec<Block> {
+    text.split("\n\n")
+        .map(str::trim)
+        .filter(|paragraph| !paragraph.is_empty())
+        .map(|paragraph| Block::Paragraph(paragraph.replace('\n', " ")))
+        .collect()
+}

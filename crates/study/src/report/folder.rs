@@ -1,0 +1,198 @@
+//! Reports replace each other as a whole, and none is lost.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::files::{Context, FileError, hidden, make_folder, write};
+
+/// Where earlier reports go, within the folder of the latest.
+const EARLIER: &str = "earlier";
+/// How a folder is called while it makes room.
+const ASIDE: &str = "aside";
+
+/// Puts these files, and no others, into `folder`. What was there goes to `earlier/N` within it, unless
+/// it is the same. Returns where it went.
+///
+/// The new folder is written under a hidden name, the old one moved aside and the new one put in its
+/// place. A program that is killed in between leaves the old one aside, where the next call finds it.
+pub(super) fn replace(
+    folder: &Path,
+    files: &[(PathBuf, Vec<u8>)],
+) -> Result<Option<PathBuf>, FileError> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let parent = folder.parent().filter(|path| !path.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    make_folder(parent)?;
+    recover(folder, parent, &name)?;
+    if same(folder, files) {
+        return Ok(None);
+    }
+    let new = hidden(folder, "partial");
+    for (path, bytes) in files {
+        let path = new.join(path);
+        make_folder(path.parent().unwrap_or(&new))?;
+        write(&path, bytes)?;
+    }
+    let aside = hidden(folder, ASIDE);
+    match fs::rename(folder, &aside) {
+        Ok(()) => {
+            fs::rename(&new, folder).context("write", folder)?;
+            keep(folder, &aside).map(Some)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            fs::rename(&new, folder).context("write", folder)?;
+            Ok(None)
+        }
+        Err(error) => Err(error).context("move aside", folder),
+    }
+}
+
+/// Finds what a killed program left.
+fn recover(folder: &Path, parent: &Path, name: &str) -> Result<(), FileError> {
+    let prefix = format!(".{name}.");
+    // As `hidden` names it: `.name.4711-3.ending`, and not that of another study `name.x`.
+    let is_ours = |found: &str, ending: &str| {
+        let number = found
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_suffix(ending));
+        let digits = |number: &str| number.bytes().all(|b| matches!(b, b'0'..=b'9' | b'-'));
+        number
+            .and_then(|number| number.strip_suffix('.'))
+            .is_some_and(digits)
+    };
+    for entry in fs::read_dir(parent).context("read the folder", parent)? {
+        let path = entry.context("read the folder", parent)?.path();
+        let found = path.file_name().unwrap_or_default().to_string_lossy();
+        if !path.is_dir() {
+            continue;
+        }
+        if is_ours(&found, "partial") {
+            fs::remove_dir_all(&path).context("remove", &path)?;
+        } else if is_ours(&found, ASIDE) {
+            if folder.exists() {
+                keep(folder, &path)?;
+            } else {
+                fs::rename(&path, folder).context("restore", folder)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Moves a report that was put aside, and those that are earlier still, into the folder of the latest.
+fn keep(folder: &Path, aside: &Path) -> Result<PathBuf, FileError> {
+    let earlier = folder.join(EARLIER);
+    let before = aside.join(EARLIER);
+    if before.is_dir() && !earlier.exists() {
+        fs::rename(&before, &earlier).context("keep", &before)?;
+    }
+    make_folder(&earlier)?;
+    if before.is_dir() {
+        for entry in fs::read_dir(&before).context("read the folder", &before)? {
+            let path = entry.context("read the folder", &before)?.path();
+            add(&earlier, &path)?;
+        }
+        fs::remove_dir(&before).context("remove", &before)?;
+    }
+    add(&earlier, aside)
+}
+
+/// Moves a folder to the first number that is free.
+fn add(earlier: &Path, report: &Path) -> Result<PathBuf, FileError> {
+    let mut number = 1_u64;
+    loop {
+        let place = earlier.join(number.to_string());
+        if !place.exists() {
+            fs::rename(report, &place).context("keep", report)?;
+            return Ok(place);
+        }
+        number += 1;
+    }
+}
+
+/// Whether the folder has exactly these files, apart from earlier reports.
+fn same(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> bool {
+    let all_there = files
+        .iter()
+        .all(|(path, bytes)| fs::read(folder.join(path)).is_ok_and(|there| there == *bytes));
+    all_there && count(folder).is_ok_and(|count| count == files.len())
+}
+
+fn count(folder: &Path) -> io::Result<usize> {
+    let mut sum = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        sum += match path.file_name() {
+            Some(name) if name == EARLIER => 0,
+            _ if path.is_dir() => count(&path)?,
+            _ => 1,
+        };
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(text: &str) -> Vec<(PathBuf, Vec<u8>)> {
+        vec![
+            (PathBuf::from("report.md"), text.as_bytes().to_vec()),
+            (PathBuf::from("figures/a.svg"), b"a".to_vec()),
+        ]
+    }
+
+    fn read(folder: &Path) -> String {
+        fs::read_to_string(folder.join("report.md")).unwrap()
+    }
+
+    #[test]
+    fn every_report_is_kept_once() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("results/tanh");
+        assert_eq!(replace(&folder, &files("one")).unwrap(), None);
+        assert_eq!(replace(&folder, &files("one")).unwrap(), None);
+        assert_eq!(
+            replace(&folder, &files("two")).unwrap(),
+            Some(folder.join("earlier/1"))
+        );
+        assert_eq!(
+            replace(&folder, &files("three")).unwrap(),
+            Some(folder.join("earlier/2"))
+        );
+        assert_eq!(replace(&folder, &files("three")).unwrap(), None);
+        assert_eq!(read(&folder), "three");
+        assert_eq!(read(&folder.join("earlier/1")), "one");
+        assert_eq!(read(&folder.join("earlier/2")), "two");
+        assert_eq!(fs::read_dir(folder.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_program_left_is_found() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("tanh");
+        replace(&folder, &files("one")).unwrap();
+        replace(&folder, &files("two")).unwrap();
+        // Killed after the old one was moved aside.
+        fs::rename(&folder, parent.path().join(".tanh.1-1.aside")).unwrap();
+        fs::create_dir(parent.path().join(".tanh.1-0.partial")).unwrap();
+        replace(&folder, &files("three")).unwrap();
+        assert_eq!(read(&folder), "three");
+        assert_eq!(read(&folder.join("earlier/1")), "one");
+        assert_eq!(read(&folder.join("earlier/2")), "two");
+        // Killed before the one that was aside had been kept.
+        fs::rename(folder.join("earlier"), parent.path().join("e")).unwrap();
+        let aside = parent.path().join(".tanh.1-2.aside");
+        fs::create_dir(&aside).unwrap();
+        fs::write(aside.join("report.md"), "zero").unwrap();
+        fs::rename(parent.path().join("e"), aside.join("earlier")).unwrap();
+        replace(&folder, &files("four")).unwrap();
+        assert_eq!(read(&folder), "four");
+        let kept: Vec<String> = (1..=4)
+            .map(|number| read(&folder.join(format!("earlier/{number}"))))
+            .collect();
+        assert_eq!(kept, ["one", "two", "zero", "three"]);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
+}

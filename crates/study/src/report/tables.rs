@@ -1,0 +1,555 @@
+//! The numbers of a report.
+
+use statistics::{Comparison, Interval, Verdict, median};
+
+use super::document::Table;
+use crate::analysis::{Cell, Estimate, Group, Moves};
+use crate::figures::Source;
+use crate::format::{capital, confidence, decimals, p_number, percent, scientific};
+use crate::metric::Metric;
+use crate::record::RunRecord;
+
+const NONE: &str = "–";
+
+fn or_none(text: Option<String>) -> String {
+    text.unwrap_or_else(|| NONE.to_owned())
+}
+
+/// How contenders did in one cell, best first.
+pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
+    let analysis = source.analysis;
+    let (metric, criteria) = (analysis.metric, &analysis.criteria);
+    let baseline = source.study.baseline();
+    let rows = cell
+        .full_order(criteria)
+        .into_iter()
+        .map(|index| {
+            let group = &cell.groups[index];
+            let comparison = group.comparison.as_ref();
+            let verdict = match comparison {
+                Some(comparison) => analysis.wording().sign_and_word(comparison.verdict),
+                None if group.name == baseline => String::from("baseline"),
+                None => NONE.to_owned(),
+            };
+            vec![
+                group.name.clone(),
+                or_none(group.rank.map(|rank| {
+                    if rank.best == rank.worst {
+                        rank.best.to_string()
+                    } else {
+                        format!("{}–{}", rank.best, rank.worst)
+                    }
+                })),
+                verdict,
+                ended(group),
+                estimate(metric, group.mean),
+                or_none(comparison.map(|comparison| difference(metric, comparison))),
+                or_none(comparison.map(|comparison| p_number(comparison.adjusted.difference))),
+                or_none(
+                    comparison.map(|comparison| percent(comparison.probability_of_improvement, 0)),
+                ),
+                or_none(
+                    group
+                        .summary
+                        .and_then(|summary| summary.standard_deviation)
+                        .map(|deviation| metric.number(deviation)),
+                ),
+                or_none(
+                    group
+                        .interquartile_mean
+                        .map(|estimate| metric.number(estimate.value)),
+                ),
+                or_none(
+                    comparison
+                        .and_then(|comparison| comparison.minimum_detectable_effect)
+                        .map(|effect| metric.number(effect)),
+                ),
+                or_none(more_seeds(comparison)),
+            ]
+        })
+        .collect();
+    Table {
+        caption: format!(
+            "{}: every contender, {} mean first; differences are those to {baseline}.",
+            capital(&metric.title()),
+            analysis.wording().best(),
+        ),
+        head: head(&[
+            "contender",
+            "rank",
+            "verdict",
+            "runs",
+            &format!(
+                "mean{} [{} interval]",
+                metric.unit(),
+                confidence(criteria.level)
+            ),
+            &format!("difference{} [interval]", metric.unit_of_differences()),
+            "p (Holm)",
+            &format!("P({})", analysis.wording().better()),
+            &format!("SD{}", metric.unit_of_differences()),
+            &format!("interquartile mean{}", metric.unit()),
+            &format!("detectable{}", metric.unit_of_differences()),
+            "more seeds",
+        ]),
+        rows,
+    }
+}
+
+/// One line for each contender and cell; none without several cells.
+pub(super) fn all_results(source: Source<'_>) -> Option<Table> {
+    let analysis = source.analysis;
+    let (metric, criteria) = (analysis.metric, &analysis.criteria);
+    if analysis.cells.len() < 2 {
+        return None;
+    }
+    let mut rows = Vec::new();
+    for cell in &analysis.cells {
+        for index in cell.full_order(criteria) {
+            let group = &cell.groups[index];
+            let comparison = group.comparison.as_ref();
+            rows.push(vec![
+                source.place(cell),
+                group.name.clone(),
+                ended(group),
+                estimate(metric, group.mean),
+                or_none(comparison.map(|comparison| difference(metric, comparison))),
+                or_none(comparison.map(|comparison| p_number(comparison.adjusted.difference))),
+                match comparison {
+                    Some(comparison) => analysis.wording().sign_and_word(comparison.verdict),
+                    None if group.name == source.study.baseline() => String::from("baseline"),
+                    None => NONE.to_owned(),
+                },
+                String::from(if cell.decides {
+                    "deciding"
+                } else {
+                    "exploratory"
+                }),
+            ]);
+        }
+    }
+    Some(Table {
+        caption: format!("{}, all results.", capital(&metric.title())),
+        head: head(&[
+            "setting",
+            "contender",
+            "runs",
+            &format!("mean{} [interval]", metric.unit()),
+            &format!("difference{} [interval]", metric.unit_of_differences()),
+            "p (Holm)",
+            "verdict",
+            "role",
+        ]),
+        rows,
+    })
+}
+
+/// How contenders move between the tracks.
+pub(super) fn moves(source: Source<'_>, moves: &Moves) -> Table {
+    let metric = source.analysis.metric;
+    let setting = moves.setting.to_string();
+    let place = if setting.is_empty() {
+        setting
+    } else {
+        format!(", {setting}")
+    };
+    let agreement = or_none(moves.agreement.map(|agreement| scientific(agreement, 2)));
+    let rows = moves
+        .moves
+        .iter()
+        .map(|one| {
+            vec![
+                one.name.clone(),
+                estimate(metric, Some(one.common)),
+                estimate(metric, Some(one.tuned)),
+                or_none(
+                    one.difference
+                        .map(|estimate| signed(metric, estimate.value, estimate.interval)),
+                ),
+                format!("{} → {}", one.common_place, one.tuned_place),
+            ]
+        })
+        .collect();
+    Table {
+        caption: format!(
+            "From the common recipe to tuned learning rates{place}: gain paired by seed, and place of the mean; Kendall's τ between both orders is {agreement}."
+        ),
+        head: head(&[
+            "contender",
+            &format!("common{} [interval]", metric.unit()),
+            &format!("tuned{} [interval]", metric.unit()),
+            &format!("tuned − common{} [interval]", metric.unit_of_differences()),
+            "place",
+        ]),
+        rows,
+    }
+}
+
+/// What the trials found.
+pub(super) fn choices(source: Source<'_>) -> Table {
+    let choices = &source.analysis.choices;
+    let rates: Vec<String> = choices
+        .first()
+        .map(|choice| {
+            choice
+                .trials
+                .iter()
+                .map(|trial| trial.learning_rate.to_string())
+                .collect()
+        })
+        .unwrap_or_default();
+    let mut columns = vec![String::from("contender")];
+    let settings = choices.iter().any(|choice| !choice.setting.0.is_empty());
+    if settings {
+        columns.push(String::from("setting"));
+    }
+    columns.push(String::from("chosen"));
+    columns.extend(rates);
+    let rows = choices
+        .iter()
+        .map(|choice| {
+            let mut row = vec![choice.contender.clone()];
+            if settings {
+                row.push(choice.setting.to_string());
+            }
+            let edge = if choice.at_edge {
+                " (end of the grid)"
+            } else {
+                ""
+            };
+            row.push(or_none(choice.chosen.map(|rate| format!("{rate}{edge}"))));
+            row.extend(choice.trials.iter().map(|trial| {
+                let missing = match trial.missing {
+                    0 => String::new(),
+                    missing => format!(" ({missing} missing)"),
+                };
+                format!(
+                    "{}{missing}",
+                    or_none(trial.mean().map(|mean| percent(mean, 2)))
+                )
+            }));
+            row
+        })
+        .collect();
+    Table {
+        caption: String::from(
+            "Trials of the tuned track: mean validation accuracy with each learning rate.",
+        ),
+        head: columns,
+        rows,
+    }
+}
+
+/// How soon accuracies were reached.
+pub(super) fn reaches(source: Source<'_>, cell: &Cell<'_>) -> Table {
+    let mut columns = vec![String::from("contender")];
+    columns.extend(
+        source
+            .study
+            .accuracies
+            .iter()
+            .map(|&accuracy| percent(accuracy, 1)),
+    );
+    let order = cell.full_order(&source.analysis.criteria);
+    let rows = order
+        .into_iter()
+        .map(|index| {
+            let group = &cell.groups[index];
+            let mut row = vec![group.name.clone()];
+            row.extend(group.reaches.iter().map(|reach| {
+                if reach.runs == 0 {
+                    return NONE.to_owned();
+                }
+                let share = if reach.reached < reach.runs {
+                    format!("{} of {} runs", reach.reached, reach.runs)
+                } else {
+                    String::new()
+                };
+                let parts: Vec<String> = [
+                    reach
+                        .median_epochs
+                        .map(|epochs| format!("epoch {}", decimals(epochs, 0))),
+                    reach
+                        .median_seconds
+                        .map(|seconds| format!("{} s", decimals(seconds, 1))),
+                    Some(share).filter(|share| !share.is_empty()),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
+                parts.join(", ")
+            }));
+            row
+        })
+        .collect();
+    Table {
+        caption: String::from(
+            "Median epoch and seconds of training to a validation accuracy; runs that never got there count as slowest.",
+        ),
+        head: columns,
+        rows,
+    }
+}
+
+/// What choosing the epoch on the test images would have made of it; none where that is not known.
+pub(super) fn inflation(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
+    if cell.groups.iter().all(|group| group.inflation.is_none()) {
+        return None;
+    }
+    let order = cell.full_order(&source.analysis.criteria);
+    let rows = order
+        .into_iter()
+        .filter_map(|index| {
+            let group = &cell.groups[index];
+            let inflation = group.inflation?;
+            let points = |share: f64| decimals(100.0 * share, 3);
+            let interval = inflation.interval.map_or_else(String::new, |interval| {
+                format!(" [{}, {}]", points(interval.lower), points(interval.upper))
+            });
+            Some(vec![
+                group.name.clone(),
+                inflation.count.to_string(),
+                format!("{}{interval}", points(inflation.value)),
+            ])
+        })
+        .collect();
+    Some(Table {
+        caption: String::from(
+            "Test accuracy of the epoch that is best on the test images, less that of the epoch chosen on the validation images, in percentage points.",
+        ),
+        head: head(&["contender", "runs", "inflation [interval]"]),
+        rows,
+    })
+}
+
+/// What it costs; none if nothing was timed.
+pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
+    let metrics = [
+        Metric::SecondsPerStep,
+        Metric::ForwardNanoseconds,
+        Metric::BackwardNanoseconds,
+        Metric::TrainingSeconds,
+    ];
+    let known = |metric: &Metric| {
+        cell.groups
+            .iter()
+            .any(|group| !group.values(*metric).is_empty())
+    };
+    let metrics: Vec<Metric> = metrics.into_iter().filter(known).collect();
+    if metrics.is_empty() {
+        return None;
+    }
+    let of = |group: &Group<'_>, metric: Metric| median(&group.values(metric)).ok();
+    let baseline = source.study.baseline();
+    let reference = cell.groups.iter().find(|group| group.name == baseline);
+    let mut columns = vec![String::from("contender"), String::from("parameters")];
+    for metric in &metrics {
+        columns.push(match metric {
+            Metric::SecondsPerStep => String::from("step"),
+            Metric::ForwardNanoseconds => String::from("forward, per element"),
+            Metric::BackwardNanoseconds => String::from("backward, per element"),
+            _ => String::from("training"),
+        });
+    }
+    let rows = cell
+        .groups
+        .iter()
+        .map(|group| {
+            let parameters = group.records().find_map(|run| run.parameters);
+            let mut row = vec![
+                group.name.clone(),
+                or_none(parameters.map(|parameters| parameters.to_string())),
+            ];
+            for &metric in &metrics {
+                let own = of(group, metric);
+                let ratio = own.zip(reference.and_then(|reference| of(reference, metric)));
+                let ratio = ratio
+                    .filter(|(_, reference)| *reference > 0.0 && group.name != baseline)
+                    .map_or_else(String::new, |(own, reference)| {
+                        format!(" (× {})", decimals(own / reference, 2))
+                    });
+                row.push(or_none(
+                    own.map(|own| format!("{}{ratio}", metric.format(own))),
+                ));
+            }
+            row
+        })
+        .collect();
+    Some(Table {
+        caption: format!(
+            "Medians over the seeds, and in parentheses how many times as much as {baseline}."
+        ),
+        head: columns,
+        rows,
+    })
+}
+
+/// What was seen inside the networks; none if nothing was.
+pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
+    type Of = fn(&RunRecord) -> Option<f64>;
+    type Format = fn(f64) -> String;
+    let share: Format = |value| percent(value, 2);
+    let number: Format = |value| scientific(value, 3);
+    let columns: [(&str, Of, Format); 8] = [
+        (
+            "dead units",
+            |run| run.mean_over_sites(|site| site.dead),
+            share,
+        ),
+        (
+            "saturated",
+            |run| run.mean_over_sites(|site| site.saturated),
+            share,
+        ),
+        (
+            "zero activations",
+            |run| run.mean_over_sites(|site| site.sparsity),
+            share,
+        ),
+        (
+            "pre-activation SD",
+            |run| run.mean_over_sites(|site| site.pre_activation_sd),
+            number,
+        ),
+        (
+            "activation mean",
+            |run| run.mean_over_sites(|site| site.activation_mean),
+            number,
+        ),
+        (
+            "gradient first / last layer, first epoch",
+            |run| {
+                let ratio = RunRecord::gradient_ratio(run.epochs.first()?)?;
+                Some(ratio.max(1e-45))
+            },
+            number,
+        ),
+        (
+            "effective rank",
+            |run| run.epochs.last()?.effective_rank,
+            number,
+        ),
+        ("gap", RunRecord::gap, share),
+    ];
+    let median_of = |group: &Group<'_>, of: Of| {
+        let values: Vec<f64> = group
+            .records()
+            .filter_map(of)
+            .filter(|v| v.is_finite())
+            .collect();
+        median(&values).ok()
+    };
+    let known: Vec<_> = columns
+        .into_iter()
+        .filter(|(_, of, _)| {
+            cell.groups
+                .iter()
+                .any(|group| median_of(group, *of).is_some())
+        })
+        .collect();
+    if known.is_empty() {
+        return None;
+    }
+    let mut names = vec![String::from("contender")];
+    names.extend(known.iter().map(|(name, ..)| (*name).to_owned()));
+    let order = cell.full_order(&source.analysis.criteria);
+    let rows = order
+        .into_iter()
+        .map(|index| {
+            let group = &cell.groups[index];
+            let mut row = vec![group.name.clone()];
+            row.extend(
+                known
+                    .iter()
+                    .map(|(_, of, format)| or_none(median_of(group, *of).map(format))),
+            );
+            row
+        })
+        .collect();
+    Some(Table {
+        caption: String::from(
+            "Means over the sites after the last epoch unless the column says otherwise; medians over the seeds.",
+        ),
+        head: names,
+        rows,
+    })
+}
+
+fn head(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// How many runs there are, and how many did not come to their end.
+fn ended(group: &Group<'_>) -> String {
+    let mut parts = vec![group.finished.to_string()];
+    for (number, what) in [
+        (group.diverged, "diverged"),
+        (group.failed, "failed"),
+        (group.missing, "missing"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{number} {what}"));
+        }
+    }
+    parts.join(", ")
+}
+
+/// A statistic and its interval, without units.
+fn estimate(metric: Metric, estimate: Option<Estimate>) -> String {
+    or_none(estimate.map(|estimate| {
+        let interval = estimate.interval.map_or_else(String::new, |interval| {
+            let [lower, upper] = [interval.lower, interval.upper].map(|end| metric.number(end));
+            format!(" [{lower}, {upper}]")
+        });
+        format!("{}{interval}", metric.number(estimate.value))
+    }))
+}
+
+/// A difference and its interval, without units.
+fn signed(metric: Metric, mean: f64, interval: Option<Interval>) -> String {
+    let interval = interval.map_or_else(String::new, |interval| {
+        let [lower, upper] = [interval.lower, interval.upper].map(|end| metric.signed(end));
+        format!(" [{lower}, {upper}]")
+    });
+    format!("{}{interval}", metric.signed(mean))
+}
+
+fn difference(metric: Metric, comparison: &Comparison) -> String {
+    signed(metric, comparison.differences.mean, comparison.interval)
+}
+
+/// How many more seeds would decide what is undecided.
+fn more_seeds(comparison: Option<&Comparison>) -> Option<String> {
+    match comparison?.verdict {
+        Verdict::Undecided {
+            more_seeds: Some(seeds),
+            ..
+        } => Some(format!("about {seeds}")),
+        Verdict::Undecided {
+            more_seeds: None, ..
+        } => Some(String::from("no reasonable number")),
+        _ => None,
+    }
+}
+
+/// The first columns of a table, for a terminal.
+pub(super) fn aligned(table: &Table, columns: usize) -> String {
+    let width = |column: usize| {
+        let cells = table.rows.iter().filter_map(|row| row.get(column));
+        let cells = cells.chain(table.head.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let columns = columns.min(table.head.len());
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |cells: &[String]| {
+        let padded: Vec<String> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:<width$}"))
+            .collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(&table.head)];
+    lines.extend(table.rows.iter().map(|row| line(row)));
+    lines.join("\n")
+}

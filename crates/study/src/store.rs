@@ -1,0 +1,341 @@
+//! The folder of a study: what is in it, and how it is read back.
+//!
+//! ```text
+//! STUDY/base.toml                  the configuration that the runs change, of the first start
+//! STUDY/study.toml                 the study as it was last run
+//! STUDY/curves.json                f and f′ of the contenders
+//! STUDY/runs/ID/result.json        what one run left; the trainer may put more there
+//! STUDY/runs/ID/also-KEY.json      another planned run that it answers
+//! STUDY/claims/                    who is at work on what
+//! STUDY/results.json               all of it that is the same on every repetition
+//! STUDY/times.json                 the rest: times and machines
+//! ```
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::Table;
+
+use crate::claims::{Claim, Claims};
+use crate::curves::Curves;
+use crate::definition::Study;
+use crate::field::Fields;
+use crate::files::{Context, FileError, make_folder, write};
+use crate::id::RunId;
+use crate::json;
+use crate::merged;
+use crate::plan::{Plan, RunSpec};
+use crate::record::RunRecord;
+use crate::records::Records;
+
+const BASE: &str = "base.toml";
+const STUDY: &str = "study.toml";
+const CURVES: &str = "curves.json";
+const RUNS: &str = "runs";
+const CLAIMS: &str = "claims";
+const RESULT: &str = "result.json";
+const RESULTS: &str = "results.json";
+const TIMES: &str = "times.json";
+
+/// The folder of a study.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// Something in the folder of a study that is not as it must be.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The runs in the folder have another base.
+    #[error(
+        "{path} has runs with another base: {field} is {there} there and {here} now; name another folder for the new runs, or go back to the earlier value"
+    )]
+    Base {
+        /// The file that says so.
+        path: PathBuf,
+        /// The first field that differs.
+        field: String,
+        /// Its value in the folder.
+        there: String,
+        /// Its value now.
+        here: String,
+    },
+    /// A file says something that cannot be understood.
+    #[error("{path}: {message}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// What became of an attempt to begin a run.
+#[derive(Debug)]
+pub enum Start {
+    /// It is ours: make it while the claim is held.
+    Mine(Claim),
+    /// It is done.
+    Done,
+    /// Somebody else is at it.
+    Taken,
+}
+
+impl Store {
+    /// The folder of a study whose runs are to be made. `base` is what all its runs have in common
+    /// besides what the study sets: the configuration without the study's fields, in one spelling, with
+    /// the fingerprint of the data instead of its path.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be made, or holds runs with another base: results that cannot be compared
+    /// must not be mixed.
+    pub fn create(folder: &Path, base: &Table) -> Result<Self, StoreError> {
+        let store = Self::at(folder);
+        make_folder(&folder.join(RUNS))?;
+        let path = folder.join(BASE);
+        let earlier = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let text = toml::to_string_pretty(base).map_err(|error| content(&path, &error))?;
+                write(&path, text.as_bytes())?;
+                return Ok(store);
+            }
+            Err(error) => Err(error).context("read", &path)?,
+        };
+        let earlier: Table = toml::from_str(&earlier).map_err(|error| content(&path, &error))?;
+        let fields = |table| Fields::of(table).map_err(|error| content(&path, &error));
+        let (there, here) = (fields(&earlier)?, fields(base)?);
+        match first_difference(&there, &here) {
+            None => Ok(store),
+            Some((field, there, here)) => Err(StoreError::Base {
+                path,
+                field,
+                there,
+                here,
+            }),
+        }
+    }
+
+    /// The folder of a study, to read from.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Its path.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The folder of a run, which need not be there yet.
+    pub fn run_folder(&self, id: &RunId) -> PathBuf {
+        self.folder.join(RUNS).join(id.as_str())
+    }
+
+    /// Tries to begin a run that is planned, and whose configuration has this identifier. Of all
+    /// processes that share the folder, one gets the claim; if it dies, the claim can be had again. If
+    /// the run is done, for another planned run with the same configuration, that is noted.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be used.
+    pub fn start(&self, claims: &Claims, id: &RunId, spec: &RunSpec) -> Result<Start, StoreError> {
+        if self.answer(id, spec)? {
+            return Ok(Start::Done);
+        }
+        let Some(claim) = claims.claim(id.as_str())? else {
+            return Ok(Start::Taken);
+        };
+        // It may have been done between the first look and the claim.
+        if self.answer(id, spec)? {
+            return Ok(Start::Done);
+        }
+        Ok(Start::Mine(claim))
+    }
+
+    /// Whether a run is done; if so, notes that it answers a planned one.
+    fn answer(&self, id: &RunId, spec: &RunSpec) -> Result<bool, StoreError> {
+        let run = match self.record(id) {
+            Ok(Some(run)) => run,
+            // A result that cannot be understood is none: the run is made again.
+            Ok(None) | Err(StoreError::Content { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if run.specs.iter().all(|known| known.key != spec.key) {
+            // A file of its own, so that processes that answer at the same time do not undo each other.
+            let path = self.run_folder(id).join(format!("also-{}.json", spec.key));
+            save_json(&path, spec)?;
+        }
+        Ok(true)
+    }
+
+    /// The claims on the study's runs. One that has not been renewed for `stale` counts as abandoned,
+    /// where the machine cannot tell sooner.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be made.
+    pub fn claims(&self, stale: Duration) -> Result<Claims, FileError> {
+        Claims::new(&self.folder.join(CLAIMS), stale)
+    }
+
+    /// Saves what came of a run.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn save(&self, run: &RunRecord) -> Result<(), StoreError> {
+        make_folder(&self.run_folder(&run.id))?;
+        save_json(&self.run_folder(&run.id).join(RESULT), run)
+    }
+
+    /// All records. Files that cannot be read or understood are skipped, and named in the warnings.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read. One that is not there has no records.
+    pub fn records(&self) -> Result<Records, FileError> {
+        let runs = self.folder.join(RUNS);
+        let mut records = Records::default();
+        let entries = match fs::read_dir(&runs) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(records),
+            Err(error) => return Err(error).context("read the folder", &runs),
+        };
+        let mut ids: Vec<RunId> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|name| RunId::try_from(name).ok())
+            .collect();
+        ids.sort();
+        for id in ids {
+            match self.record(&id) {
+                Ok(Some(run)) if run.id == id => records.push(run),
+                Ok(Some(run)) => {
+                    let path = self.run_folder(&id).join(RESULT);
+                    records.warn(format!(
+                        "{}: skipped, as it is the result of run {}",
+                        path.display(),
+                        run.id
+                    ));
+                }
+                // Under way.
+                Ok(None) => {}
+                Err(error) => records.warn(format!("{error}; skipped")),
+            }
+        }
+        Ok(records)
+    }
+
+    /// What came of a run, if it is done.
+    ///
+    /// # Errors
+    ///
+    /// If its file cannot be read or understood.
+    pub fn record(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError> {
+        let folder = self.run_folder(id);
+        let Some(mut run) = read_json::<RunRecord>(&folder.join(RESULT))? else {
+            return Ok(None);
+        };
+        let mut others = Vec::new();
+        for entry in fs::read_dir(&folder).context("read the folder", &folder)? {
+            let path = entry.context("read the folder", &folder)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with("also-") && name.ends_with(".json") {
+                others.extend(read_json::<RunSpec>(&path)?);
+            }
+        }
+        others.retain(|other| run.specs.iter().all(|spec| spec.key != other.key));
+        others.sort_by(|a, b| a.key.cmp(&b.key));
+        run.specs.append(&mut others);
+        Ok(Some(run))
+    }
+
+    /// Saves the contenders' functions.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn save_curves(&self, curves: &Curves) -> Result<(), StoreError> {
+        make_folder(&self.folder)?;
+        save_json(&self.folder.join(CURVES), curves)
+    }
+
+    /// The contenders' functions; none if they were never saved.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or understood.
+    pub fn curves(&self) -> Result<Curves, StoreError> {
+        Ok(read_json(&self.folder.join(CURVES))?.unwrap_or_default())
+    }
+
+    /// Saves the study as it is run.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn save_study(&self, study: &Study) -> Result<(), StoreError> {
+        make_folder(&self.folder)?;
+        let path = self.folder.join(STUDY);
+        study.save(&path).map_err(|error| content(&path, &error))
+    }
+
+    /// Writes all results into one file, which is the same byte for byte however the study was
+    /// interrupted, and all times into another.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub fn merge(&self, plan: &Plan, records: &Records) -> Result<(), StoreError> {
+        save_json(
+            &self.folder.join(RESULTS),
+            &merged::Results::new(plan, records),
+        )?;
+        save_json(&self.folder.join(TIMES), &merged::times(plan, records))
+    }
+}
+
+fn content(path: &Path, message: &impl ToString) -> StoreError {
+    StoreError::Content {
+        path: path.to_owned(),
+        message: message.to_string().trim().replace('\n', "; "),
+    }
+}
+
+fn save_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+    let bytes = json::to_bytes(value).map_err(|error| content(path, &error))?;
+    Ok(write(path, &bytes)?)
+}
+
+/// The contents of a file; `None` if it is not there.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => Err(error).context("read", path)?,
+    };
+    let value = serde_json::from_slice(&bytes).map_err(|error| content(path, &error))?;
+    Ok(Some(value))
+}
+
+/// The first field that differs, with its values in words.
+fn first_difference(there: &Fields, here: &Fields) -> Option<(String, String, String)> {
+    let find = |fields: &Fields, name: &str| {
+        let value = fields.iter().find(|(field, _)| *field == name);
+        value.map_or_else(|| String::from("not set"), |(_, value)| value.to_string())
+    };
+    there
+        .iter()
+        .chain(here.iter())
+        .map(|(field, _)| (field.to_owned(), find(there, field), find(here, field)))
+        .find(|(_, there, here)| there != here)
+}

@@ -1,0 +1,478 @@
+//! What follows from records, against numbers worked out by hand.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use statistics::Verdict;
+use study::analysis::{Analysis, ClaimStatus};
+use study::record::{Epoch, EpochTimes, Score, SiteEpoch, Status, Times};
+use study::{Metric, Plan, Records, RunRecord, RunSpec, Stage, Study, Track, Value, id_of, report};
+
+use crate::made_up::{self, Ability};
+
+/// A run with this test accuracy, or one that diverged.
+fn scored(spec: &RunSpec, accuracy: Option<f64>) -> RunRecord {
+    let status = match accuracy {
+        Some(_) => Status::Finished,
+        None => Status::Diverged { epoch: 1 },
+    };
+    let mut run = RunRecord::new(id_of(&spec.overrides), spec.clone(), status);
+    run.classes = Some(10);
+    run.test = accuracy.map(|accuracy| Score {
+        accuracy: Some(accuracy),
+        ..Score::default()
+    });
+    run
+}
+
+/// The records of a study in which every run has the accuracy that is given for it.
+fn records(study: &Study, accuracy: impl Fn(&RunSpec) -> Option<f64>) -> (Plan, Records) {
+    let plan = Plan::new(study).unwrap();
+    let pending = plan.pending(&Records::default());
+    let runs = pending.iter().map(|spec| scored(spec, accuracy(spec)));
+    let records = Records::new(runs.collect());
+    (plan, records)
+}
+
+/// 0.98 and a little that depends on the seed, and `gain` more for tanh.
+fn tanh_gains(gain: f64) -> impl Fn(&RunSpec) -> Option<f64> {
+    move |spec| {
+        let gain = if spec.contender == "tanh" { gain } else { 0.0 };
+        Some(
+            0.98 + 1e-4 * ((spec.seed * 7) % 5) as f64
+                + gain * (1.0 + 0.1 * (spec.seed % 3) as f64),
+        )
+    }
+}
+
+fn study(text: &str) -> Study {
+    let head = "title = \"x\"\ncontenders = [\"sigmoid\", \"tanh\"]\n";
+    Study::parse(&format!("{head}{text}"), Path::new("a.toml")).unwrap()
+}
+
+#[test]
+fn one_comparison_by_hand() {
+    let study = study("seeds = 8\n[verdict]\nexpect.tanh = \"better\"");
+    let (plan, records) = records(&study, tanh_gains(0.002));
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    let [cell] = &analysis.cells[..] else {
+        panic!("{:?}", analysis.cells);
+    };
+    let tanh = &cell.groups[1];
+    let comparison = tanh.comparison.as_ref().unwrap();
+    // Gains of 0.2, 0.22 and 0.24 points for the seeds 0 to 7.
+    let expected = 0.002 * (8.0 + 0.1 * 7.0) / 8.0;
+    assert!((comparison.differences.mean - expected).abs() < 1e-12);
+    // All eight differences have one sign: 2 / 2⁸.
+    assert!((comparison.adjusted.difference - 2.0 / 256.0).abs() < 1e-12);
+    assert_eq!(comparison.verdict, Verdict::Better);
+    assert_eq!(tanh.summary.unwrap().count, 8);
+    assert_eq!(
+        cell.versus(0, 1).map(|(verdict, _)| verdict),
+        Some(Verdict::Worse)
+    );
+    assert_eq!(cell.order(&analysis.criteria), [1, 0]);
+    let ranks: Vec<_> = cell
+        .groups
+        .iter()
+        .map(|group| group.rank.unwrap())
+        .collect();
+    assert_eq!((ranks[1].best, ranks[1].worst), (1, 1));
+    assert_eq!((ranks[0].best, ranks[0].worst), (2, 2));
+    let claim = analysis.claim().unwrap();
+    assert_eq!(claim.status, ClaimStatus::Supported);
+    assert_eq!(analysis.conclusion.headline, claim.sentence);
+    assert!(claim.comparisons.is_empty());
+    let found = "tanh is better than sigmoid by +0.22 points of test accuracy (95 % interval +0.2";
+    assert!(claim.measured.starts_with(found), "{}", claim.measured);
+    assert!(
+        claim.measured.ends_with("n = 8 seeds, p = 0.008)"),
+        "{}",
+        claim.measured
+    );
+    assert!(
+        claim
+            .sentence
+            .starts_with(&format!("The expectation is supported: {found}")),
+        "{}",
+        claim.sentence
+    );
+}
+
+#[test]
+fn claims_hold_fall_or_stay_open() {
+    for (seeds, gain, expectation, expected) in [
+        (8, 0.002, "better", ClaimStatus::Supported),
+        (8, 0.002, "not-better", ClaimStatus::Contradicted),
+        (8, -0.002, "not-better", ClaimStatus::Supported),
+        (8, -0.002, "better", ClaimStatus::Contradicted),
+        // Within the default margin of 0.1 points.
+        (8, 0.0002, "equivalent", ClaimStatus::Supported),
+        (8, 0.0002, "not-worse", ClaimStatus::Supported),
+        (8, 0.0002, "better", ClaimStatus::Contradicted),
+        (8, 0.002, "higher", ClaimStatus::Supported),
+        (8, 0.002, "lower", ClaimStatus::Contradicted),
+        (8, 0.0002, "not-lower", ClaimStatus::Supported),
+        (8, 0.002, "not-higher", ClaimStatus::Contradicted),
+        // Four seeds reach no p below 2 / 2⁴.
+        (4, 0.002, "better", ClaimStatus::Undecided),
+    ] {
+        let text = format!("seeds = {seeds}\n[verdict]\nexpect.tanh = \"{expectation}\"");
+        let (plan, records) = records(&study(&text), tanh_gains(gain));
+        let analysis = Analysis::new(&plan, &records).unwrap();
+        assert_eq!(
+            analysis.claim().map(|claim| claim.status),
+            Some(expected),
+            "{seeds} seeds, {gain}, {expectation}"
+        );
+    }
+}
+
+#[test]
+fn too_few_seeds_are_not_ranked() {
+    let (plan, records) = records(&study("seeds = 3"), tanh_gains(0.01));
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    assert!(
+        analysis.cells[0]
+            .groups
+            .iter()
+            .all(|group| group.rank.is_none())
+    );
+    assert!(
+        analysis.conclusion.headline.starts_with(
+            "Too few seeds to tell any contender from sigmoid: n = 3 cannot reach the level 0.05"
+        ),
+        "{}",
+        analysis.conclusion.headline
+    );
+}
+
+#[test]
+fn diverged_runs_count_as_chance_and_failed_ones_not_at_all() {
+    let study = study("seeds = 8");
+    let (plan, records) = records(&study, |spec| {
+        (spec.contender != "tanh" || spec.seed != 0).then_some(0.98)
+    });
+    let mut runs: Vec<RunRecord> = records.iter().cloned().collect();
+    for run in &mut runs {
+        let spec = &run.specs[0];
+        if spec.contender == "tanh" && spec.seed == 1 {
+            run.status = Status::Failed {
+                reason: String::from("the disk is full"),
+            };
+        }
+    }
+    let records = Records::new(runs);
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    let tanh = &analysis.cells[0].groups[1];
+    assert_eq!(
+        (tanh.finished, tanh.diverged, tanh.failed, tanh.missing),
+        (6, 1, 1, 0)
+    );
+    assert!((tanh.mean.unwrap().value - (0.1 + 6.0 * 0.98) / 7.0).abs() < 1e-12);
+    assert_eq!(tanh.comparison.as_ref().unwrap().differences.count, 7);
+    assert_eq!(analysis.progress.diverged, 1);
+    assert_eq!(analysis.progress.failed, 1);
+    let warnings = analysis.warnings.join("\n");
+    assert!(
+        warnings.contains("1 run diverged. Runs that diverge count with the accuracy of chance.")
+    );
+    assert!(warnings.contains("1 run failed"), "{warnings}");
+}
+
+#[test]
+fn only_what_was_asked_for_is_corrected_for() {
+    let factor = "seeds = 8\n[[vary]]\nname = \"depth\"\nfield = \"network.preset\"\nvalues = [\"deep:2\", \"deep:8\"]\n";
+    let of = |text: &str| {
+        let study = study(&format!("{factor}{text}"));
+        let (plan, records) = records(&study, tanh_gains(0.002));
+        let analysis = Analysis::new(&plan, &records).unwrap();
+        let decides: Vec<bool> = analysis.cells.iter().map(|cell| cell.decides).collect();
+        let p_values: Vec<f64> = analysis
+            .cells
+            .iter()
+            .map(|cell| cell.groups[1].comparison.unwrap().adjusted.difference)
+            .collect();
+        (decides, p_values)
+    };
+    // Both settings are asked for: two comparisons.
+    assert_eq!(of(""), (vec![true, true], vec![4.0 / 256.0; 2]));
+    // One is, and the other stands for itself.
+    assert_eq!(
+        of("[verdict]\nsetting.depth = \"deep:8\""),
+        (vec![false, true], vec![2.0 / 256.0; 2])
+    );
+}
+
+#[test]
+fn a_claim_can_hold_in_part() {
+    let text = "seeds = 8\n[[vary]]\nname = \"depth\"\nfield = \"network.preset\"\nvalues = [\"deep:2\", \"deep:8\"]\n[verdict]\nexpect.tanh = \"better\"";
+    let (plan, records) = records(&study(text), |spec| {
+        let gain = if spec.setting.0["depth"] == "deep:2" {
+            0.002
+        } else {
+            -0.002
+        };
+        tanh_gains(gain)(spec)
+    });
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    let claim = analysis.claim().unwrap();
+    assert_eq!(claim.status, ClaimStatus::PartlySupported);
+    assert!(
+        claim.sentence.starts_with(
+            "The expectation is partly supported: 1 of 2 comparisons as expected, 1 contrary to it, with differences in test accuracy from −0.22 points ["
+        ),
+        "{}",
+        claim.sentence
+    );
+    assert_eq!(analysis.conclusion.evidence, claim.comparisons);
+    let [first, second] = &claim.comparisons[..] else {
+        panic!("{:?}", claim.comparisons);
+    };
+    assert!(
+        first.starts_with("depth deep:2, tanh, expected to be better than sigmoid: as expected; "),
+        "{first}"
+    );
+    assert!(
+        second.contains(": contrary to that; −0.22 points ["),
+        "{second}"
+    );
+    // Two settings, two contenders: each is first once.
+    assert_eq!(analysis.ranks[0].summary.average_ranks, [1.5, 1.5]);
+}
+
+#[test]
+fn moves_between_the_tracks() {
+    let text = "seeds = 8\n[common]\noptimizer.learning_rate = 0.1\n[tuned]\nlearning_rates = [0.001, 0.01]";
+    let study = study(text);
+    let records = made_up::run(&study, |spec| Ability {
+        // On the common track tanh is ahead, on the tuned one sigmoid.
+        accuracy: match (spec.contender.as_str(), spec.track) {
+            ("tanh", Track::Common) | ("sigmoid", Track::Tuned) => 0.985,
+            _ => 0.975,
+        },
+        diverges_every: 0,
+    });
+    let plan = Plan::new(&study).unwrap();
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    let [moves] = &analysis.moves[..] else {
+        panic!("{:?}", analysis.moves);
+    };
+    assert_eq!(moves.agreement, Some(-1.0));
+    assert_eq!(moves.moves[0].name, "sigmoid");
+    assert_eq!(
+        (moves.moves[0].common_place, moves.moves[0].tuned_place),
+        (2, 1)
+    );
+    assert_eq!(moves.moves[0].difference.unwrap().count, 8);
+    assert!(
+        analysis
+            .cells
+            .iter()
+            .all(|cell| cell.decides == (cell.track == Track::Tuned))
+    );
+}
+
+#[test]
+fn what_belongs_to_no_planned_run_is_named_and_left_out() {
+    let (plan, mut records) = {
+        let (plan, records) = records(&study("seeds = 6"), tanh_gains(0.002));
+        (plan, records)
+    };
+    let later = Plan::new(&study("seeds = 7")).unwrap();
+    let extra = later.pending(&records).remove(0);
+    records.push(scored(&extra, Some(0.5)));
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    assert_eq!(analysis.cells[0].n(), 6);
+    assert!(analysis.warnings[0].starts_with("1 result in the folder belongs to no planned run"));
+}
+
+fn run() -> RunRecord {
+    let plan = Plan::new(&study("seeds = 1")).unwrap();
+    let spec = &plan.pending(&Records::default())[0];
+    assert_eq!(spec.stage, Stage::Final);
+    let mut run = scored(spec, Some(0.97));
+    run.chosen_epoch = Some(2);
+    for (epoch, (validation, test)) in [(0.90, 0.91), (0.98, 0.97), (0.97, 0.99)]
+        .into_iter()
+        .enumerate()
+    {
+        let score = |accuracy| Score {
+            accuracy: Some(accuracy),
+            ..Score::default()
+        };
+        run.epochs.push(Epoch {
+            epoch: epoch + 1,
+            training: score(0.995),
+            validation: score(validation),
+            test_accuracy: Some(test),
+            effective_rank: Some(40.0),
+            sites: [1e-4, 2.0, 1e-2]
+                .into_iter()
+                .map(|norm| SiteEpoch {
+                    dead: Some(0.1),
+                    sparsity: Some(norm),
+                    gradient_norm: Some(norm),
+                    ..SiteEpoch::default()
+                })
+                .collect(),
+            ..Epoch::default()
+        });
+    }
+    run.times = Some(Times {
+        total_seconds: Some(10.0),
+        epochs: vec![
+            EpochTimes {
+                training_seconds: 2.0,
+                scoring_seconds: 1.0,
+                measuring_seconds: 0.1,
+            };
+            3
+        ],
+        ..Times::default()
+    });
+    run
+}
+
+#[test]
+fn metrics_by_hand() {
+    let run = run();
+    let measured = |text: &str| match text.parse::<Metric>().unwrap().of(&run) {
+        Value::Measured(value) => value,
+        other => panic!("{text}: {other:?}"),
+    };
+    for (metric, expected) in [
+        ("test-accuracy", 0.97),
+        ("validation-accuracy", 0.98),
+        ("accuracy-gap", 0.995 - 0.97),
+        ("dead-share", 0.1),
+        ("sparsity", (1e-4 + 2.0 + 1e-2) / 3.0),
+        ("gradient-decades", -2.0),
+        ("effective-rank", 40.0),
+        ("training-seconds", 6.0),
+        ("epochs-to:0.95", 2.0),
+        ("seconds-to:0.9", 2.0),
+        ("seconds-to:0.98", 4.0),
+    ] {
+        assert!(
+            (measured(metric) - expected).abs() < 1e-12,
+            "{metric}: {}",
+            measured(metric)
+        );
+    }
+    assert!((run.inflation().unwrap() - 0.02).abs() < 1e-12);
+    assert!((run.measuring_share().unwrap() - 0.03).abs() < 1e-12);
+    // Never reached: one epoch more.
+    assert_eq!(Metric::EpochsTo(0.999).of(&run), Value::Assumed(4.0));
+    assert_eq!(Metric::SecondsTo(0.999).of(&run), Value::Assumed(8.0));
+    assert_eq!(Metric::TestLoss.of(&run), Value::Missing);
+    let diverged = RunRecord {
+        status: Status::Diverged { epoch: 3 },
+        ..run
+    };
+    assert_eq!(Metric::TestAccuracy.of(&diverged), Value::Assumed(0.1));
+    assert_eq!(Metric::GradientDecades.of(&diverged), Value::Measured(-2.0));
+    assert_eq!(Metric::DeadShare.of(&diverged), Value::Missing);
+}
+
+#[test]
+fn numbers_for_readers() {
+    for (metric, value, score, difference) in [
+        ("test-accuracy", 0.0042, "0.42 %", "+0.42 points"),
+        ("test-accuracy", -0.0042, "−0.42 %", "−0.42 points"),
+        ("test-accuracy", 1e-9, "0.00 %", "0.00 points"),
+        ("test-loss", 0.034_56, "0.03456", "+0.03456"),
+        ("seconds-per-step", 0.0213, "21.30 ms", "+21.30 ms"),
+        ("forward-nanoseconds", 0.351, "0.35 ns", "+0.35 ns"),
+        ("epochs-to:0.9", 3.0, "3.0", "+3.0"),
+    ] {
+        let metric: Metric = metric.parse().unwrap();
+        assert_eq!(metric.format(value), score);
+        assert_eq!(metric.format_difference(value), difference);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Neither the order of the records nor the names of the contenders decide anything.
+    #[test]
+    fn order_does_not_matter(seed in 0_u64..1000, turn in 0_usize..16) {
+        let text = "seeds = 8";
+        let accuracy = |spec: &RunSpec| {
+            let mixed = (spec.seed + 1) * (seed + 3) * if spec.contender == "tanh" { 7 } else { 11 };
+            Some(0.97 + 1e-4 * (mixed % 97) as f64)
+        };
+        let (plan, straight) = records(&study(text), accuracy);
+        let mut runs: Vec<RunRecord> = straight.iter().cloned().collect();
+        runs.rotate_left(turn);
+        let turned = Records::new(runs);
+        let [a, b] = [&straight, &turned].map(|records| Analysis::new(&plan, records).unwrap());
+        prop_assert_eq!(a.conclusion, b.conclusion);
+        let group = &a.cells[0].groups[1];
+        let interval = group.mean.unwrap().interval.unwrap();
+        prop_assert!(interval.lower <= interval.upper);
+        prop_assert_eq!(group.runs.len(), 8);
+    }
+}
+
+#[test]
+fn without_a_good_direction_nothing_is_better() {
+    let text = "seeds = 8\n[claim]\ntext = \"c | d\"\nsource = \"s\"\n[verdict]\nmetric = \"sparsity\"\nexpect.tanh = \"lower\"";
+    let study = study(text);
+    let plan = Plan::new(&study).unwrap();
+    let pending = plan.pending(&Records::default());
+    let runs = pending.iter().map(|spec| {
+        let mut run = scored(spec, Some(0.98));
+        let sparsity = if spec.contender == "tanh" { 0.1 } else { 0.5 };
+        run.epochs.push(Epoch {
+            epoch: 1,
+            sites: vec![SiteEpoch {
+                sparsity: Some(sparsity + 1e-3 * spec.seed as f64),
+                ..SiteEpoch::default()
+            }],
+            ..Epoch::default()
+        });
+        run
+    });
+    let mut runs: Vec<RunRecord> = runs.collect();
+    runs[0].status = Status::Diverged { epoch: 2 };
+    let records = Records::new(runs);
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    assert_eq!(analysis.direction, None);
+    let claim = analysis.claim().unwrap();
+    assert_eq!(
+        (claim.claim.as_str(), claim.source.as_str()),
+        ("c | d", "s")
+    );
+    assert_eq!(claim.status, ClaimStatus::Supported);
+    let found = "tanh is lower than sigmoid by −40.00 points of share of zero activations (95 % interval −40.00 to −40.00, n = 7 of 8 seeds, p = 0.016)";
+    assert_eq!(claim.sentence, format!("The claim is supported: {found}."));
+    assert_eq!(claim.measured, format!("{found}; 1 run diverged"));
+    let expected = format!(
+        "| Claim | Measured | Verdict |\n| --- | --- | --- |\n| c \\| d (s) | {found}; 1 run diverged | [supported](<r/report.md>) |\n"
+    );
+    assert_eq!(
+        report::claims_table([(claim, Some("r/report.md"))]),
+        expected
+    );
+}
+
+#[test]
+fn a_study_under_way_says_so() {
+    let text = "seeds = 8\n[verdict]\nexpect.tanh = \"better\"";
+    let (plan, records) = records(&study(text), tanh_gains(0.002));
+    for number in 0..=16 {
+        let part = Records::new(records.iter().take(number).cloned().collect());
+        let analysis = Analysis::new(&plan, &part).unwrap();
+        let claim = analysis.claim().unwrap();
+        let beginning = format!("Preliminary, {number} of 16 runs done: ");
+        assert_eq!(claim.sentence.starts_with(&beginning), number < 16);
+        // Six seeds are the fewest that can tell.
+        let expected = if number < 12 {
+            ClaimStatus::Undecided
+        } else {
+            ClaimStatus::Supported
+        };
+        assert_eq!(claim.status, expected, "{number}");
+    }
+}

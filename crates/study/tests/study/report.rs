@@ -1,0 +1,417 @@
+//! Reports: that they are whole, readable by programs, and say what was found.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use study::record::Status;
+use study::{Contender, Plan, Records, Report, RunSpec, Study, report};
+
+use crate::made_up::{self, Ability};
+
+const COMMAND: &str = "trainer study report experiments/<a & b>.toml";
+
+struct Written {
+    folder: tempfile::TempDir,
+    report: Report,
+}
+
+impl Written {
+    fn new(study: &Study, records: &Records) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan::new(study).unwrap();
+        let curves = made_up::curves(study);
+        let path = folder.path().join("results");
+        let report = report::write(&plan, records, &curves, COMMAND, &path).unwrap();
+        let written = Self { folder, report };
+        written.check();
+        written
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join("results").join(name)).unwrap()
+    }
+
+    /// Names of the figures, without endings.
+    fn figures(&self) -> BTreeSet<String> {
+        let folder = self.folder.path().join("results/figures");
+        let Ok(entries) = fs::read_dir(folder) else {
+            return BTreeSet::new();
+        };
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter_map(|name| name.strip_suffix(".svg").map(str::to_owned))
+            .collect()
+    }
+
+    /// What every report must be.
+    fn check(&self) {
+        let html = self.read("report.html");
+        let page = check_html(&html);
+        let markdown = self.read("report.md");
+        for name in self.figures() {
+            let svg = self.read(&format!("figures/{name}.svg"));
+            check_svg(&svg, &name);
+            assert!(html.contains(&format!("aria-labelledby=\"{name}-title {name}-desc\"")));
+            assert!(
+                markdown.contains(&format!("](figures/{name}.svg)")),
+                "{name}"
+            );
+            let png = fs::read(
+                self.folder
+                    .path()
+                    .join(format!("results/figures/{name}.png")),
+            );
+            assert!(png.unwrap().starts_with(b"\x89PNG\r\n\x1a\n"), "{name}");
+        }
+        // The verdict comes before everything but question and claim.
+        let verdict = page.find("class=\"verdict").unwrap();
+        assert!(page.find("<table").is_none_or(|table| verdict < table));
+        assert!(page.find("<svg").is_none_or(|figure| verdict < figure));
+        let headline = &self.report.conclusion.headline;
+        assert!(self.report.text.contains(headline.as_str()));
+        let runs = self.read("runs.csv");
+        let mut rows = csv::Reader::from_reader(runs.as_bytes());
+        let columns = rows.headers().unwrap().len();
+        assert!(rows.records().all(|row| row.unwrap().len() == columns));
+    }
+}
+
+/// Every element is closed, every identifier there once, and nothing is fetched from elsewhere.
+fn check_html(html: &str) -> String {
+    let mut xml = html.replacen("<!DOCTYPE html>", "", 1);
+    // Elements that HTML does not close.
+    for piece in html.match_indices("<meta").map(|(at, _)| &html[at..]) {
+        let tag = &piece[..=piece.find('>').unwrap()];
+        xml = xml.replacen(tag, &tag.replace('>', "/>"), 1);
+    }
+    let document = roxmltree::Document::parse(&xml).unwrap_or_else(|error| panic!("{error}"));
+    let mut ids = BTreeSet::new();
+    for node in document.descendants().filter(roxmltree::Node::is_element) {
+        if let Some(id) = node.attribute("id") {
+            assert!(ids.insert(id.to_owned()), "id {id} is there twice");
+        }
+        assert!(
+            !["script", "link", "img", "iframe", "object", "image", "use"]
+                .contains(&node.tag_name().name()),
+            "{:?}",
+            node.tag_name()
+        );
+        for attribute in node.attributes() {
+            let value = attribute.value();
+            assert!(!attribute.name().starts_with("on"), "{}", attribute.name());
+            if attribute.name() == "href" {
+                assert!(value.starts_with("figures/"), "{value}");
+            }
+        }
+    }
+    for node in document.descendants() {
+        for attribute in node.attributes() {
+            // What figures cut off is in the page.
+            if let Some(id) = attribute.value().strip_prefix("url(#") {
+                assert!(ids.contains(id.trim_end_matches(')')), "{id}");
+            }
+        }
+        if node.has_tag_name(("http://www.w3.org/2000/svg", "svg")) {
+            assert_eq!(node.attribute("role"), Some("img"));
+        }
+    }
+    assert!(!html.contains("@import") && !html.contains("url(http"));
+    assert!(html.contains("prefers-color-scheme:dark"));
+    assert!(html.contains("width=device-width"));
+    xml
+}
+
+fn check_svg(svg: &str, name: &str) {
+    let document =
+        roxmltree::Document::parse(svg).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let root = document.root_element();
+    assert_eq!(root.attribute("role"), Some("img"));
+    assert!(root.attribute("viewBox").unwrap().starts_with("0 0 560 "));
+    let child = |tag: &str| {
+        let child = root.children().find(|node| node.tag_name().name() == tag);
+        child.unwrap().text().unwrap().to_owned()
+    };
+    assert!(!child("title").is_empty());
+    // n and the command.
+    assert!(child("desc").contains("n = "), "{name}");
+    assert!(child("desc").contains(COMMAND), "{name}");
+    for node in document.descendants().filter(roxmltree::Node::is_element) {
+        for attribute in node.attributes() {
+            let value = attribute.value();
+            assert!(
+                !value.contains("NaN") && !value.contains("inf"),
+                "{name}: {value}"
+            );
+        }
+    }
+}
+
+fn good(_: &RunSpec) -> Ability {
+    Ability {
+        accuracy: 0.98,
+        diverges_every: 0,
+    }
+}
+
+/// The first runs of a study.
+fn first(study: &Study, number: usize) -> Records {
+    Records::new(
+        made_up::run(study, good)
+            .iter()
+            .take(number)
+            .cloned()
+            .collect(),
+    )
+}
+
+#[test]
+fn a_whole_study() {
+    let mut study = Study::compare(&["sigmoid", "tanh", "relu", "prelu"], 10).unwrap();
+    study
+        .verdict
+        .expect
+        .insert(String::from("tanh"), study::Expectation::Better);
+    study.question = String::from("Is it?");
+    study.analysis = String::from("It is.\n\nReally.");
+    let records = made_up::run(&study, |spec| made_up::ability(&study, &spec.contender));
+    let written = Written::new(&study, &records);
+    let expected = [
+        "cost",
+        "dead-units",
+        "functions",
+        "gradients",
+        "learning-curves",
+        "matrix",
+        "parameters",
+        "ranking",
+        "saturation",
+        "sparsity",
+        "time-to-accuracy",
+    ];
+    assert_eq!(written.figures(), expected.map(str::to_owned).into());
+    let html = written.read("report.html");
+    for text in [
+        "The expectation is supported: tanh is better",
+        "It is.",
+        "Really.",
+        "class=\"verdict supported\"",
+        "AMD EPYC",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+    // Every seed is a point of the ranking.
+    let ranking = written.read("figures/ranking.svg");
+    for seed in 0..10 {
+        assert!(ranking.contains(&format!("<title>tanh, seed {seed}: ")));
+    }
+    let rows = written.read("runs.csv");
+    assert_eq!(rows.lines().count(), 41);
+    // Times are last, so that the rest can be compared.
+    assert!(
+        rows.lines()
+            .next()
+            .unwrap()
+            .contains("score:test-accuracy,seconds,")
+    );
+    assert!(written.report.text.contains("The expectation is supported"));
+}
+
+#[test]
+fn the_same_runs_make_the_same_report() {
+    let study = Study::compare(&["relu", "tanh"], 6).unwrap();
+    let records = made_up::run(&study, good);
+    let [a, b] = [0, 1].map(|_| Written::new(&study, &records));
+    for file in [
+        "report.html",
+        "report.md",
+        "runs.csv",
+        "figures/ranking.svg",
+    ] {
+        assert_eq!(a.read(file), b.read(file), "{file}");
+    }
+}
+
+#[test]
+fn from_no_run_on() {
+    let study = Study::compare(&["relu", "tanh"], 3).unwrap();
+    for number in 0..=6 {
+        let written = Written::new(&study, &first(&study, number));
+        let headline = &written.report.conclusion.headline;
+        let expected = match number {
+            0 => "No verdict yet: no run has a score (0 of 6 runs done).",
+            1 => "Nothing can be compared with relu yet.",
+            _ => "Too few seeds to tell any contender from relu",
+        };
+        assert!(headline.contains(expected), "{number}: {headline}");
+        let preliminary = written
+            .read("report.md")
+            .contains("everything below is preliminary");
+        assert_eq!(preliminary, number < 6);
+    }
+    let alone = Study::compare(&["relu"], 1).unwrap();
+    let written = Written::new(&alone, &first(&alone, 1));
+    assert!(
+        written
+            .report
+            .conclusion
+            .headline
+            .starts_with("Nothing to compare; test accuracy: relu ")
+    );
+}
+
+#[test]
+fn runs_that_diverged_or_failed_are_shown() {
+    let study = Study::compare(&["relu", "tanh", "snake"], 8).unwrap();
+    let records = made_up::run(&study, |spec| Ability {
+        accuracy: 0.98,
+        diverges_every: u64::from(spec.contender == "snake"),
+    });
+    let mut runs: Vec<_> = records.iter().cloned().collect();
+    runs[0].status = Status::Failed {
+        reason: String::from("out of memory, \"really\"\n<sorry>"),
+    };
+    let written = Written::new(&study, &Records::new(runs));
+    let html = written.read("report.html");
+    assert!(html.contains("8 runs diverged. Runs that diverge count with the accuracy of chance."));
+    assert!(html.contains("0, 8 diverged"));
+    assert!(html.contains("7, 1 failed"));
+    assert!(written.read("runs.csv").contains("diverged in epoch 2"));
+    assert!(written.read("figures/ranking.svg").contains("8 diverged"));
+}
+
+#[test]
+fn everything_diverged() {
+    let study = Study::compare(&["relu", "tanh"], 8).unwrap();
+    let records = made_up::run(&study, |_| Ability {
+        accuracy: 0.98,
+        diverges_every: 1,
+    });
+    let written = Written::new(&study, &records);
+    assert!(written.read("report.md").contains("16 runs diverged"));
+}
+
+#[test]
+fn many_contenders_on_both_tracks() {
+    let names: Vec<String> = (0..10)
+        .map(|number| format!("leaky-relu:0.{number:02}"))
+        .collect();
+    let mut study = Study::compare(&names, 3).unwrap();
+    study.common = Some(toml::Table::new());
+    study.tuned = Some(study::Tuning {
+        learning_rates: vec![0.001, 0.01],
+        seeds_per_rate: 1,
+        first_seed: 1000,
+        recipe: toml::Table::new(),
+    });
+    let records = made_up::run(&study, good);
+    let written = Written::new(&study, &records);
+    let figures = written.figures();
+    for name in [
+        "tracks",
+        "learning-rates",
+        "tuned-track-ranking",
+        "common-track-functions",
+    ] {
+        assert!(figures.contains(name), "{name}: {figures:?}");
+    }
+    let html = written.read("report.html");
+    assert!(names.iter().all(|name| html.contains(name.as_str())));
+}
+
+#[test]
+fn many_settings() {
+    let text = r#"
+title = "depth"
+contenders = ["sigmoid", "relu"]
+seeds = 3
+[fixed]
+epochs = 1
+[[vary]]
+name = "a/b"
+field = "network.preset"
+values = ["deep:2", "deep 2", "ü", "deep:20"]
+[[vary]]
+name = "normalization"
+field = "network.normalization"
+values = ["none", "batch"]
+[verdict]
+metric = "gradient-decades"
+"#;
+    let study = Study::parse(text, Path::new("a.toml")).unwrap();
+    let written = Written::new(&study, &made_up::run(&study, good));
+    let figures = written.figures();
+    assert!(
+        figures.contains("settings") && figures.contains("ranks"),
+        "{figures:?}"
+    );
+    // No two settings share a file, whatever they are called.
+    let rankings = figures
+        .iter()
+        .filter(|name| name.ends_with("-ranking"))
+        .count();
+    assert_eq!(rankings, 8);
+}
+
+#[test]
+fn odd_names_stay_names() {
+    let odd = [
+        "leaky-relu:0.2",
+        "<script>alert(1)</script>",
+        "a | b & c",
+        "\"quoted\" 'name'",
+        "$x^2$",
+        "漢字 and a name that is much, much longer than any figure or table has room for",
+    ];
+    let mut study = Study::compare(&["relu"], 4).unwrap();
+    study.contenders = odd
+        .iter()
+        .map(|name| Contender {
+            name: Some((*name).to_owned()),
+            with: format!("n = {}", name.len()).parse().unwrap(),
+            ..Contender::new("relu")
+        })
+        .collect();
+    study.title = String::from("<b>odd</b> & others");
+    study.question = String::from("</p><script>alert(1)</script>");
+    study.claim = Some(study::Statement {
+        text: String::from("<i>"),
+        source: String::from("<a href=\"http://example.org\">"),
+    });
+    study.verdict.expect = [(odd[1].to_owned(), study::Expectation::Better)].into();
+    let written = Written::new(&study, &made_up::run(&study, good));
+    let html = written.read("report.html");
+    assert!(!html.contains("<script"));
+    assert!(html.contains("&lt;script&gt;alert(1)"));
+    let markdown = written.read("report.md");
+    assert!(markdown.contains("| a \\| b &amp; c |"), "{markdown}");
+    let (text, study_file) = markdown.split_once("The study file").unwrap();
+    assert!(!text.contains("<script") && study_file.contains("<script"));
+}
+
+#[test]
+fn adding_runs_keeps_the_earlier_report() {
+    let study = Study::compare(&["relu", "tanh"], 6).unwrap();
+    let plan = Plan::new(&study).unwrap();
+    let curves = made_up::curves(&study);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results/tanh");
+    let write = |number| {
+        let records = first(&study, number);
+        report::write(&plan, &records, &curves, COMMAND, &path)
+            .unwrap()
+            .earlier
+    };
+    assert_eq!(write(4), None);
+    let before = fs::read_to_string(path.join("report.md")).unwrap();
+    assert_eq!(write(4), None);
+    assert_eq!(write(12), Some(path.join("earlier/1")));
+    assert_eq!(
+        fs::read_to_string(path.join("earlier/1/report.md")).unwrap(),
+        before
+    );
+    assert_ne!(fs::read_to_string(path.join("report.md")).unwrap(), before);
+    assert!(path.join("earlier/1/figures/ranking.png").is_file());
+    assert_eq!(write(12), None);
+    assert_eq!(write(4), Some(path.join("earlier/2")));
+}

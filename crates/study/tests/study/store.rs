@@ -1,0 +1,200 @@
+//! The folder of a study.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use study::{Plan, RunRecord, Start, Store, Study, id_of};
+use toml::Table;
+
+use crate::made_up::{self, Ability};
+
+const STALE: Duration = Duration::from_secs(60);
+
+fn study() -> Study {
+    let text = "title = \"x\"\ncontenders = [\"relu\", \"tanh\"]\nseeds = 4\n[common]\noptimizer.learning_rate = 0.01\n[tuned]\nlearning_rates = [0.001, 0.01]";
+    Study::parse(text, Path::new("a.toml")).unwrap()
+}
+
+fn base() -> Table {
+    "backend = \"flex\"\n[data]\nfingerprint = \"00\""
+        .parse()
+        .unwrap()
+}
+
+const ABILITY: Ability = Ability {
+    accuracy: 0.98,
+    diverges_every: 3,
+};
+
+/// What the trainer does, in its simplest form. Returns how many runs it made; stops after `most`.
+fn work(store: &Store, plan: &Plan, made: &AtomicUsize, most: usize) {
+    let claims = store.claims(STALE).unwrap();
+    loop {
+        let records = store.records().unwrap();
+        let pending = plan.pending(&records);
+        if pending.is_empty() {
+            return;
+        }
+        for spec in pending {
+            if made.load(Ordering::SeqCst) >= most {
+                return;
+            }
+            // Both tracks have runs that are the same once everything is filled in.
+            let id = id_of(&spec.overrides);
+            match store.start(&claims, &id, &spec).unwrap() {
+                Start::Mine(_claim) => {
+                    let mut run = made_up::result(&spec, ABILITY);
+                    // What differs between repetitions must not show in the results.
+                    let tick = made.fetch_add(1, Ordering::SeqCst);
+                    run.times.as_mut().unwrap().total_seconds = Some(tick as f64);
+                    store.save(&run).unwrap();
+                }
+                Start::Done | Start::Taken => {}
+            }
+        }
+    }
+}
+
+fn results(store: &Store, plan: &Plan) -> Vec<u8> {
+    store.merge(plan, &store.records().unwrap()).unwrap();
+    assert!(store.folder().join("times.json").is_file());
+    fs::read(store.folder().join("results.json")).unwrap()
+}
+
+#[test]
+fn records_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let plan = Plan::new(&study()).unwrap();
+    let spec = &plan.trials()[0];
+    let run = made_up::result(spec, ABILITY);
+    store.save(&run).unwrap();
+    let back = store.record(&run.id).unwrap().unwrap();
+    assert_eq!(back.specs, run.specs);
+    assert_eq!(back.status, run.status);
+    // Numbers have twelve digits, and are the same from then on.
+    store.save(&back).unwrap();
+    assert_eq!(store.record(&run.id).unwrap().unwrap(), back);
+}
+
+#[test]
+fn however_it_is_interrupted_the_results_are_the_same() {
+    let plan = Plan::new(&study()).unwrap();
+    let straight = tempfile::tempdir().unwrap();
+    let straight = Store::create(straight.path(), &base()).unwrap();
+    let made = AtomicUsize::new(0);
+    work(&straight, &plan, &made, usize::MAX);
+    let expected = results(&straight, &plan);
+    // 4 trials, 8 runs on the common track; those on the tuned one are the same or others.
+    let runs = made.into_inner();
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let made = AtomicUsize::new(0);
+    for most in [1, 3, 7, usize::MAX] {
+        work(&store, &plan, &made, most);
+        results(&store, &plan);
+    }
+    assert_eq!(made.into_inner(), runs);
+    assert_eq!(results(&store, &plan), expected);
+}
+
+#[test]
+fn several_at_work_never_make_one_run_twice() {
+    let plan = Plan::new(&study()).unwrap();
+    let alone = tempfile::tempdir().unwrap();
+    let alone = Store::create(alone.path(), &base()).unwrap();
+    let made = AtomicUsize::new(0);
+    work(&alone, &plan, &made, usize::MAX);
+    let expected = (made.into_inner(), results(&alone, &plan));
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let made = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| work(&store, &plan, &made, usize::MAX));
+        }
+    });
+    assert_eq!((made.into_inner(), results(&store, &plan)), expected);
+    assert_eq!(
+        fs::read_dir(folder.path().join("claims")).unwrap().count(),
+        0
+    );
+}
+
+#[test]
+fn another_base_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    Store::create(folder.path(), &base()).unwrap();
+    Store::create(folder.path(), &base()).unwrap();
+    let other: Table = "backend = \"flex\"\n[data]\nfingerprint = \"11\""
+        .parse()
+        .unwrap();
+    let error = Store::create(folder.path(), &other)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("data.fingerprint is \"00\" there and \"11\" now; name another folder"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_skipped_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    assert!(
+        Store::at(Path::new("no/such"))
+            .records()
+            .unwrap()
+            .is_empty()
+    );
+    let plan = Plan::new(&study()).unwrap();
+    let runs: Vec<RunRecord> = plan
+        .trials()
+        .iter()
+        .map(|spec| made_up::result(spec, ABILITY))
+        .collect();
+    runs.iter().for_each(|run| store.save(run).unwrap());
+    let file = |index: usize| store.run_folder(&runs[index].id).join("result.json");
+    // Cut off, of another run, gone; then something that a later version adds.
+    fs::write(file(0), &fs::read(file(0)).unwrap()[..500]).unwrap();
+    fs::copy(file(2), file(1)).unwrap();
+    fs::remove_file(file(3)).unwrap();
+    let text = fs::read_to_string(file(2)).unwrap();
+    fs::write(
+        file(2),
+        text.replacen('{', "{\"later\": [1, {\"x\": 2}],", 1),
+    )
+    .unwrap();
+    fs::write(folder.path().join("runs/notes.txt"), "not a run").unwrap();
+    let records = store.records().unwrap();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records.iter().next().unwrap().id, runs[2].id);
+    // The run whose result was cut off can be made again.
+    let claims = store.claims(STALE).unwrap();
+    let starts = [0, 2].map(|index| {
+        store
+            .start(&claims, &runs[index].id, &runs[index].specs[0])
+            .unwrap()
+    });
+    assert!(matches!(starts, [Start::Mine(_), Start::Done]));
+    let mut warnings = records.warnings().to_vec();
+    warnings.sort();
+    assert_eq!(warnings.len(), 2);
+    assert!(
+        warnings
+            .iter()
+            .any(|text| text.contains("EOF while parsing")),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings
+            .iter()
+            .any(|text| text.contains("is the result of run")),
+        "{warnings:?}"
+    );
+}
