@@ -228,11 +228,13 @@ pub enum Error {
         side: usize,
     },
 
-    /// The validation fraction is not a share.
+    /// A part of the images is not a share.
     #[error(
-        "found the validation fraction {found}, expected at least 0 and less than 1, such as 0.1"
+        "found the {name} fraction {found}, expected a share from 0 to 1, such as 0.1, that leaves something to train on"
     )]
     Fraction {
+        /// What the images are for.
+        name: &'static str,
         /// The fraction.
         found: f64,
     },

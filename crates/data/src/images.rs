@@ -174,6 +174,13 @@ impl LabelledImages {
             .collect()
     }
 
+    /// So many images, evenly from the whole set; all of them if there are no more.
+    pub fn sample(&self, count: usize) -> Self {
+        let all = self.rows.len();
+        let count = count.min(all);
+        self.select((0..count).map(|place| (place * all / count) as u32))
+    }
+
     /// The part of the set at these indices, in their order.
     ///
     /// # Panics

@@ -35,7 +35,7 @@ pub use images::{Image, LabelledImage, LabelledImages, UnlabelledImage, Unlabell
 pub use loader::{EpochLoader, epoch_order};
 pub use scaling::Scaling;
 pub use source::{FOLDER, Source};
-pub use split::Split;
+pub use split::{Fractions, Split};
 
 use table::{Labels, Table};
 

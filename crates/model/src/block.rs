@@ -13,6 +13,7 @@ use fused::{Parameters, Statistics};
 use kernels::block::{Block, Map, Normalization};
 use kernels::convolution::Convolution;
 use kernels::dense::Dense;
+use kernels::function::Function;
 use serde::{Deserialize, Serialize};
 
 use crate::activation::ActivationLayer;
@@ -61,10 +62,23 @@ impl fmt::Display for Kernels {
 /// What follows a linear map.
 pub(crate) struct Follow<'a> {
     pub(crate) normalization: &'a NormalizationLayer,
-    pub(crate) activation: &'a ActivationLayer,
+    /// Without one, the output is the pre-activation.
+    pub(crate) activation: Option<&'a ActivationLayer>,
     /// 2×2 max pooling.
     pub(crate) pool: bool,
     pub(crate) dropout: Option<&'a Dropout>,
+}
+
+impl Follow<'_> {
+    /// Nothing but the normalisation: what goes into the activation.
+    pub(crate) fn bare(&self) -> Self {
+        Self {
+            activation: None,
+            pool: false,
+            dropout: None,
+            ..*self
+        }
+    }
 }
 
 /// The convolution of `x`, `[batch, channels_in, height, width]`, and what follows it; `None` where
@@ -150,7 +164,10 @@ fn block<const D: usize>(
     let block = Block {
         map,
         normalization,
-        function: follow.activation.kernel()?,
+        function: match follow.activation {
+            Some(activation) => activation.kernel()?,
+            None => Function::Identity,
+        },
         pool: follow.pool,
         dropout,
     };
@@ -159,7 +176,7 @@ fn block<const D: usize>(
         bias,
         scale,
         shift,
-        function: follow.activation.parameter(),
+        function: follow.activation.and_then(ActivationLayer::parameter),
     };
     if !training {
         let running = match follow.normalization {

@@ -69,11 +69,13 @@ impl Cnn {
         self.forward_observed(images, &mut ())
     }
 
-    /// [`Cnn::forward`], showing every activation's input and output to `observer`. An active
+    /// [`Cnn::forward`], showing every activation's input to `observer`. In training an active
     /// observer sees [`Kernels::Stock`], whichever kernels the network has.
     pub fn forward_observed<O: Observer>(&self, images: Tensor<4>, observer: &mut O) -> Tensor<2> {
-        // The kernels keep no activation's input and output.
-        let kernels = if O::ACTIVE {
+        // The kernels keep no activation's input. Computing it a second time is no way in training,
+        // where batch normalisation would count the batch twice.
+        let training = images.is_autodiff() || self.output.weight.val().is_autodiff();
+        let kernels = if O::ACTIVE && training {
             Kernels::Stock
         } else {
             self.kernels
@@ -91,6 +93,23 @@ impl Cnn {
         Self { kernels, ..self }
     }
 
+    /// The layers with an activation behind them, input first: all but the output layer.
+    pub fn layers(&self) -> impl Iterator<Item = Layer<'_>> {
+        let convolutions = (0..).zip(&self.stages).flat_map(|(stage, of)| {
+            (0..).zip(&of.layers).map(move |(layer, of)| Layer {
+                site: Site::Convolution { stage, layer },
+                weight: Weight::Convolution(&of.convolution.weight),
+                activation: &of.activation,
+            })
+        });
+        let hidden = Layer {
+            site: Site::Hidden,
+            weight: Weight::Dense(&self.hidden.linear.weight),
+            activation: &self.hidden.activation,
+        };
+        convolutions.chain([hidden])
+    }
+
     /// Number of learnable numbers: weights, biases, scales and shifts, but not the running
     /// statistics of batch normalisation.
     pub fn num_parameters(&self) -> usize {
@@ -98,6 +117,26 @@ impl Cnn {
         self.visit(&mut counter);
         counter.count
     }
+}
+
+/// A layer of a network that has an activation behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a> {
+    /// Where the activation stands.
+    pub site: Site,
+    /// The weights in front of it.
+    pub weight: Weight<'a>,
+    /// The activation.
+    pub activation: &'a ActivationLayer,
+}
+
+/// The weights of a layer.
+#[derive(Clone, Copy, Debug)]
+pub enum Weight<'a> {
+    /// `[channels_out, channels_in, kernel, kernel]`.
+    Convolution(&'a Param<Tensor<4>>),
+    /// `[inputs, outputs]`.
+    Dense(&'a Param<Tensor<2>>),
 }
 
 /// Burn's own count has the running statistics in it.
@@ -160,17 +199,23 @@ impl ConvolutionLayer {
         if kernels == Kernels::Fused {
             let follow = Follow {
                 normalization: &self.normalization,
-                activation: &self.activation,
+                activation: Some(&self.activation),
                 pool: pool.is_some(),
                 dropout,
             };
             if let Some(output) = block::convolution(&x, &self.convolution, &follow) {
+                if O::ACTIVE
+                    && let Some(bare) = block::convolution(&x, &self.convolution, &follow.bare())
+                {
+                    show(&self.activation, bare, site, observer);
+                }
                 return output;
             }
         }
         let x = self.convolution.forward(x);
         let x = self.normalization.forward(x);
-        let x = activate(&self.activation, x, site, observer);
+        show(&self.activation, x.clone(), site, observer);
+        let x = self.activation.forward(x);
         let x = match pool {
             Some(pool) => pool.forward(x),
             None => x,
@@ -188,41 +233,43 @@ impl Hidden {
         if kernels == Kernels::Fused {
             let follow = Follow {
                 normalization: &self.normalization,
-                activation: &self.activation,
+                activation: Some(&self.activation),
                 pool: false,
                 dropout: Some(&self.dropout),
             };
             if let Some(output) = block::dense(&x, &self.linear, &follow) {
+                if O::ACTIVE
+                    && let Some(bare) = block::dense(&x, &self.linear, &follow.bare())
+                {
+                    show(&self.activation, bare, Site::Hidden, observer);
+                }
                 return output;
             }
         }
         let x = self.linear.forward(x.flatten(1, 3));
         let x = self.normalization.forward(x);
-        let x = activate(&self.activation, x, Site::Hidden, observer);
+        show(&self.activation, x.clone(), Site::Hidden, observer);
+        let x = self.activation.forward(x);
         self.dropout.forward(x)
     }
 }
 
-/// The activation of `x`, `[batch, units, ..]`, shown to `observer`.
-fn activate<const D: usize, O: Observer>(
+/// Shows `pre_activation`, `[batch, units, ..]`, to an observer that looks.
+fn show<const D: usize, O: Observer>(
     layer: &ActivationLayer,
-    x: Tensor<D>,
+    pre_activation: Tensor<D>,
     site: Site,
     observer: &mut O,
-) -> Tensor<D> {
-    if !O::ACTIVE {
-        return layer.forward(x);
-    }
-    let activation = layer.forward(x.clone());
-    let by_unit = |x: Tensor<D>| {
-        let [batch, units, positions @ ..] = &x.dims()[..] else {
+) {
+    if O::ACTIVE {
+        let [batch, units, positions @ ..] = &pre_activation.dims()[..] else {
             unreachable!("a layer's output has a batch and units")
         };
-        let shape = [*batch, *units, positions.iter().product()];
-        x.reshape(shape)
-    };
-    observer.observe(site, by_unit(x), by_unit(activation.clone()));
-    activation
+        let shape = [*batch, positions.iter().product(), *units];
+        // The kernels' order in memory, so that nothing is copied.
+        let by_position = pre_activation.movedim(1, D - 1);
+        observer.observe(site, layer, by_position.reshape(shape));
+    }
 }
 
 impl CnnConfig {
@@ -306,7 +353,7 @@ impl Builder<'_> {
             .with_stride([stride, stride])
             .with_padding(padding)
             .with_bias(normalization == Normalization::None)
-            .with_initializer(Initializer::Zeros)
+            .with_initializer(self.shift())
             .init(self.device);
         let area = kernel * kernel;
         convolution.weight = self.weight(
@@ -315,7 +362,7 @@ impl Builder<'_> {
         );
         ConvolutionLayer {
             convolution,
-            normalization: normalization.init(channels, self.device),
+            normalization: self.normalization(normalization, channels),
             activation: self.config.activation.init(self.device),
         }
     }
@@ -331,8 +378,8 @@ impl Builder<'_> {
         let bias = *normalization == Normalization::None;
         let deviation = self.deviation(features, *units);
         Hidden {
-            linear: self.linear(features, *units, bias, deviation),
-            normalization: normalization.init(*units, self.device),
+            linear: self.linear([features, *units], bias.then(|| self.shift()), deviation),
+            normalization: self.normalization(*normalization, *units),
             activation: activation.init(self.device),
             dropout: DropoutConfig::new(*hidden_dropout).init(),
         }
@@ -341,16 +388,43 @@ impl Builder<'_> {
     /// The output layer has no activation behind it: LeCun's deviation keeps the variance of its
     /// input.
     fn output(&mut self, units: usize, classes: usize) -> Linear {
-        self.linear(units, classes, true, (1.0 / units as f64).sqrt())
+        let bias = Some(Initializer::Zeros);
+        self.linear([units, classes], bias, (1.0 / units as f64).sqrt())
     }
 
-    fn linear(&mut self, inputs: usize, outputs: usize, bias: bool, deviation: f64) -> Linear {
+    fn linear(
+        &mut self,
+        [inputs, outputs]: [usize; 2],
+        bias: Option<Initializer>,
+        deviation: f64,
+    ) -> Linear {
         let mut linear = LinearConfig::new(inputs, outputs)
-            .with_bias(bias)
-            .with_initializer(Initializer::Zeros)
+            .with_bias(bias.is_some())
+            .with_initializer(bias.unwrap_or(Initializer::Zeros))
             .init(self.device);
         linear.weight = self.weight([inputs, outputs], deviation);
         linear
+    }
+
+    /// What all pre-activations are moved by at first.
+    fn shift(&self) -> Initializer {
+        Initializer::Constant {
+            value: self.config.initial_bias,
+        }
+    }
+
+    fn normalization(&self, kind: Normalization, channels: usize) -> NormalizationLayer {
+        let mut layer = kind.init(channels, self.device);
+        match &mut layer {
+            NormalizationLayer::Batch(layer) => {
+                layer.beta = self.shift().init([channels], self.device);
+            }
+            NormalizationLayer::Group(layer) => {
+                layer.beta = Some(self.shift().init([channels], self.device));
+            }
+            NormalizationLayer::None(_) => {}
+        }
+        layer
     }
 
     /// Standard deviation of weights that feed the network's activation.

@@ -19,6 +19,10 @@ pub struct CnnConfig {
     pub normalization: Normalization,
     /// How the weights in front of every activation are drawn.
     pub initialization: Initialization,
+    /// What the biases in front of every activation are at first; those of the normalisation where
+    /// there is one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub initial_bias: f64,
     /// Units of the hidden dense layer.
     pub hidden_units: usize,
     /// Share of the hidden units dropped in training, in 0..1.
@@ -36,6 +40,7 @@ struct PartialCnnConfig {
     activation: Option<Activation>,
     normalization: Option<Normalization>,
     initialization: Option<Initialization>,
+    initial_bias: Option<f64>,
     hidden_units: Option<usize>,
     hidden_dropout: Option<f64>,
     stages: Option<Vec<StageConfig>>,
@@ -48,6 +53,7 @@ impl From<PartialCnnConfig> for CnnConfig {
             activation: partial.activation.unwrap_or(preset.activation),
             normalization: partial.normalization.unwrap_or(preset.normalization),
             initialization: partial.initialization.unwrap_or(preset.initialization),
+            initial_bias: partial.initial_bias.unwrap_or(preset.initial_bias),
             hidden_units: partial.hidden_units.unwrap_or(preset.hidden_units),
             hidden_dropout: partial.hidden_dropout.unwrap_or(preset.hidden_dropout),
             stages: partial.stages.unwrap_or(preset.stages),
@@ -84,6 +90,10 @@ fn one() -> usize {
     1
 }
 
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
 /// What a convolution sees beyond the image's border. A strided convolution is always padded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -114,6 +124,9 @@ pub enum CnnConfigError {
     /// A size that must be at least one is zero.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
+    /// An initial bias that is no number.
+    #[error("initial_bias must be a finite number")]
+    InitialBias,
     /// An even kernel has no centre, so that "same" padding would shift the image.
     #[error("stage {stage}: kernel is {kernel}, but must be odd")]
     EvenKernel {
@@ -239,6 +252,9 @@ impl CnnConfig {
     pub fn check(&self, [height, width]: [usize; 2]) -> Result<[usize; 3], CnnConfigError> {
         if self.hidden_units == 0 {
             return Err(CnnConfigError::Zero("hidden_units"));
+        }
+        if !self.initial_bias.is_finite() {
+            return Err(CnnConfigError::InitialBias);
         }
         check_dropout("the hidden layer", self.hidden_dropout)?;
         check_groups("the hidden layer", self.normalization, self.hidden_units)?;

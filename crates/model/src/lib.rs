@@ -3,8 +3,8 @@
 //! [`CnnConfig`] says what the network looks like, [`CnnConfig::init`] builds it, and
 //! [`Cnn::forward`] takes images `[batch, 1, height, width]` to logits `[batch, classes]`. Every
 //! hidden layer is convolution or dense layer → [`Normalization`] → [`Activation`]; pooling and
-//! dropout come after that. [`Cnn::forward_observed`] shows what goes into and comes out of every
-//! activation. On CPUs the layers are computed by kernels of our own, see [`Kernels`].
+//! dropout come after that. [`Cnn::forward_observed`] shows what goes into every activation. On CPUs
+//! the layers are computed by kernels of our own, see [`Kernels`].
 
 mod activation;
 mod block;
@@ -19,7 +19,7 @@ pub use activation::{
     Activation, ActivationLayer, Facts, Interval, ParseActivationError, Smoothness,
 };
 pub use block::{Kernels, ParseKernelsError};
-pub use cnn::{Cnn, Task};
+pub use cnn::{Cnn, Layer, Task, Weight};
 pub use config::{CnnConfig, CnnConfigError, Downsampling, Padding, StageConfig};
 pub use initialization::{Initialization, ParseInitializationError};
 pub use normalization::{Normalization, NormalizationLayer, ParseNormalizationError};

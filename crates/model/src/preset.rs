@@ -85,6 +85,7 @@ impl Preset {
             activation,
             normalization: Normalization::default(),
             initialization: Initialization::default(),
+            initial_bias: 0.0,
             hidden_units: 256,
             hidden_dropout: 0.0,
             stages: Vec::new(),
@@ -106,6 +107,7 @@ impl Preset {
                 };
                 CnnConfig {
                     stages: vec![stage(32), stage(64)],
+                    initial_bias: 0.0,
                     hidden_units: 128,
                     hidden_dropout: 0.5,
                     ..network
@@ -124,6 +126,7 @@ impl Preset {
                 };
                 CnnConfig {
                     stages: [stages(32), stages(64)].concat(),
+                    initial_bias: 0.0,
                     hidden_units: 128,
                     hidden_dropout: 0.4,
                     ..network
@@ -140,6 +143,7 @@ impl Preset {
                 }
                 CnnConfig {
                     stages,
+                    initial_bias: 0.0,
                     hidden_units: 64,
                     normalization: Normalization::None,
                     ..network

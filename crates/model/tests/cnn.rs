@@ -173,45 +173,53 @@ fn recommended_initializations() {
 }
 
 #[derive(Default)]
-struct Sites(Vec<(Site, [usize; 3], bool)>);
+struct Sites(Vec<(Site, Tensor<3>)>);
 
 impl Observer for Sites {
-    fn observe(&mut self, site: Site, pre_activation: Tensor<3>, activation: Tensor<3>) {
-        let rectified = pre_activation.clone().clamp_min(0.0);
-        let is_relu = rectified.into_data() == activation.clone().into_data();
-        assert_eq!(pre_activation.dims(), activation.dims());
-        self.0.push((site, activation.dims(), is_relu));
+    fn observe(&mut self, site: Site, layer: &ActivationLayer, pre_activation: Tensor<3>) {
+        assert_eq!(layer.activation(), Activation::Relu);
+        self.0.push((site, pre_activation));
     }
 }
 
 #[test]
 fn an_observer_sees_every_site_and_changes_nothing() {
     let device = Device::flex();
-    // An observed network is computed by Burn's operations: the same for any kernels.
-    let network = Preset::Kaggle
-        .network(Activation::Relu)
-        .init(DIGITS, 1, &device)
-        .unwrap()
-        .with_kernels(Kernels::Stock);
-    let mut sites = Sites::default();
-    let observed = network.forward_observed(images(2, 28, &device), &mut sites);
-    assert_eq!(
-        observed.into_data(),
-        network.forward(images(2, 28, &device)).into_data()
-    );
+    let observed = [Kernels::Stock, Kernels::Fused].map(|kernels| {
+        let network = Preset::Kaggle
+            .network(Activation::Relu)
+            .init(DIGITS, 1, &device)
+            .unwrap()
+            .with_kernels(kernels);
+        let mut sites = Sites::default();
+        let observed = network.forward_observed(images(2, 28, &device), &mut sites);
+        assert_eq!(
+            observed.into_data(),
+            network.forward(images(2, 28, &device)).into_data()
+        );
+        sites.0
+    });
+    let [stock, fused] = observed;
     let convolution = |stage, layer| Site::Convolution { stage, layer };
+    let shapes: Vec<_> = stock.iter().map(|(site, x)| (*site, x.dims())).collect();
     assert_eq!(
-        sites.0,
+        shapes,
         [
-            (convolution(0, 0), [2, 32, 26 * 26], true),
-            (convolution(0, 1), [2, 32, 24 * 24], true),
-            (convolution(1, 0), [2, 32, 12 * 12], true),
-            (convolution(2, 0), [2, 64, 10 * 10], true),
-            (convolution(2, 1), [2, 64, 8 * 8], true),
-            (convolution(3, 0), [2, 64, 4 * 4], true),
-            (Site::Hidden, [2, 128, 1], true),
+            (convolution(0, 0), [2, 26 * 26, 32]),
+            (convolution(0, 1), [2, 24 * 24, 32]),
+            (convolution(1, 0), [2, 12 * 12, 32]),
+            (convolution(2, 0), [2, 10 * 10, 64]),
+            (convolution(2, 1), [2, 8 * 8, 64]),
+            (convolution(3, 0), [2, 4 * 4, 64]),
+            (Site::Hidden, [2, 1, 128]),
         ]
     );
+    for ((site, x), (same_site, same_x)) in stock.into_iter().zip(fused) {
+        assert_eq!(site, same_site);
+        let tolerance = Tolerance::<f32>::rel_abs(1e-3, 1e-3);
+        x.into_data()
+            .assert_approx_eq(&same_x.into_data(), tolerance);
+    }
 }
 
 /// The gradient of the loss by the images, against central differences, for every normalisation.

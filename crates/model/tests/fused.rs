@@ -293,6 +293,7 @@ fn networks() -> impl Strategy<Value = CnnConfig> {
         |(stages, activation, (hidden_units, normalization))| CnnConfig {
             activation: determined(activation),
             normalization,
+            initial_bias: 0.0,
             hidden_units,
             stages,
             ..CnnConfig::default()

@@ -211,6 +211,13 @@ fn cpu(backend: Backend, device: Device) -> Processor {
     }
 }
 
+impl Processor {
+    /// Whether the machine's CPU computes, and not by way of a GPU's driver.
+    pub fn is_cpu(&self) -> bool {
+        matches!(self.backend, Backend::Flex | Backend::Ndarray)
+    }
+}
+
 impl fmt::Display for Processor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", self.backend, self.name)?;

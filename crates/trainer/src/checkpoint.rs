@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::RunConfig;
 use crate::files::{partial_path, sha256, write_durably};
 use crate::history::{EpochRecord, PassTime};
+use crate::measuring::{EpochMeasurement, GradientsSoFar};
 use crate::metrics::Tally;
 use crate::run_directory::{read_toml, toml};
 
@@ -94,8 +95,14 @@ pub struct Progress {
     pub time: PassTime,
     /// Learning rate of the last step.
     pub learning_rate: f64,
+    /// The training steps of the unfinished epoch whose gradients were measured.
+    #[serde(default)]
+    pub gradients: GradientsSoFar,
     /// The finished epochs.
     pub history: Vec<EpochRecord>,
+    /// What was measured at the end of each, in a study.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measurements: Vec<EpochMeasurement>,
     /// SHA-256 of every record, by file name.
     pub sha256: BTreeMap<String, String>,
 }

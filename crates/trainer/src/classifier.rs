@@ -10,11 +10,16 @@ use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
 use data::LabelledBatch;
 use model::Cnn;
 
-/// A network that is trained to tell classes apart by the cross-entropy of its softmax.
+use crate::config::Loss;
+
+/// A network that is trained to tell classes apart.
 #[derive(Module, Debug)]
 pub struct Classifier {
     /// The network, whose outputs are logits.
     pub network: Cnn,
+    /// What its training makes small.
+    #[module(skip)]
+    pub loss: Loss,
 }
 
 /// Loss and hits of one batch, on the device until they are asked for.
@@ -46,11 +51,17 @@ pub struct BatchScore {
 
 impl Classifier {
     /// Mean loss `[1]` and score of `logits` `[batch, classes]` against `labels` `[batch]`.
-    fn score(logits: Tensor<2>, labels: Tensor<1, Int>) -> (Tensor<1>, StepOutput) {
-        let [images, _] = logits.dims();
-        let loss = CrossEntropyLossConfig::new()
-            .init(&logits.device())
-            .forward(logits.clone(), labels.clone());
+    fn score(&self, logits: Tensor<2>, labels: Tensor<1, Int>) -> (Tensor<1>, StepOutput) {
+        let [images, classes] = logits.dims();
+        let loss = match self.loss {
+            Loss::CrossEntropy => CrossEntropyLossConfig::new()
+                .init(&logits.device())
+                .forward(logits.clone(), labels.clone()),
+            Loss::BinaryCrossEntropy => {
+                let targets = labels.clone().one_hot::<2>(classes).float();
+                binary_cross_entropy(logits.clone(), targets)
+            }
+        };
         let hits = logits.argmax(1).reshape([images]).equal(labels);
         let correct = hits.int().float().sum();
         let loss_and_correct = Tensor::cat(vec![loss.clone(), correct], 0).detach();
@@ -62,6 +73,15 @@ impl Classifier {
     }
 }
 
+/// −Σ ln(σ(z) where the target is 1, else 1 − σ(z)) over the classes, the mean over the images: `[1]`.
+/// `logits` and `targets`, zeros and ones: `[batch, classes]`.
+fn binary_cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    let [images, _] = logits.dims();
+    // ln(1 + eᶻ) − target · z, without a large exponential.
+    let softplus = logits.clone().clamp_min(0.0) + logits.clone().abs().neg().exp().log1p();
+    (softplus - targets * logits).sum() / images as f64
+}
+
 impl TrainStep for Classifier {
     type Input = LabelledBatch;
     type Output = StepOutput;
@@ -71,7 +91,7 @@ impl TrainStep for Classifier {
         // step, it does not depend on what came before.
         batch.images.device().seed(batch.seed);
         let logits = self.network.forward(batch.images);
-        let (loss, output) = Self::score(logits, batch.labels);
+        let (loss, output) = self.score(logits, batch.labels);
         TrainOutput::new(self, loss.backward(), output)
     }
 }
@@ -82,7 +102,7 @@ impl InferenceStep for Classifier {
 
     fn step(&self, batch: LabelledBatch) -> StepOutput {
         let logits = self.network.forward(batch.images);
-        Self::score(logits, batch.labels).1
+        self.score(logits, batch.labels).1
     }
 }
 
@@ -128,4 +148,36 @@ impl BatchInput {
         };
         Ok(*self.read.get_or_init(|| score))
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    /// PyTorch 2.15: `binary_cross_entropy_with_logits(z, t, reduction="sum") / 2`, and the gradient.
+    #[test]
+    fn binary_cross_entropy_is_pytorchs() {
+        let device = Device::flex().autodiff();
+        let logits = Tensor::<2>::from_data([[1.5, -2.0, 0.0], [-0.5, 30.0, -40.0]], &device);
+        let logits = logits.require_grad();
+        let targets = Tensor::from_data([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], &device);
+        let loss = binary_cross_entropy(logits.clone(), targets);
+        let found: Vec<f32> = loss.clone().into_data().iter().collect();
+        assert!((found[0] - LOSS).abs() < 1e-5, "{found:?}");
+        let gradients = loss.backward();
+        let found: Vec<f32> = logits
+            .grad(&gradients)
+            .unwrap()
+            .into_data()
+            .iter()
+            .collect();
+        for (found, expected) in found.iter().zip(GRADIENTS) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    const LOSS: f32 = 35.747784;
+    const GRADIENTS: [f32; 6] = [-0.09121278, 0.05960146, 0.25, 0.18877034, 0.5, -0.5];
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{activations, evaluate, export, predict, resume, train};
+use crate::commands::{activations, compare, evaluate, export, predict, resume, study, train};
 
 /// Train a digit classifier with any activation function
 #[derive(Debug, Parser)]
@@ -35,6 +35,11 @@ enum Command {
     Predict(predict::Options),
     /// Write a run's network as safetensors, for PyTorch and others
     Export(export::Options),
+    /// Compare activation functions: train each several times, and write a report
+    Compare(Box<compare::Options>),
+    /// Make and report comparisons that are written down in a file
+    #[command(subcommand)]
+    Study(study::Verb),
     /// List the activation functions
     Activations(activations::Options),
 }
@@ -75,6 +80,8 @@ impl Cli {
             Some(Command::Evaluate(options)) => evaluate::run(&options),
             Some(Command::Predict(options)) => predict::run(&options),
             Some(Command::Export(options)) => export::run(&options),
+            Some(Command::Compare(options)) => compare::run(&options),
+            Some(Command::Study(verb)) => study::run(&verb),
             Some(Command::Activations(options)) => activations::run(&options),
         }
     }

@@ -2,10 +2,12 @@
 //! verb does.
 
 pub mod activations;
+pub mod compare;
 pub mod evaluate;
 pub mod export;
 pub mod predict;
 pub mod resume;
+pub mod study;
 pub mod train;
 
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use data::Fractions;
 use model::{CnnConfig, Kernels};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ pub struct RunConfig {
     pub optimizer: OptimizerConfig,
     /// How the learning rate changes from step to step.
     pub schedule: ScheduleConfig,
+    /// What is made small.
+    #[serde(skip_serializing_if = "is_default")]
+    pub loss: Loss,
     /// What the network looks like.
     pub network: CnnConfig,
     /// Later lengthenings of the run, by `trainer resume --epochs`.
@@ -46,6 +50,12 @@ pub struct DataConfig {
     pub path: Option<PathBuf>,
     /// Share of the labelled images that is held out for validation, in 0..1.
     pub validation_fraction: f64,
+    /// Share of the labelled images that is held out for a test, in 0..1. Nothing is chosen by it.
+    #[serde(skip_serializing_if = "is_default_test_fraction")]
+    pub test_fraction: f64,
+    /// Share of the other images that is trained on, above 0 and at most 1.
+    #[serde(skip_serializing_if = "is_default_training_fraction")]
+    pub training_fraction: f64,
     /// SHA-256 of the labelled images; filled in when the run starts, checked when it resumes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
@@ -78,6 +88,17 @@ pub enum OptimizerKind {
     Rmsprop,
 }
 
+/// What a training makes small, as the mean over images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Cross-entropy of the softmax of the logits
+    #[default]
+    CrossEntropy,
+    /// One sigmoid per class: the sum of their binary cross-entropies
+    BinaryCrossEntropy,
+}
+
 /// A learning-rate schedule over the steps of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -102,6 +123,20 @@ pub enum ScheduleKind {
     Linear,
     /// Always the same rate
     Constant,
+}
+
+// What is left out of files keeps those of earlier versions as they were.
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn is_default_test_fraction(fraction: &f64) -> bool {
+    *fraction == DataConfig::default().test_fraction
+}
+
+fn is_default_training_fraction(fraction: &f64) -> bool {
+    *fraction == DataConfig::default().training_fraction
 }
 
 /// A run that was made longer.
@@ -143,8 +178,20 @@ impl Default for RunConfig {
             data: DataConfig::default(),
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
+            loss: Loss::default(),
             network: CnnConfig::default(),
             extensions: Vec::new(),
+        }
+    }
+}
+
+impl DataConfig {
+    /// The shares of the images' parts.
+    pub fn fractions(&self) -> Fractions {
+        Fractions {
+            validation: self.validation_fraction,
+            test: self.test_fraction,
+            training: self.training_fraction,
         }
     }
 }
@@ -154,6 +201,8 @@ impl Default for DataConfig {
         Self {
             path: None,
             validation_fraction: 0.1,
+            test_fraction: 0.0,
+            training_fraction: 1.0,
             fingerprint: None,
         }
     }
@@ -210,10 +259,14 @@ impl RunConfig {
         for (share, name) in [
             (self.schedule.warmup, "warmup"),
             (self.data.validation_fraction, "validation_fraction"),
+            (self.data.test_fraction, "test_fraction"),
         ] {
             let holds = (0.0..1.0).contains(&share);
             in_range(holds, name, share, "at least 0 and below 1")?;
         }
+        let share = self.data.training_fraction;
+        let holds = share > 0.0 && share <= 1.0;
+        in_range(holds, "training_fraction", share, "above 0 and at most 1")?;
         let mut before = self.epochs;
         for extension in &self.extensions {
             let longer = extension.epochs > before && extension.after_epoch <= before;

@@ -5,11 +5,12 @@
 //! otherwise and feeds the same events to the same metrics and dashboard.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use burn::data::dataloader::DataLoader;
 use burn::module::Module;
+use burn::optim::GradientsParams;
 use burn::train::metric::store::EventStoreClient;
 use burn::train::{
     EventProcessorTraining, InferenceStep, Interrupter, Learner, LearnerEvent,
@@ -17,11 +18,13 @@ use burn::train::{
     TrainLoader, TrainingComponents, TrainingItem, ValidLoader,
 };
 use data::LabelledBatch;
+use measurement::gradient_norms;
 
 use crate::checkpoint::{self, Position, Progress, RecordReceiver, Records};
 use crate::classifier::Classifier;
 use crate::console::Console;
 use crate::history::{self, EpochRecord, PassTime, SplitRecord};
+use crate::measuring::{self, GradientsSoFar, Measuring};
 use crate::metrics::{SharedTally, Tally};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, Which};
@@ -47,8 +50,11 @@ pub struct EpochLoop {
     /// The training metrics' and the validation metrics' sums.
     tallies: [SharedTally; 2],
     records: Mutex<RecordReceiver>,
+    measuring: Option<Measuring>,
     /// Where the run stands.
     progress: Mutex<Progress>,
+    /// Wall-clock seconds of every training step that this process has made.
+    step_seconds: Mutex<Vec<f64>>,
     ending: Mutex<Option<Result<Ending>>>,
 }
 
@@ -63,7 +69,13 @@ struct Fit<'a> {
     store: Arc<EventStoreClient>,
     /// Where the newest checkpoint stands.
     saved: Position,
+    /// When it was taken, or the loop began.
+    saved_at: Instant,
+    step_seconds: Vec<f64>,
 }
+
+/// Runs of studies are short and many: they are saved after so long, and leave no networks.
+const PAUSE_BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(60);
 
 type Loader = Arc<dyn DataLoader<LabelledBatch>>;
 
@@ -71,12 +83,13 @@ impl EpochLoop {
     /// A loop that continues from `progress`.
     ///
     /// `tallies` are those of the training and the validation metrics; `records` is where the
-    /// learner's checkpointers send to.
+    /// learner's checkpointers send to; `measuring` is for the runs of studies.
     pub fn new(
         run: RunDirectory,
         console: Console,
         tallies: [SharedTally; 2],
         records: RecordReceiver,
+        measuring: Option<Measuring>,
         progress: Progress,
     ) -> Self {
         Self {
@@ -84,9 +97,19 @@ impl EpochLoop {
             console,
             tallies,
             records: Mutex::new(records),
+            measuring,
+            step_seconds: Mutex::default(),
             progress: Mutex::new(progress),
             ending: Mutex::new(None),
         }
+    }
+
+    /// Median wall-clock seconds of the training steps of this process, if it has made any.
+    pub fn median_step_seconds(&self) -> Option<f64> {
+        let seconds = self.step_seconds.lock();
+        let mut seconds = seconds.unwrap_or_else(PoisonError::into_inner).clone();
+        seconds.sort_by(f64::total_cmp);
+        seconds.get(seconds.len() / 2).copied()
     }
 
     /// How the training ended, and where the run stands.
@@ -128,8 +151,13 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
             interrupter: components.interrupter,
             checkpointer,
             store: components.event_store,
+            saved_at: Instant::now(),
+            step_seconds: Vec::new(),
         };
         let ending = fit.run(&train_loader, &valid_loader);
+        let step_seconds = self.step_seconds.lock();
+        *step_seconds.unwrap_or_else(PoisonError::into_inner) =
+            std::mem::take(&mut fit.step_seconds);
         *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending);
         (fit.learner.model(), fit.processor)
     }
@@ -153,6 +181,11 @@ impl Fit<'_> {
             let valid = self.validate(epoch, valid_loader)?;
             if let Some(ending) = self.stopped(epoch, valid.loss)? {
                 return Ok(ending);
+            }
+            if let Some(measuring) = &self.of.measuring {
+                let network = self.learner.model().valid();
+                let measured = measuring.measure(&network, &self.progress.gradients)?;
+                self.progress.measurements.push(measured);
             }
             let record = EpochRecord {
                 epoch,
@@ -180,10 +213,16 @@ impl Fit<'_> {
             let Some(batch) = clock.loading(|| batches.next()) else {
                 break;
             };
+            let start = Instant::now();
             let output = self.learner.train_step(batch?);
+            let measuring = Instant::now();
+            self.measure_gradients(&output.grads, loader)?;
+            let measuring = measuring.elapsed();
             self.learner.lr_step();
             self.progress.learning_rate = self.learner.lr_current().base();
             self.learner.optimizer_step(output.grads);
+            let step = start.elapsed().saturating_sub(measuring);
+            self.step_seconds.push(step.as_secs_f64());
             self.progress.position.batch += 1;
             let item = TrainingItem::new(
                 output.item,
@@ -201,6 +240,21 @@ impl Fit<'_> {
         self.progress.tally = tally.get();
         self.progress.time = clock.stop();
         Ok(SplitRecord::new(self.progress.tally, self.progress.time))
+    }
+
+    /// Measures the gradients of a step, if this is one of those where that is done.
+    fn measure_gradients(&mut self, gradients: &GradientsParams, loader: &Loader) -> Result<()> {
+        let batches = loader.num_items().div_ceil(self.progress.config.batch_size);
+        let batch = self.progress.position.batch;
+        if self.of.measuring.is_some() && measuring::is_measured(batch, batches) {
+            let start = Instant::now();
+            let norms = gradient_norms(&self.learner.model().network, gradients)
+                .context("cannot read the gradients")?;
+            let so_far = &mut self.progress.gradients;
+            so_far.tally.add(&norms);
+            so_far.seconds += start.elapsed().as_secs_f64();
+        }
+        Ok(())
     }
 
     fn validate(&mut self, epoch: usize, loader: &Loader) -> Result<SplitRecord> {
@@ -264,6 +318,14 @@ impl Fit<'_> {
         };
         self.progress.tally = Tally::default();
         self.progress.time = PassTime::default();
+        self.progress.gradients = GradientsSoFar::default();
+        if self.of.measuring.is_some() {
+            if self.saved_at.elapsed() < PAUSE_BETWEEN_CHECKPOINTS {
+                return Ok(());
+            }
+            let records = self.records()?;
+            return self.save_checkpoint(&records);
+        }
         let records = self.records()?;
         let Some(weights) = records.get(&checkpoint::Part::Network) else {
             unreachable!("`RecordReceiver::receive` gives all parts")
@@ -275,7 +337,7 @@ impl Fit<'_> {
             history,
             ..
         } = &*self.progress;
-        let about = (&config.network, *task, *scaling);
+        let about = (config, *task, *scaling);
         saved_model::save(&self.of.run, Which::Last, weights, about, record)?;
         if history::best(history) == Some(&record) {
             saved_model::save(&self.of.run, Which::Best, weights, about, record)?;
@@ -304,6 +366,7 @@ impl Fit<'_> {
         let folder = self.of.run.checkpoints();
         checkpoint::save(&folder, self.progress.clone(), records)?;
         self.saved = self.progress.position;
+        self.saved_at = Instant::now();
         Ok(())
     }
 }

@@ -4,9 +4,11 @@ use anyhow::{Result, anyhow};
 use burn::data::dataloader::DataLoader;
 use burn::tensor::Tensor;
 use data::{ImageBatch, LabelledBatch};
+use measurement::expected_calibration_error;
 use serde::Serialize;
 
 use crate::classifier::Classifier;
+use crate::config::Loss;
 
 /// Images per batch when nothing is trained.
 pub const BATCH_SIZE: std::num::NonZeroUsize = std::num::NonZeroUsize::new(500).unwrap();
@@ -38,6 +40,25 @@ impl Images for ImageBatch {
 }
 
 impl Probabilities {
+    /// What `logits`, `[images, classes]` image by image, say of a network trained with `loss`.
+    pub fn of(loss: Loss, logits: &[f32], classes: usize) -> Self {
+        match loss {
+            Loss::CrossEntropy => Self::softmax(logits, classes),
+            Loss::BinaryCrossEntropy => Self::sigmoid(logits, classes),
+        }
+    }
+
+    /// The sigmoid of each of `logits`, `[images, classes]` image by image, divided by their sum.
+    pub fn sigmoid(logits: &[f32], classes: usize) -> Self {
+        let mut values = Vec::with_capacity(logits.len());
+        for logits in logits.chunks_exact(classes) {
+            let sigmoids = logits.iter().map(|&x| 1.0 / (1.0 + f64::from(-x).exp()));
+            let sum: f64 = sigmoids.clone().sum();
+            values.extend(sigmoids.map(|sigmoid| sigmoid / sum));
+        }
+        Self { values, classes }
+    }
+
     /// The softmax of `logits`, `[images, classes]` image by image.
     pub fn softmax(logits: &[f32], classes: usize) -> Self {
         let mut values = Vec::with_capacity(logits.len());
@@ -87,7 +108,7 @@ pub fn predict<B: Images + 'static>(
             .map_err(|error| anyhow!("cannot read the network's output: {error:?}"))?;
         logits.extend(values);
     }
-    Ok(Probabilities::softmax(&logits, classes))
+    Ok(Probabilities::of(classifier.loss, &logits, classes))
 }
 
 /// How well a network reads labelled images.
@@ -101,6 +122,8 @@ pub struct Evaluation {
     pub accuracy_standard_error: f64,
     /// Mean cross-entropy per image, in nats.
     pub loss: f64,
+    /// Expected calibration error, 0 to 1; see [`expected_calibration_error`].
+    pub calibration_error: Option<f64>,
     /// One entry per class.
     pub classes: Vec<ClassScore>,
     /// Number of images by label (row) and prediction (column).
@@ -125,6 +148,7 @@ impl Evaluation {
         let images = labels.len();
         let mut confusion = vec![vec![0; classes]; classes];
         let mut loss = 0.0;
+        let mut sure = Vec::with_capacity(images);
         for ((&label, row), prediction) in labels
             .iter()
             .zip(probabilities.rows())
@@ -132,6 +156,7 @@ impl Evaluation {
         {
             let label = usize::from(label);
             confusion[label][prediction] += 1;
+            sure.push((row[prediction], prediction == label));
             // The smallest probability that is no zero: a finite, if large, loss.
             loss -= row[label].max(f64::MIN_POSITIVE).ln();
         }
@@ -142,6 +167,7 @@ impl Evaluation {
             accuracy,
             accuracy_standard_error: (accuracy * (1.0 - accuracy) / images as f64).sqrt(),
             loss: loss / images as f64,
+            calibration_error: expected_calibration_error(sure),
             classes: (0..classes)
                 .map(|class| ClassScore::new(&confusion, class))
                 .collect(),
@@ -220,6 +246,15 @@ mod tests {
         }
         let large = Probabilities::softmax(&[1000.0, 2000.0, 4000.0], 3);
         assert_eq!(large.values, [0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn sigmoids_are_shared_out() {
+        let even = Probabilities::sigmoid(&[0.0, 0.0, -1000.0, 1000.0, -1000.0, 0.0], 3);
+        let third = 1.0 / 3.0;
+        assert_eq!(even.values[..3], [0.5, 0.5, 0.0]);
+        assert!((even.values[3] - 2.0 * third).abs() < 1e-12);
+        assert!((even.values[5] - third).abs() < 1e-12);
     }
 
     #[test]

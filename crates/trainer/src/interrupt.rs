@@ -2,6 +2,7 @@
 
 use std::io::stdout;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -18,8 +19,12 @@ pub const INTERRUPTED: u8 = 130;
 #[derive(Clone, Default)]
 pub struct Signals {
     /// What the first signal stops; `None` while nothing can be stopped gently.
-    training: Arc<Mutex<Option<Interrupter>>>,
+    stop: Arc<Mutex<Option<Stop>>>,
+    requested: Arc<AtomicBool>,
 }
+
+/// Stops something gently.
+type Stop = Box<dyn FnOnce() + Send>;
 
 impl Signals {
     /// Begins to listen.
@@ -46,26 +51,39 @@ impl Signals {
         Ok(signals)
     }
 
-    /// There is no training to stop any more: the next signal ends the program.
+    /// There is nothing to stop any more: the next signal ends the program.
     pub fn stop_nothing(&self) {
-        *self.training.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn received(&self) {
-        let training = self
-            .training
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        match training {
-            Some(interrupter) => interrupter.stop(Some("interrupted")),
-            None => end_at_once(),
-        }
+        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Lets the next signal stop this training.
     pub fn stop(&self, interrupter: &Interrupter) {
-        *self.training.lock().unwrap_or_else(PoisonError::into_inner) = Some(interrupter.clone());
+        let interrupter = interrupter.clone();
+        self.call(move || interrupter.stop(Some("interrupted")));
+    }
+
+    /// Lets the next signal call `stop`, once.
+    pub fn call(&self, stop: impl FnOnce() + Send + 'static) {
+        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(stop));
+    }
+
+    /// Whether there was a signal.
+    pub fn requested(&self) -> bool {
+        self.requested.load(Ordering::Relaxed)
+    }
+
+    /// What a signal does, for whoever hears of it in another way.
+    pub fn received(&self) {
+        self.requested.store(true, Ordering::Relaxed);
+        let stop = self
+            .stop
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match stop {
+            Some(stop) => stop(),
+            None => end_at_once(),
+        }
     }
 }
 

@@ -84,6 +84,19 @@ impl RunDirectory {
         bail!("no name is left below {}", parent.display())
     }
 
+    /// The folder `path`, which may be there or not.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub fn open_or_create(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path)
+            .with_context(|| format!("cannot make the folder {}", path.display()))?;
+        Ok(Self {
+            path: path.to_owned(),
+        })
+    }
+
     /// The folder of a run that was started earlier.
     ///
     /// # Errors
@@ -130,6 +143,16 @@ impl RunDirectory {
                 Err(error).with_context(|| format!("cannot lock {}", path.display()))
             }
         }
+    }
+
+    /// Removes the lock's file, which nobody may hold.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be removed.
+    pub fn remove_lock(&self) -> Result<()> {
+        let path = self.path.join(LOCK);
+        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
     }
 
     /// Saves the run's configuration.

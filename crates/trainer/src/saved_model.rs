@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::FORMAT;
 use crate::classifier::Classifier;
+use crate::config::{Loss, RunConfig};
 use crate::files::{sha256, write_atomically};
 use crate::history::EpochRecord;
 use crate::run_directory::{RunDirectory, read_toml, toml};
@@ -50,6 +51,9 @@ pub struct ModelCard {
     pub file: String,
     /// Its SHA-256.
     pub sha256: String,
+    /// What its training made small.
+    #[serde(default)]
+    pub loss: Loss,
     /// What the network looks like.
     pub network: CnnConfig,
     /// What it reads and tells apart.
@@ -71,7 +75,7 @@ pub fn save(
     run: &RunDirectory,
     which: Which,
     weights: &[u8],
-    (network, task, scaling): (&CnnConfig, Task, Scaling),
+    (config, task, scaling): (&RunConfig, Task, Scaling),
     epoch: EpochRecord,
 ) -> Result<()> {
     let file = format!("{}-epoch-{:04}.bpk", which.name(), epoch.epoch);
@@ -79,7 +83,8 @@ pub fn save(
     let card = ModelCard {
         format: FORMAT,
         sha256: sha256(weights),
-        network: network.clone(),
+        loss: config.loss,
+        network: config.network.clone(),
         task,
         scaling,
         epoch,
@@ -146,7 +151,8 @@ pub fn load(
         .init(card.task, 0, device)
         .with_context(context)?
         .with_kernels(kernels);
-    let classifier = Classifier { network }
+    let loss = card.loss;
+    let classifier = Classifier { network, loss }
         .try_load_record(record)
         .with_context(context)?;
     Ok((classifier, card))

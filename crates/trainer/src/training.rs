@@ -22,6 +22,7 @@ use crate::evaluation::{self, Evaluation};
 use crate::files::remove_partial;
 use crate::history::PassTime;
 use crate::interrupt::Signals;
+use crate::measuring::{self, GradientsSoFar, Measuring, Part};
 use crate::metrics::{AccuracyMetric, LossMetric, SharedTally, Tally, ThroughputMetric};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, Which};
@@ -42,6 +43,29 @@ pub struct Training {
     pub console: Console,
     /// What stops it early.
     pub signals: Signals,
+    /// What a study measures; without one, the run's networks are saved instead.
+    pub study: Option<ForStudy>,
+}
+
+/// A training that is a run of a study.
+#[derive(Clone, Copy, Debug)]
+pub struct ForStudy {
+    /// Whether the test images are scored.
+    pub score_test: bool,
+}
+
+/// What came of a training.
+pub struct Trained {
+    /// How it ended.
+    pub ending: Ending,
+    /// Where the run stands.
+    pub progress: Progress,
+    /// The last network.
+    pub network: Classifier,
+    /// Median wall-clock seconds of a step, if there was any.
+    pub seconds_per_step: Option<f64>,
+    /// Number of images trained on, for validation and for the test.
+    pub images: [usize; 3],
 }
 
 /// The images and the network of a run, before the first step.
@@ -59,7 +83,7 @@ const MISFIT: &str = "the network does not fit the images";
 ///
 /// If the configuration does not fit the images.
 pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task)> {
-    let split = Split::new(images, config.data.validation_fraction, config.seed)?;
+    let split = Split::new(images, config.data.fractions(), config.seed)?;
     if split.validation.labels().len() == 0 {
         bail!("no image is left for validation: raise validation_fraction or add images");
     }
@@ -84,22 +108,32 @@ impl Training {
     /// If the configuration does not fit the images, or something fails on the way; what was saved
     /// by then is still there.
     pub fn run(&self, restored: Option<Restored>) -> Result<Ending> {
+        let Trained {
+            ending, progress, ..
+        } = self.train(restored).with_context(|| {
+            let run = self.run.path().display();
+            format!("stopped; once this is mended, continue with `trainer resume {run}`")
+        })?;
+        if ending == Ending::Finished {
+            let summary = self.summarize(&progress)?;
+            self.run.save_summary(&summary)?;
+            self.report(&summary);
+        }
+        Ok(ending)
+    }
+
+    /// Trains, and no more: [`Training::run`] without the summary.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Training::run`].
+    pub fn train(&self, restored: Option<Restored>) -> Result<Trained> {
         remove_partial(self.run.path())?;
         if self.run.checkpoints().exists() {
             remove_partial(&self.run.checkpoints())?;
         }
         let prepared = self.prepare(restored)?;
-        let split = prepared.split.clone();
-        let (ending, progress) = self.train(prepared).with_context(|| {
-            let run = self.run.path().display();
-            format!("stopped; once this is mended, continue with `trainer resume {run}`")
-        })?;
-        if ending == Ending::Finished {
-            let summary = self.summarize(&split, &progress)?;
-            self.run.save_summary(&summary)?;
-            self.report(&summary);
-        }
-        Ok(ending)
+        self.fit(prepared)
     }
 
     fn prepare(&self, restored: Option<Restored>) -> Result<Prepared> {
@@ -113,7 +147,10 @@ impl Training {
             .with_kernels(config.kernels);
         let steps_per_epoch = split.training.labels().len().div_ceil(config.batch_size);
         let mut learner = Learner::new(
-            Classifier { network },
+            Classifier {
+                network,
+                loss: config.loss,
+            },
             config.optimizer.init(config.kernels),
             Schedule::new(config, steps_per_epoch),
         );
@@ -127,7 +164,9 @@ impl Training {
                 tally: Tally::default(),
                 time: PassTime::default(),
                 learning_rate: 0.0,
+                gradients: GradientsSoFar::default(),
                 history: Vec::new(),
+                measurements: Vec::new(),
                 sha256: Default::default(),
             },
             Some(restored) => {
@@ -152,7 +191,7 @@ impl Training {
         })
     }
 
-    fn train(&self, prepared: Prepared) -> Result<(Ending, Progress)> {
+    fn fit(&self, prepared: Prepared) -> Result<Trained> {
         let Prepared {
             split,
             progress,
@@ -162,6 +201,9 @@ impl Training {
         let device = self.processor.device.clone();
         let batch_size = NonZeroUsize::new(config.batch_size).context("batch_size is 0")?;
         let Position { epoch, batch } = progress.position;
+        let images =
+            [&split.training, &split.validation, &split.test].map(|part| part.labels().len());
+        let measuring = self.measuring(&split, &progress);
         let train_loader = EpochLoader::shuffled(
             split.training,
             progress.scaling,
@@ -189,6 +231,7 @@ impl Training {
             self.console.clone(),
             tallies,
             records,
+            measuring,
             progress,
         ));
         let training = SupervisedTraining::<Classifier>::new(
@@ -212,16 +255,48 @@ impl Training {
         .renderer(self.console.renderer(&interrupter, epoch))
         .with_interrupter(interrupter);
         // The dashboard's "stop immediately" panics in several threads.
-        let launched = catch_unwind(AssertUnwindSafe(|| drop(training.launch(learner))));
+        let launched = catch_unwind(AssertUnwindSafe(|| training.launch(learner).model));
         self.signals.stop_nothing();
-        if launched.is_err() {
+        let Ok(network) = launched else {
             bail!("the training broke off");
-        }
-        epoch_loop.ending()
+        };
+        let (ending, progress) = epoch_loop.ending()?;
+        Ok(Trained {
+            ending,
+            progress,
+            network,
+            seconds_per_step: epoch_loop.median_step_seconds(),
+            images,
+        })
+    }
+
+    /// What is looked at after every epoch, in a study.
+    fn measuring(&self, split: &Split, progress: &Progress) -> Option<Measuring> {
+        let ForStudy { score_test } = self.study?;
+        let part = |images: &LabelledImages, batch_size| Part {
+            loader: Arc::new(EpochLoader::in_order(
+                images.clone(),
+                progress.scaling,
+                batch_size,
+                &self.processor.device,
+            )),
+            labels: images.labels().collect(),
+        };
+        let test = Some(&split.test).filter(|test| score_test && test.labels().len() > 0);
+        Some(Measuring {
+            training: part(
+                &split.training.sample(split.validation.labels().len()),
+                evaluation::BATCH_SIZE,
+            ),
+            validation: part(&split.validation, measuring::BATCH_SIZE),
+            test: test.map(|test| part(test, evaluation::BATCH_SIZE)),
+            classes: progress.task.classes,
+        })
     }
 
     /// Evaluates the best network.
-    fn summarize(&self, split: &Split, progress: &Progress) -> Result<Summary> {
+    fn summarize(&self, progress: &Progress) -> Result<Summary> {
+        let (split, _) = split(&self.config, &self.images)?;
         let device = &self.processor.device;
         let history = &progress.history;
         let last = history.last().context("the run has no epochs")?;

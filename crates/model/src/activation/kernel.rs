@@ -48,8 +48,8 @@ impl Activation {
 }
 
 impl ActivationLayer {
-    /// The kernel that does what [`ActivationLayer::forward`] does.
-    pub(crate) fn kernel(&self) -> Option<Function> {
+    /// The kernel that does what [`ActivationLayer::forward`] does; `None` if there is none.
+    pub fn kernel(&self) -> Option<Function> {
         match self.activation {
             // Frozen, it draws nothing.
             Activation::Rrelu { .. } if !self.training.is_enabled() => Some(Function::LeakyRelu {

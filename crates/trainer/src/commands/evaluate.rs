@@ -79,7 +79,7 @@ fn images(options: &Options, run: &RunDirectory) -> Result<(LabelledImages, Stri
             images.source()
         );
     }
-    let split = Split::new(&images, config.data.validation_fraction, config.seed)?;
+    let split = Split::new(&images, config.data.fractions(), config.seed)?;
     let name = format!("validation images of {}", images.source());
     Ok((split.validation, name))
 }

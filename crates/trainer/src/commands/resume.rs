@@ -89,6 +89,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         images,
         console,
         signals,
+        study: None,
     };
     let ending = training.run(restored)?;
     super::exit(&training, &ending)

@@ -122,6 +122,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         images,
         console,
         signals,
+        study: None,
     };
     let ending = training.run(None)?;
     super::exit(&training, &ending)

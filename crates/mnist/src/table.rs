@@ -1,0 +1,237 @@
+//! CSV files in the form of Kaggle's.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// What to do with a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it as it is and fail with [`Error::Exists`].
+    Keep,
+    /// Put the new file in its place, at once and as a whole.
+    Replace,
+}
+
+/// Writes labelled images as Kaggle's `train.csv` is: a header `label,pixel0,pixel1,…`, then one
+/// row of integers for each image. `side` is height and width of an image in pixels, and the pixels
+/// go from the top left, line by line.
+///
+/// # Errors
+///
+/// [`Error::Exists`] if `path` is there and to be kept, [`Error::Write`] if it cannot be written,
+/// [`Error::RowLength`] if an image has not `side × side` pixels. There is no new file then, nor a
+/// part of one.
+pub fn write_labelled<P: AsRef<[u8]>>(
+    path: &Path,
+    side: usize,
+    existing: Existing,
+    images: impl IntoIterator<Item = (u8, P)>,
+) -> Result<(), Error> {
+    let images = images.into_iter();
+    Unpublished::images(
+        path,
+        side,
+        existing,
+        true,
+        images.map(|(label, pixels)| (Some(label), pixels)),
+    )?
+    .publish()
+}
+
+/// Writes images as Kaggle's `test.csv` is: like [`write_labelled`], without the labels.
+///
+/// # Errors
+///
+/// As [`write_labelled`].
+pub fn write_unlabelled<P: AsRef<[u8]>>(
+    path: &Path,
+    side: usize,
+    existing: Existing,
+    images: impl IntoIterator<Item = P>,
+) -> Result<(), Error> {
+    let images = images.into_iter();
+    Unpublished::images(
+        path,
+        side,
+        existing,
+        false,
+        images.map(|pixels| (None, pixels)),
+    )?
+    .publish()
+}
+
+/// Writes classes as Kaggle wants them submitted: a header `ImageId,Label`, then the number of each
+/// image, counted from 1, and its class.
+///
+/// # Errors
+///
+/// [`Error::Exists`] if `path` is there and to be kept, [`Error::Write`] if it cannot be written.
+pub fn write_submission(
+    path: &Path,
+    existing: Existing,
+    labels: impl IntoIterator<Item = u8>,
+) -> Result<(), Error> {
+    Unpublished::submission(path, existing, labels)?.publish()
+}
+
+/// A file that is whole but not yet seen under its name. Without [`Unpublished::publish`] it is
+/// removed.
+pub(crate) struct Unpublished {
+    path: PathBuf,
+    hidden: PathBuf,
+    existing: Existing,
+}
+
+impl Unpublished {
+    pub(crate) fn images<P: AsRef<[u8]>>(
+        path: &Path,
+        side: usize,
+        existing: Existing,
+        labelled: bool,
+        images: impl Iterator<Item = (Option<u8>, P)>,
+    ) -> Result<Self, Error> {
+        let size = side * side;
+        Self::write(path, existing, |writer| {
+            let label = labelled.then(|| "label".to_string());
+            let pixels = (0..size).map(|pixel| format!("pixel{pixel}"));
+            let header: Vec<String> = label.into_iter().chain(pixels).collect();
+            writeln!(writer, "{}", header.join(","))?;
+            let texts = texts();
+            let mut line = Vec::new();
+            for (row, (label, pixels)) in (1..).zip(images) {
+                let pixels = pixels.as_ref();
+                if pixels.len() != size {
+                    return Err(Stop::Row {
+                        row,
+                        found: pixels.len(),
+                        expected: size,
+                    });
+                }
+                line.clear();
+                for &value in label.iter().chain(pixels) {
+                    line.extend_from_slice(texts[usize::from(value)].as_bytes());
+                }
+                // The last comma.
+                line.pop();
+                line.push(b'\n');
+                writer.write_all(&line)?;
+            }
+            Ok(())
+        })
+    }
+
+    pub(crate) fn submission(
+        path: &Path,
+        existing: Existing,
+        labels: impl IntoIterator<Item = u8>,
+    ) -> Result<Self, Error> {
+        Self::write(path, existing, |writer| {
+            writeln!(writer, "ImageId,Label")?;
+            for (id, label) in (1_usize..).zip(labels) {
+                writeln!(writer, "{id},{label}")?;
+            }
+            Ok(())
+        })
+    }
+
+    fn write(
+        path: &Path,
+        existing: Existing,
+        content: impl FnOnce(&mut BufWriter<File>) -> Result<(), Stop>,
+    ) -> Result<Self, Error> {
+        may_write(path, existing)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let file = Self {
+            hidden: path.with_file_name(format!(".{name}.{}.partial", std::process::id())),
+            path: path.to_path_buf(),
+            existing,
+        };
+        let written = File::create(&file.hidden)
+            .map_err(Stop::from)
+            .and_then(|opened| {
+                let mut writer = BufWriter::with_capacity(1 << 16, opened);
+                content(&mut writer)?;
+                let opened = writer
+                    .into_inner()
+                    .map_err(io::IntoInnerError::into_error)?;
+                // A file that is seen under its name is on the disk.
+                opened.sync_all()?;
+                Ok(())
+            });
+        match written {
+            Ok(()) => Ok(file),
+            Err(Stop::Write(cause)) => Err(file.write_error(cause)),
+            Err(Stop::Row {
+                row,
+                found,
+                expected,
+            }) => Err(Error::RowLength {
+                path: path.to_path_buf(),
+                row,
+                found,
+                expected,
+            }),
+        }
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`] if another has taken the name since, [`Error::Write`] if the system
+    /// refuses.
+    pub(crate) fn publish(self) -> Result<(), Error> {
+        may_write(&self.path, self.existing)?;
+        fs::rename(&self.hidden, &self.path).map_err(|cause| self.write_error(cause))
+    }
+
+    fn write_error(&self, cause: io::Error) -> Error {
+        Error::Write {
+            path: self.path.clone(),
+            cause,
+        }
+    }
+}
+
+impl Drop for Unpublished {
+    fn drop(&mut self) {
+        // After `publish` there is nothing to remove; otherwise something has failed already, and
+        // that the leftover cannot be removed either adds nothing.
+        let _ = fs::remove_file(&self.hidden);
+    }
+}
+
+/// Why writing stopped.
+enum Stop {
+    Write(io::Error),
+    Row {
+        row: usize,
+        found: usize,
+        expected: usize,
+    },
+}
+
+impl From<io::Error> for Stop {
+    fn from(cause: io::Error) -> Self {
+        Self::Write(cause)
+    }
+}
+
+/// Fails if there is something that must be kept.
+pub(crate) fn may_write(path: &Path, existing: Existing) -> Result<(), Error> {
+    // A dangling link is there too: what it points to is not ours to create.
+    if existing == Existing::Keep && path.symlink_metadata().is_ok() {
+        return Err(Error::Exists {
+            path: path.to_path_buf(),
+        });
+    }
+    Ok(())
+}
+
+/// All values of a byte with a comma after them.
+fn texts() -> Vec<String> {
+    (0..=u8::MAX).map(|value| format!("{value},")).collect()
+}

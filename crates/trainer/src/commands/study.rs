@@ -1,0 +1,110 @@
+//! `trainer study`: comparisons that are written down in a file.
+
+pub mod claims;
+pub mod probe;
+pub mod report;
+pub mod run;
+pub mod work;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use study::{Plan, Store, Study};
+
+use crate::backend::Backend;
+use crate::console::print;
+use crate::study_runner::{self, RESULTS};
+
+/// The verbs of `trainer study`.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make the runs of a study, or those that are still to be made, and write its report
+    Run(run::Options),
+    /// Write the report of a study from the runs that there are
+    Report(report::Options),
+    /// Print a table of the claims that studies are about, with what was found
+    Claims(claims::Options),
+    /// Make runs of a study in this process (started by `run`)
+    #[command(hide = true)]
+    Work(work::Options),
+    /// Measure how fast a study's runs train in this process (started by `run`)
+    #[command(hide = true)]
+    Probe(probe::Options),
+}
+
+/// A study, and where its runs are.
+#[derive(Clone, Debug, Args)]
+pub struct Files {
+    /// The study, such as experiments/tutorial.toml
+    #[arg(value_name = "STUDY.TOML")]
+    pub study: PathBuf,
+    /// The folder of the study's runs [default: one below experiments/studies]
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+/// What the runs are made of.
+#[derive(Clone, Debug, Args)]
+pub struct Means {
+    /// Labelled images: a CSV file (plain, .gz or Kaggle's .zip), its folder, or built-in [default:
+    /// data/, or else built-in]
+    #[arg(long, short, value_name = "PATH")]
+    pub data: Option<PathBuf>,
+    /// What computes
+    #[arg(long, short, value_enum, default_value_t)]
+    pub backend: Backend,
+}
+
+/// Does what one of the verbs asks for.
+///
+/// # Errors
+///
+/// What went wrong.
+pub fn run(verb: &Verb) -> Result<ExitCode> {
+    match verb {
+        Verb::Run(options) => run::run(options),
+        Verb::Report(options) => report::run(options),
+        Verb::Claims(options) => claims::run(options),
+        Verb::Work(options) => work::run(options),
+        Verb::Probe(options) => probe::run(options),
+    }
+}
+
+impl Files {
+    fn folder(&self) -> PathBuf {
+        study_runner::folder(&self.study, self.folder.as_deref())
+    }
+}
+
+/// The folder of a study's report, unless another is named.
+fn results(study: &Path, named: Option<&Path>) -> PathBuf {
+    named.map_or_else(
+        || Path::new(RESULTS).join(study_runner::name(study)),
+        Path::to_owned,
+    )
+}
+
+/// Writes the report of the runs in `store`, and prints its gist.
+fn write_report(
+    study: &Study,
+    file: &Path,
+    store: &Store,
+    folder: &Path,
+    quiet: bool,
+) -> Result<()> {
+    let plan = Plan::new(study)?;
+    let records = store.records()?;
+    store.merge(&plan, &records)?;
+    let command = format!("trainer study report {}", file.display());
+    let report = study::report::write(&plan, &records, &store.curves()?, &command, folder)?;
+    if !quiet {
+        print(report.text.trim_end())?;
+        print(&format!(
+            "the report is {}",
+            folder.join("report.html").display()
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! `trainer study claims`: what is said, what was measured, and what follows.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use study::analysis::Analysis;
+use study::{Plan, Store, Study, report};
+
+use crate::console::print;
+use crate::study_runner::{self, RESULTS};
+
+/// Options of `trainer study claims`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The studies, such as experiments/*.toml; those about no claim are left out
+    #[arg(value_name = "STUDY.TOML", required = true)]
+    studies: Vec<PathBuf>,
+    /// The folder of the studies' runs, if they share one [default: experiments/studies/NAME]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+/// Prints a table in Markdown, a row for each study.
+///
+/// # Errors
+///
+/// If a study or its runs cannot be read.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let mut claims = Vec::new();
+    for file in &options.studies {
+        let study = Study::read(file)?;
+        if study.claim.is_none() {
+            continue;
+        }
+        let store = Store::at(&study_runner::folder(file, options.folder.as_deref()));
+        let (plan, records) = (Plan::new(&study)?, store.records()?);
+        let analysis =
+            Analysis::new(&plan, &records).with_context(|| format!("{}", file.display()))?;
+        if let Some(claim) = analysis.claim() {
+            let report = Path::new(RESULTS).join(study_runner::name(file));
+            claims.push((
+                claim.clone(),
+                report.join("report.md").display().to_string(),
+            ));
+        }
+    }
+    let rows = claims
+        .iter()
+        .map(|(claim, link)| (claim, Some(link.as_str())));
+    print(report::claims_table(rows).trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}

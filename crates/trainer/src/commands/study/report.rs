@@ -1,0 +1,46 @@
+//! `trainer study report`: what the runs of a study say.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use study::{Store, Study};
+
+use super::{Files, results, write_report};
+
+/// Options of `trainer study report`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    files: Files,
+    /// The folder of the report [default: one below experiments/results]
+    #[arg(long, short, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write the report, but print nothing
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Writes the report from the runs that there are, without making any.
+///
+/// # Errors
+///
+/// If the study makes no sense, has no runs yet, or the report cannot be written.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let Options {
+        files, out, quiet, ..
+    } = options;
+    let study = Study::read(&files.study)?;
+    let folder = files.folder();
+    if !folder.is_dir() {
+        bail!(
+            "there are no runs of this study in {}; make them with `trainer study run {}`, or name their folder with --folder",
+            folder.display(),
+            files.study.display()
+        );
+    }
+    let out = results(&files.study, out.as_deref());
+    write_report(&study, &files.study, &Store::at(&folder), &out, *quiet)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,133 @@
+//! `trainer study run`: a study from its file to its report.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use anyhow::Result;
+use clap::Args;
+use study::{Shard, Study};
+
+use super::{Files, Means, results, write_report};
+use crate::cli::Output;
+use crate::interrupt::{INTERRUPTED, Signals};
+use crate::study_runner::jobs::{self, Jobs};
+use crate::study_runner::progress::Progress;
+use crate::study_runner::{StudyRunner, Worked};
+
+/// Options of `trainer study run`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    means: Means,
+    #[command(flatten)]
+    share: Share,
+    /// The folder of the report [default: one below experiments/results]
+    #[arg(long, short, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Who makes the runs.
+#[derive(Clone, Debug, Args)]
+pub struct Share {
+    /// Runs at once, which share the cores [default: as many as there are cores, or one, whichever
+    /// is measured to be faster]
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Begin with part I of N, when several machines work in the same folder
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+}
+
+/// Makes the runs that are still to be made, then the report.
+///
+/// # Errors
+///
+/// What went wrong; what the runs had done is saved.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let study = Study::read(&options.files.study)?;
+    let out = results(&options.files.study, options.out.as_deref());
+    let Options {
+        files,
+        means,
+        share,
+        output,
+        ..
+    } = options;
+    conduct(&study, files, means, share, *output, &out)
+}
+
+/// Makes the runs of `study`, which is also in the file, then the report in the folder `out`.
+///
+/// # Errors
+///
+/// What went wrong; what the runs had done is saved.
+pub fn conduct(
+    study: &Study,
+    files: &Files,
+    means: &Means,
+    share: &Share,
+    output: Output,
+    out: &Path,
+) -> Result<ExitCode> {
+    let signals = Signals::listen()?;
+    let runner = StudyRunner::new(study, &files.folder(), means.data.as_deref(), means.backend)?;
+    let records = runner.store.records()?;
+    let pending = runner.plan.pending(&records).len();
+    let done = runner.plan.known(&records).len() - pending;
+    let mut progress = Progress::new(output, done, runner.plan.total());
+    for warning in records.warnings() {
+        progress.say(&format!("warning: {warning}"));
+    }
+    if pending > 0 {
+        progress.say(&runner.images.to_string());
+        progress.say(&format!(
+            "{}: {done} of {} runs are done; computing with {}; saving to {}",
+            study.title,
+            runner.plan.total(),
+            runner.processor,
+            runner.store.folder().display()
+        ));
+        let cores = available_parallelism().map_or(1, usize::from);
+        let jobs = match share.jobs {
+            Some(count) => Jobs::of(count.get(), cores),
+            None if pending > 1 && runner.processor.is_cpu() => {
+                let probe = arguments("probe", files, means, None);
+                Jobs::fastest(cores, &probe, |line| progress.say(line))?
+            }
+            None => Jobs::of(1, cores),
+        };
+        let work = arguments("work", files, means, share.shard);
+        let worked = jobs::run(jobs, &work, &signals, &mut progress)?;
+        progress.finish();
+        if worked == Worked::Interrupted {
+            progress.say("stopped; the same command goes on from here");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    }
+    progress.finish();
+    let silent = output.quiet || output.json;
+    write_report(study, &files.study, &runner.store, out, silent)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The arguments of a process that takes part.
+fn arguments(verb: &str, files: &Files, means: &Means, shard: Option<Shard>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["study".into(), verb.into()];
+    arguments.push(files.study.clone().into());
+    arguments.extend(["--folder".into(), files.folder().into()]);
+    arguments.extend(["--backend".into(), means.backend.to_string().into()]);
+    if let Some(data) = &means.data {
+        arguments.extend(["--data".into(), data.clone().into()]);
+    }
+    if let Some(shard) = shard {
+        arguments.extend(["--shard".into(), shard.to_string().into()]);
+    }
+    arguments
+}

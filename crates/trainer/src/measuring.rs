@@ -1,0 +1,196 @@
+//! What a study wants to know of every epoch beside its score.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use burn::data::dataloader::DataLoader;
+use data::LabelledBatch;
+use measurement::{GradientTally, Survey, Surveyed};
+use serde::{Deserialize, Serialize};
+use study::record::{Histogram, Score, SiteEpoch};
+
+use crate::classifier::Classifier;
+use crate::evaluation::{self, Evaluation, Probabilities};
+
+/// Validation images per batch: so few that their pre-activations stay in cache until they are
+/// looked at.
+pub const BATCH_SIZE: NonZeroUsize = NonZeroUsize::new(50).unwrap();
+
+/// In how many batches of an epoch the gradients are measured; the first is one of them.
+const GRADIENT_BATCHES: usize = 8;
+
+/// The images that are looked at after every epoch.
+#[derive(Clone)]
+pub struct Measuring {
+    /// Surveyed, and scored again for their calibration.
+    pub validation: Part,
+    /// As many of the training images as there are for validation, at most.
+    pub training: Part,
+    /// Scored only; none in trials.
+    pub test: Option<Part>,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+/// Some images in order, with their labels.
+#[derive(Clone)]
+pub struct Part {
+    /// Batches of the images.
+    pub loader: Arc<dyn DataLoader<LabelledBatch>>,
+    /// Their labels.
+    pub labels: Vec<u8>,
+}
+
+/// What was measured at the end of an epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochMeasurement {
+    /// The validation images.
+    pub validation: Score,
+    /// A sample of the training images, read without dropout.
+    pub training: Score,
+    /// The test images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Score>,
+    /// Effective rank of the last hidden layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_rank: Option<f64>,
+    /// Wall-clock seconds of scoring the test images and the sample.
+    pub scoring_seconds: f64,
+    /// Wall-clock seconds of looking at the validation images.
+    pub survey_seconds: f64,
+    /// Wall-clock seconds of the gradients' norms, in the epoch's training.
+    pub gradient_seconds: f64,
+    /// The sites, input first.
+    pub sites: Vec<MeasuredSite>,
+}
+
+/// One site at the end of an epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeasuredSite {
+    /// What it is called: `stage 1, layer 2`, `hidden`.
+    pub name: String,
+    /// Number of its units.
+    pub units: usize,
+    /// Shares, means and norms.
+    pub measured: SiteEpoch,
+    /// The pre-activations of the first validation images.
+    pub pre_activations: Histogram,
+}
+
+/// The gradients of an epoch so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GradientsSoFar {
+    /// Sums of their norms.
+    pub tally: GradientTally,
+    /// Wall-clock seconds that took.
+    pub seconds: f64,
+}
+
+/// Whether the gradients of batch number `batch` (from 0) of `batches` are measured: of so many
+/// batches, evenly over the epoch.
+pub fn is_measured(batch: usize, batches: usize) -> bool {
+    batch * GRADIENT_BATCHES % batches < GRADIENT_BATCHES
+}
+
+impl Part {
+    /// The score of `classifier` on these images.
+    fn score(&self, classifier: &Classifier, classes: usize) -> Result<Score> {
+        let probabilities = evaluation::predict(classifier, &*self.loader, classes)?;
+        Ok(score(&probabilities, &self.labels))
+    }
+}
+
+impl Measuring {
+    /// Looks at the network at the end of an epoch.
+    ///
+    /// # Errors
+    ///
+    /// If the data cannot be loaded, or the device's results not be copied.
+    pub fn measure(
+        &self,
+        classifier: &Classifier,
+        gradients: &GradientsSoFar,
+    ) -> Result<EpochMeasurement> {
+        let start = Instant::now();
+        let mut survey = Survey::new();
+        let mut logits = Vec::new();
+        for batch in self.validation.loader.iter() {
+            let output = classifier
+                .network
+                .forward_observed(batch?.images, &mut survey);
+            survey.end_batch();
+            let values = output
+                .into_data()
+                .try_into_vec::<f32>()
+                .map_err(|error| anyhow!("cannot read the network's output: {error:?}"))?;
+            logits.extend(values);
+        }
+        let probabilities = Probabilities::of(classifier.loss, &logits, self.classes);
+        let validation = score(&probabilities, &self.validation.labels);
+        let Surveyed {
+            sites,
+            effective_rank,
+        } = survey.finish().context("cannot read the pre-activations")?;
+        let sites = (0..)
+            .zip(sites)
+            .map(|(layer, site)| MeasuredSite {
+                name: site.site.to_string(),
+                units: site.units,
+                measured: SiteEpoch {
+                    gradient_norm: gradients.tally.mean(layer),
+                    ..site.measured
+                },
+                pre_activations: site.pre_activations,
+            })
+            .collect();
+        let survey_seconds = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let training = self.training.score(classifier, self.classes)?;
+        let test = self.test.as_ref();
+        let test = test
+            .map(|test| test.score(classifier, self.classes))
+            .transpose()?;
+        Ok(EpochMeasurement {
+            validation,
+            training,
+            test,
+            effective_rank,
+            scoring_seconds: start.elapsed().as_secs_f64(),
+            survey_seconds,
+            gradient_seconds: gradients.seconds,
+            sites,
+        })
+    }
+}
+
+/// What `probabilities` are worth against the true labels.
+fn score(probabilities: &Probabilities, labels: &[u8]) -> Score {
+    let evaluation = Evaluation::new(probabilities, labels);
+    Score {
+        accuracy: Some(evaluation.accuracy),
+        loss: Some(evaluation.loss),
+        ece: evaluation.calibration_error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradients_are_measured_evenly_from_the_first_batch_on() {
+        let measured = |batches| -> Vec<usize> {
+            (0..batches)
+                .filter(|&batch| is_measured(batch, batches))
+                .collect()
+        };
+        assert_eq!(measured(3), [0, 1, 2]);
+        assert_eq!(measured(16), [0, 2, 4, 6, 8, 10, 12, 14]);
+        for batches in 8..200 {
+            let measured = measured(batches);
+            assert_eq!((measured.len(), measured[0]), (8, 0), "{batches}");
+        }
+    }
+}

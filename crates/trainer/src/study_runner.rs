@@ -1,0 +1,113 @@
+//! Studies from definition to results: which runs are still to be made, by which processes, and what
+//! each leaves.
+//!
+//! ```text
+//! study.toml → Plan → pending RunSpecs → claim → configuration → Training → RunRecord → Store
+//! ```
+//!
+//! [`work`] makes runs one after the other until none is left. [`jobs::run`] starts several processes
+//! that do so, on one machine; other machines that share the folder may do the same.
+
+mod configuration;
+pub mod jobs;
+pub mod progress;
+mod run;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use data::LabelledImages;
+use model::Activation;
+use study::{Curves, Plan, Store, Study};
+
+use crate::backend::{Backend, Processor};
+
+pub use work::{Event, Worked, work};
+
+/// Where the runs of studies go that are not told otherwise.
+pub const STUDIES: &str = "experiments/studies";
+/// Where their reports go.
+pub const RESULTS: &str = "experiments/results";
+
+/// A claim that was not renewed for so long is taken over, where nothing tells sooner that its owner
+/// is dead. Shared folders show changes late.
+const STALE: Duration = Duration::from_secs(120);
+
+/// A study with all that its runs are made of.
+pub struct StudyRunner {
+    /// What is to be run.
+    pub plan: Plan,
+    /// Where the results go.
+    pub store: Store,
+    /// What computes.
+    pub processor: Processor,
+    /// All labelled images.
+    pub images: LabelledImages,
+    fingerprint: String,
+}
+
+impl StudyRunner {
+    /// Opens the device and the images, and makes the folder of the study.
+    ///
+    /// # Errors
+    ///
+    /// If one of them cannot be had, if a field of the study is none of a run's configuration, or if
+    /// the folder holds runs of other images or another backend.
+    pub fn new(
+        study: &Study,
+        folder: &Path,
+        data: Option<&Path>,
+        backend: Backend,
+    ) -> Result<Self> {
+        let plan = Plan::new(study)?;
+        let processor = backend.open()?;
+        let images = data::training_images(data)?;
+        let fingerprint = images.fingerprint();
+        let base = configuration::base(processor.backend, &fingerprint)?;
+        let runner = Self {
+            plan,
+            store: Store::create(folder, &base)?,
+            processor,
+            images,
+            fingerprint,
+        };
+        runner.check()?;
+        runner.store.save_study(study)?;
+        runner.store.save_curves(&curves(study)?)?;
+        Ok(runner)
+    }
+
+    /// Whether all runs that are known by now can be made.
+    fn check(&self) -> Result<()> {
+        let specs = self.plan.known(&study::Records::default());
+        for spec in &specs {
+            let config = self.configuration(spec)?;
+            crate::training::split(&config, &self.images)
+                .with_context(|| format!("{}, {}", spec.contender, spec.setting))?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of the study in this file: `tutorial` for `experiments/tutorial.toml`.
+pub fn name(file: &Path) -> String {
+    let stem = file.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
+
+/// The folder of the runs of the study in this file, unless another is named.
+pub fn folder(file: &Path, named: Option<&Path>) -> PathBuf {
+    named.map_or_else(|| Path::new(STUDIES).join(name(file)), Path::to_owned)
+}
+
+/// f and f′ of all contenders.
+fn curves(study: &Study) -> Result<Curves> {
+    let mut contenders = Vec::new();
+    for contender in &study.contenders {
+        let activation: Activation = contender.activation.parse()?;
+        contenders.extend(measurement::curve(contender.name(), &activation));
+    }
+    Ok(Curves { contenders })
+}

@@ -1,0 +1,180 @@
+//! Several processes that work on one study.
+//!
+//! Each is this program again, `study work`, with its own number of threads. It tells of every run in
+//! a line of JSON on its standard output, and stops when its standard input ends, as it does when the
+//! process that started it dies.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::progress::Progress;
+use super::work::{Event, Worked};
+use crate::interrupt::{INTERRUPTED, Signals};
+
+/// How many runs there are at once, and how many threads each of them has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jobs {
+    /// Processes.
+    pub count: usize,
+    /// Threads of each.
+    pub threads: usize,
+}
+
+/// What `study probe` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Speed {
+    /// Training images per second.
+    pub images_per_second: f64,
+}
+
+/// How often it is looked whether to stop.
+const TICK: Duration = Duration::from_millis(100);
+
+impl Jobs {
+    /// So many runs at once, on `cores` cores.
+    pub fn of(count: usize, cores: usize) -> Self {
+        Self {
+            count,
+            threads: (cores / count).max(1),
+        }
+    }
+
+    /// What is faster on this machine: one run after the other with all cores, or as many at once as
+    /// there are cores. Measured with `probe`, the arguments of the program that trains for a moment
+    /// and prints its [`Speed`]; says what it has found.
+    ///
+    /// # Errors
+    ///
+    /// If the program cannot be started, or prints something else.
+    pub fn fastest(cores: usize, probe: &[OsString], say: impl Fn(&str)) -> Result<Self> {
+        let (one, many) = (Self::of(1, cores), Self::of(cores, cores));
+        if cores == 1 {
+            return Ok(one);
+        }
+        let speed = |jobs: Self| -> Result<f64> {
+            let processes: Vec<Child> = (0..jobs.count)
+                .map(|_| start(probe, jobs.threads).map(|(child, _)| child))
+                .collect::<Result<_>>()?;
+            processes.into_iter().map(images_per_second).sum()
+        };
+        let (one_after_the_other, at_once) = (speed(one)?, speed(many)?);
+        say(&format!(
+            "{cores} runs at once train {at_once:.0} images/s together, one with {cores} threads {one_after_the_other:.0}: making {} (--jobs changes that)",
+            if at_once > one_after_the_other {
+                format!("{cores} at once")
+            } else {
+                String::from("one after the other")
+            },
+        ));
+        Ok(if at_once > one_after_the_other {
+            many
+        } else {
+            one
+        })
+    }
+}
+
+/// Starts the processes with the arguments `work`, shows what they tell, and waits for them.
+///
+/// # Errors
+///
+/// If one of them fails. The others still finish their work.
+pub fn run(
+    jobs: Jobs,
+    work: &[OsString],
+    signals: &Signals,
+    progress: &mut Progress,
+) -> Result<Worked> {
+    let (sender, events) = mpsc::channel();
+    let (stop, stopped) = mpsc::channel::<()>();
+    signals.call(move || drop(stop));
+    let mut processes = Vec::new();
+    let mut inputs = Vec::new();
+    for _ in 0..jobs.count {
+        let (mut process, input) = start(work, jobs.threads)?;
+        if let Some(output) = process.stdout.take() {
+            let sender = sender.clone();
+            thread::spawn(move || forward(output, &sender));
+        }
+        processes.push(process);
+        inputs.push(input);
+    }
+    drop(sender);
+    loop {
+        match events.recv_timeout(TICK) {
+            Ok(event) => progress.show(&event),
+            Err(RecvTimeoutError::Timeout) => progress.tick(),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if stopped.try_recv() == Err(mpsc::TryRecvError::Disconnected) && !inputs.is_empty() {
+            progress.say("stopping; what the runs have done is saved");
+            inputs.clear();
+        }
+    }
+    let mut worked = Worked::Finished;
+    let mut failed = 0;
+    for process in &mut processes {
+        let status = process.wait().context("cannot wait for a process")?;
+        match status.code() {
+            Some(0) => {}
+            Some(code) if code == i32::from(INTERRUPTED) => worked = Worked::Interrupted,
+            _ => failed += 1,
+        }
+    }
+    if signals.requested() {
+        worked = Worked::Interrupted;
+    }
+    signals.stop_nothing();
+    if failed > 0 {
+        bail!(
+            "{failed} of {} processes ended early; what they had done is saved: the same command goes on",
+            jobs.count
+        );
+    }
+    Ok(worked)
+}
+
+/// This program with other arguments, and what it reads.
+fn start(arguments: &[OsString], threads: usize) -> Result<(Child, Option<ChildStdin>)> {
+    let program = std::env::current_exe().context("cannot find this program's file")?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("RAYON_NUM_THREADS", threads.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start a process for the study's runs")?;
+    let input = child.stdin.take();
+    Ok((child, input))
+}
+
+/// Hands on what a process tells until it ends. Lines that are no events come from drivers.
+fn forward(output: impl Read, events: &Sender<Event>) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        if let Ok(event) = serde_json::from_str(&line)
+            && events.send(event).is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn images_per_second(process: Child) -> Result<f64> {
+    let output = process
+        .wait_with_output()
+        .context("cannot wait for a process")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let speed = text
+        .lines()
+        .find_map(|line| serde_json::from_str::<Speed>(line).ok());
+    let speed =
+        speed.context("cannot measure how many runs to make at once; name a number with --jobs")?;
+    Ok(speed.images_per_second)
+}

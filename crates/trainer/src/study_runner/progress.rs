@@ -1,0 +1,143 @@
+//! How far a study is.
+
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::work::Event;
+use crate::cli::Output;
+use crate::console::print;
+
+/// Shows the runs of a study as they are done.
+pub struct Progress {
+    output: Output,
+    bar: ProgressBar,
+    started: Instant,
+    /// Runs that were done before.
+    before: usize,
+    done: usize,
+    total: usize,
+}
+
+/// What programs are told of a run.
+#[derive(Serialize)]
+struct Told<'a> {
+    event: &'static str,
+    done: usize,
+    total: usize,
+    #[serde(flatten)]
+    run: &'a Event,
+}
+
+impl Progress {
+    /// Of `total` runs, `before` are done.
+    pub fn new(output: Output, before: usize, total: usize) -> Self {
+        let shows_bar = !output.quiet && !output.json && !output.plain && stderr().is_terminal();
+        let bar = if shows_bar {
+            ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr())
+        } else {
+            ProgressBar::hidden()
+        };
+        let style = ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_position(before as u64);
+        bar.set_message("starting");
+        Self {
+            output,
+            bar,
+            started: Instant::now(),
+            before,
+            done: before,
+            total,
+        }
+    }
+
+    /// Says something in words.
+    pub fn say(&self, line: &str) {
+        if !self.output.quiet && !self.output.json {
+            // The study goes on when nobody listens any more.
+            drop(self.bar.suspend(|| print(line)));
+        }
+    }
+
+    /// A run is done.
+    pub fn show(&mut self, event: &Event) {
+        self.done += 1;
+        // Runs that answer for two are fewer than planned; others may work on the study too.
+        let (done, total) = (self.done.min(self.total), self.total);
+        let Event {
+            contender,
+            setting,
+            seed,
+            outcome,
+            seconds,
+        } = event;
+        let setting = match setting.as_str() {
+            "" => String::new(),
+            setting => format!(", {setting}"),
+        };
+        let left = self.left();
+        let line =
+            format!("{contender}{setting}, seed {seed}: {outcome} in {seconds:.1} s; {left} left");
+        self.bar.set_position(done as u64);
+        self.bar.set_message(line.clone());
+        if self.output.json {
+            let told = Told {
+                event: "run",
+                done,
+                total,
+                run: event,
+            };
+            if let Ok(line) = serde_json::to_string(&told) {
+                drop(print(&line));
+            }
+        } else if self.bar.is_hidden() {
+            let width = total.to_string().len();
+            self.say(&format!("{done:>width$}/{total} {line}"));
+        }
+    }
+
+    /// Time has gone by.
+    pub fn tick(&self) {
+        self.bar.tick();
+    }
+
+    /// All is done that will be.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// The time that the other runs will take, if they are like those so far.
+    fn left(&self) -> String {
+        let made = (self.done - self.before).max(1) as u32;
+        let rest = self.total.saturating_sub(self.done) as u32;
+        let left = self.started.elapsed() / made * rest;
+        duration(left)
+    }
+}
+
+/// A duration for people, to two digits or so.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..100 => format!("{seconds} s"),
+        100..6000 => format!("{} min", (seconds + 30) / 60),
+        _ => format!("{:.1} h", duration.as_secs_f64() / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_for_people() {
+        let text = |seconds| duration(Duration::from_secs(seconds));
+        assert_eq!(text(99), "99 s");
+        assert_eq!(text(100), "2 min");
+        assert_eq!(text(5999), "100 min");
+        assert_eq!(text(9000), "2.5 h");
+    }
+}

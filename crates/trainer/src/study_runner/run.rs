@@ -1,0 +1,213 @@
+//! One run of a study.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use data::Source;
+use measurement::Cost;
+use study::record::{
+    Environment, Epoch, EpochTimes, ImageCounts, RunRecord, Score, Site, Status, Times,
+};
+use study::{RunId, RunSpec, Stage};
+
+use super::StudyRunner;
+use crate::checkpoint::{self, Progress};
+use crate::config::RunConfig;
+use crate::console::{Console, Style};
+use crate::epoch_loop::Ending;
+use crate::history::{self, EpochRecord};
+use crate::interrupt::Signals;
+use crate::measuring::EpochMeasurement;
+use crate::run_directory::RunDirectory;
+use crate::summary::{self, Program};
+use crate::training::{ForStudy, Trained, Training};
+
+impl StudyRunner {
+    /// Makes a run, or continues it where it was interrupted. `None` if it was interrupted now.
+    ///
+    /// What goes wrong on the way is the run's result too.
+    ///
+    /// # Errors
+    ///
+    /// If the run's folder cannot be used.
+    pub(super) fn make(
+        &self,
+        spec: &RunSpec,
+        id: &RunId,
+        config: RunConfig,
+        signals: &Signals,
+    ) -> Result<Option<RunRecord>> {
+        let run = RunDirectory::open_or_create(&self.store.run_folder(id))?;
+        let lock = run.lock()?;
+        let mut config = config;
+        config.data.path = match self.images.source() {
+            Source::File(path) => Some(std::path::absolute(path)?),
+            _ => Some(data::BUILT_IN.into()),
+        };
+        run.save_config(&config)?;
+        // A checkpoint that is damaged is none.
+        let restored = checkpoint::restore(&run.checkpoints(), None, &config).unwrap_or_default();
+        let training = Training {
+            run: run.clone(),
+            config: config.clone(),
+            processor: self.processor.clone(),
+            images: self.images.clone(),
+            console: Console::new(Style::Quiet),
+            signals: signals.clone(),
+            study: Some(ForStudy {
+                score_test: spec.stage == Stage::Final,
+            }),
+        };
+        let record = match training.train(restored) {
+            Ok(trained) if trained.ending == Ending::Interrupted => return Ok(None),
+            Ok(trained) => self.record(spec, id, &config, trained),
+            Err(error) => {
+                let reason = format!("{error:#}");
+                RunRecord::new(id.clone(), spec.clone(), Status::Failed { reason })
+            }
+        };
+        drop(lock);
+        run.remove_lock()?;
+        Ok(Some(record))
+    }
+
+    fn record(
+        &self,
+        spec: &RunSpec,
+        id: &RunId,
+        config: &RunConfig,
+        trained: Trained,
+    ) -> RunRecord {
+        let Trained {
+            ending,
+            progress,
+            network,
+            seconds_per_step,
+            images: [training, validation, test],
+        } = trained;
+        let status = match ending {
+            Ending::Diverged { epoch } => Status::Diverged { epoch },
+            Ending::Finished | Ending::Interrupted => Status::Finished,
+        };
+        let Progress {
+            history,
+            measurements,
+            task,
+            ..
+        } = &progress;
+        let chosen = history::best(history).map(|best| best.epoch);
+        let of_chosen = chosen.and_then(|epoch| measurements.get(epoch - 1));
+        let Cost { forward, backward } = measurement::cost(
+            &config.network.activation,
+            config.kernels,
+            &self.processor.device,
+        );
+        let epoch_times: Vec<EpochTimes> =
+            history.iter().zip(measurements).map(epoch_times).collect();
+        let total = |times: &EpochTimes| {
+            times.training_seconds + times.scoring_seconds + times.measuring_seconds
+        };
+        RunRecord {
+            classes: Some(task.classes),
+            parameters: Some(network.network.num_parameters() as u64),
+            images: Some(ImageCounts {
+                training,
+                validation,
+                test,
+            }),
+            chosen_epoch: chosen,
+            test: of_chosen.and_then(|measured| measured.test),
+            sites: sites(measurements),
+            epochs: history.iter().zip(measurements).map(epoch).collect(),
+            weights_sha256: Some(summary::weights_sha256(&network)),
+            environment: Some(self.environment()),
+            times: Some(Times {
+                total_seconds: Some(epoch_times.iter().map(total).sum()),
+                seconds_per_step,
+                forward_nanoseconds: Some(forward),
+                backward_nanoseconds: Some(backward),
+                epochs: epoch_times,
+            }),
+            ..RunRecord::new(id.clone(), spec.clone(), status)
+        }
+    }
+
+    fn environment(&self) -> Environment {
+        let cores = std::thread::available_parallelism().ok();
+        let threads = std::env::var("RAYON_NUM_THREADS").ok();
+        let threads = threads.and_then(|threads| threads.parse().ok());
+        Environment {
+            program: Program::THIS.version.to_owned(),
+            commit: Program::THIS.commit.map(str::to_owned),
+            backend: self.processor.backend.to_string(),
+            device: match self.processor.is_cpu() {
+                true => processor_name().unwrap_or_else(|| self.processor.name.clone()),
+                false => self.processor.name.clone(),
+            },
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            cores: cores.map(usize::from),
+            threads: threads.or(cores.map(usize::from)),
+        }
+    }
+}
+
+/// What the processor calls itself, where the system tells.
+fn processor_name() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    let (_, name) = line.split_once(':')?;
+    Some(name.trim().to_owned())
+}
+
+fn sites(measurements: &[EpochMeasurement]) -> Vec<Site> {
+    let last = measurements.last().map_or(&[][..], |last| &last.sites);
+    (1..)
+        .zip(last)
+        .map(|(depth, site)| Site {
+            name: site.name.clone(),
+            depth,
+            units: Some(site.units),
+            pre_activations: Some(site.pre_activations.clone()),
+        })
+        .collect()
+}
+
+fn epoch((record, measured): (&EpochRecord, &EpochMeasurement)) -> Epoch {
+    Epoch {
+        epoch: record.epoch,
+        learning_rate: Some(record.learning_rate),
+        training: Score {
+            accuracy: Some(record.train.accuracy),
+            loss: Some(record.train.loss),
+            ece: None,
+        },
+        training_at_end: Some(measured.training),
+        validation: measured.validation,
+        test_accuracy: measured.test.and_then(|test| test.accuracy),
+        effective_rank: measured.effective_rank,
+        sites: measured.sites.iter().map(|site| site.measured).collect(),
+    }
+}
+
+fn epoch_times((record, measured): (&EpochRecord, &EpochMeasurement)) -> EpochTimes {
+    EpochTimes {
+        training_seconds: record.train.seconds - measured.gradient_seconds,
+        scoring_seconds: record.valid.seconds + measured.scoring_seconds,
+        measuring_seconds: measured.survey_seconds + measured.gradient_seconds,
+    }
+}
+
+/// Removes what only an unfinished run needs.
+///
+/// # Errors
+///
+/// If it cannot be removed.
+pub(super) fn tidy(folder: &Path) -> Result<()> {
+    let checkpoints = folder.join("checkpoints");
+    if checkpoints.exists() {
+        fs::remove_dir_all(&checkpoints)
+            .with_context(|| format!("cannot remove {}", checkpoints.display()))?;
+    }
+    Ok(())
+}

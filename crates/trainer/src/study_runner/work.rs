@@ -1,0 +1,125 @@
+//! Making the runs of a study one after the other.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use study::record::Status;
+use study::{Claims, RunSpec, Shard, Start, id_of};
+
+use super::run::tidy;
+use super::{STALE, StudyRunner, configuration};
+use crate::interrupt::Signals;
+
+/// How long to wait where all runs that are left are being made by others.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How the work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worked {
+    /// All runs are done.
+    Finished,
+    /// It was asked to stop.
+    Interrupted,
+}
+
+/// A run is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Name of the contender.
+    pub contender: String,
+    /// The values of the factors.
+    pub setting: String,
+    /// The seed.
+    pub seed: u64,
+    /// How it ended, and how well.
+    pub outcome: String,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+}
+
+/// Makes all runs of the study that nobody else makes, and tells of each.
+///
+/// # Errors
+///
+/// If the study's folder cannot be used.
+pub fn work(
+    runner: &StudyRunner,
+    shard: Option<Shard>,
+    signals: &Signals,
+    mut tell: impl FnMut(&Event),
+) -> Result<Worked> {
+    let claims = runner.store.claims(STALE)?;
+    loop {
+        let mut pending = runner.plan.pending(&runner.store.records()?);
+        if pending.is_empty() {
+            return Ok(Worked::Finished);
+        }
+        if let Some(shard) = shard {
+            pending = shard.order(pending);
+        }
+        let mut all_taken = true;
+        for spec in &pending {
+            let start = Instant::now();
+            if signals.requested() {
+                return Ok(Worked::Interrupted);
+            }
+            match attempt(runner, &claims, spec, signals)? {
+                Attempt::Made(outcome) => tell(&Event {
+                    contender: spec.contender.clone(),
+                    setting: spec.setting.to_string(),
+                    seed: spec.seed,
+                    outcome,
+                    seconds: start.elapsed().as_secs_f64(),
+                }),
+                Attempt::Done => {}
+                Attempt::Taken => continue,
+                Attempt::Interrupted => return Ok(Worked::Interrupted),
+            }
+            all_taken = false;
+        }
+        if all_taken {
+            // One of the others may die.
+            sleep(PAUSE);
+        }
+    }
+}
+
+/// What became of a run.
+enum Attempt {
+    Made(String),
+    Done,
+    Taken,
+    Interrupted,
+}
+
+fn attempt(
+    runner: &StudyRunner,
+    claims: &Claims,
+    spec: &RunSpec,
+    signals: &Signals,
+) -> Result<Attempt> {
+    let config = runner.configuration(spec)?;
+    let id = id_of(&configuration::table(&config)?);
+    let claim = match runner.store.start(claims, &id, spec)? {
+        Start::Mine(claim) => claim,
+        Start::Done => return Ok(Attempt::Done),
+        Start::Taken => return Ok(Attempt::Taken),
+    };
+    let Some(record) = runner.make(spec, &id, config, signals)? else {
+        return Ok(Attempt::Interrupted);
+    };
+    // Whoever has taken over after a long pause makes the same record.
+    if claim.is_held()? {
+        runner.store.save(&record)?;
+        tidy(&runner.store.run_folder(&id))?;
+    }
+    let accuracy = record.chosen().and_then(|epoch| epoch.validation.accuracy);
+    Ok(Attempt::Made(match (&record.status, accuracy) {
+        (Status::Failed { reason }, _) => format!("failed: {reason}"),
+        (Status::Diverged { epoch }, _) => format!("diverged in epoch {epoch}"),
+        (Status::Finished, Some(accuracy)) => format!("{:.2} %", 100.0 * accuracy),
+        (Status::Finished, None) => String::from("finished"),
+    }))
+}
