@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData, Tolerance};
 use model::{
-    Activation, CnnConfig, CnnConfigError, Downsampling, Initialization, Kernels, Normalization,
-    Observer, Padding, Preset, Site, StageConfig, Task,
+    Activation, ActivationLayer, CnnConfig, CnnConfigError, Downsampling, Initialization, Kernels,
+    Normalization, Observer, Padding, Preset, Site, StageConfig, Task,
 };
 
 const DIGITS: Task = Task {

@@ -1,0 +1,279 @@
+//! Studies as a user meets them: whole, interrupted, shared, and wrong.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use common::Folder;
+use serde_json::Value;
+
+/// Two functions, one of them tuned away from its common rate, with two seeds: 8 trials and 8 final
+/// runs of a fraction of a second each.
+const STUDY: &str = r#"
+title = "tanh or sigmoid?"
+contenders = ["sigmoid", "tanh"]
+seeds = 2
+
+[claim]
+text = "tanh is better."
+
+[fixed]
+epochs = 2
+batch_size = 32
+data.validation_fraction = 0.2
+data.test_fraction = 0.2
+
+[fixed.network]
+hidden_units = 12
+hidden_dropout = 0.25
+
+[[fixed.network.stages]]
+channels = 4
+kernel = 3
+downsampling = "pool"
+
+[[vary]]
+name = "normalization"
+field = "network.normalization"
+values = ["none", "batch"]
+
+[common]
+
+[tuned]
+learning_rates = [0.001, 0.01]
+
+[verdict]
+expect = { tanh = "better" }
+"#;
+const RUN: &str = "study run study.toml --data train.csv --backend flex --json";
+const RUNS: usize = 16;
+
+fn folder() -> Folder {
+    let folder = Folder::with_digits(600);
+    fs::write(folder.path("study.toml"), STUDY).unwrap();
+    folder
+}
+
+/// Starts the program and waits until it has told of so many runs.
+fn start(folder: &Folder, arguments: &str, runs: usize) -> Child {
+    let mut child = folder
+        .command(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for _ in 0..runs {
+        lines.next().unwrap().unwrap();
+    }
+    // What it tells later is nobody's concern; a closed pipe must not trouble it.
+    child
+}
+
+fn signal(signal: &str, child: &Child) {
+    let pid = child.id().to_string();
+    Command::new("kill").args([signal, &pid]).status().unwrap();
+}
+
+/// The results file, without times.
+fn results(folder: &Folder, runs: &str) -> String {
+    fs::read_to_string(folder.path(runs).join("results.json")).unwrap()
+}
+
+fn events(output: &str) -> Vec<Value> {
+    output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Names of the runs' folders.
+fn run_folders(folder: &Folder, runs: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder.path(runs).join("runs")).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_study_killed_again_and_again_ends_with_the_same_results() {
+    let folder = folder();
+    folder.succeed(&format!("{RUN} --jobs 1 --folder whole --out whole-report"));
+    let expected = results(&folder, "whole");
+    assert!(expected.contains("\"finished\""));
+
+    let killed = format!("{RUN} --jobs 2 --folder killed --out report");
+    // Before the first run, and in the middle; with the processes that make the runs, and without.
+    for (runs, with_workers) in [(0, true), (2, false), (3, true), (1, false)] {
+        let mut child = start(&folder, &killed, runs);
+        if with_workers {
+            let parent = child.id().to_string();
+            Command::new("pkill")
+                .args(["-KILL", "-P", &parent])
+                .status()
+                .unwrap();
+        }
+        signal("-KILL", &child);
+        child.wait().unwrap();
+    }
+    folder.succeed(&killed);
+    assert_eq!(results(&folder, "killed"), expected);
+    assert_eq!(
+        run_folders(&folder, "killed"),
+        run_folders(&folder, "whole")
+    );
+    // What only an unfinished run needs is gone.
+    for run in run_folders(&folder, "killed") {
+        let path = folder.path("killed/runs").join(run);
+        assert!(!path.join("checkpoints").exists());
+        assert!(!path.join("run.lock").exists());
+    }
+    let claims = fs::read_dir(folder.path("killed/claims")).unwrap();
+    assert_eq!(claims.count(), 0);
+    for name in ["report.html", "report.md", "runs.csv", "figures"] {
+        assert!(folder.path("report").join(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_study_that_is_asked_to_stop_goes_on_later() {
+    let folder = folder();
+    let run = format!("{RUN} --jobs 2 --folder runs --out report");
+    let mut child = start(&folder, &run, 3);
+    signal("-INT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let done = run_folders(&folder, "runs");
+    assert!((3..RUNS).contains(&done.len()), "{done:?}");
+    let told = events(&folder.succeed(&run));
+    let last = told.last().unwrap();
+    assert_eq!((&last["done"], &last["total"]), (&16.into(), &16.into()));
+    assert!(told.len() <= RUNS - 3);
+    folder.succeed(&format!("{RUN} --jobs 1 --folder whole --out whole-report"));
+    assert_eq!(results(&folder, "runs"), results(&folder, "whole"));
+}
+
+#[test]
+fn shares_of_a_study_do_no_run_twice() {
+    let folder = folder();
+    let outputs = [1, 2].map(|index| {
+        folder
+            .command(&format!(
+                "{RUN} --jobs 1 --shard {index}/2 --folder runs --out report-{index}"
+            ))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    });
+    let told: usize = outputs
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success());
+            events(&String::from_utf8(output.stdout).unwrap()).len()
+        })
+        .sum();
+    assert_eq!(told, run_folders(&folder, "runs").len());
+    assert_eq!(told, RUNS);
+}
+
+#[test]
+fn what_a_run_leaves() {
+    let folder = folder();
+    let told = events(&folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report")));
+    assert_eq!(told.len(), RUNS);
+    assert_eq!(told[0]["event"], "run");
+    let mut finals = 0;
+    for run in run_folders(&folder, "runs") {
+        let path = folder.path("runs/runs").join(&run).join("result.json");
+        let record: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        assert_eq!(record["id"], Value::from(run));
+        assert_eq!(record["status"]["outcome"], "finished");
+        let is_final = record["specs"][0]["stage"] == "final";
+        assert_eq!(record["test"]["accuracy"].is_number(), is_final);
+        finals += usize::from(is_final);
+        for epoch in record["epochs"].as_array().unwrap() {
+            assert!(epoch["validation"]["ece"].is_number());
+            assert!(epoch["effective_rank"].as_f64().unwrap() >= 1.0);
+            for site in epoch["sites"].as_array().unwrap() {
+                for share in ["dead", "saturated", "sparsity"] {
+                    let share = site[share].as_f64().unwrap();
+                    assert!((0.0..=1.0).contains(&share));
+                }
+                assert!(site["gradient_norm"].as_f64().unwrap() > 0.0);
+            }
+        }
+        let times = &record["times"];
+        assert!(times["seconds_per_step"].as_f64().unwrap() > 0.0);
+        assert!(times["forward_nanoseconds"].as_f64().unwrap() > 0.0);
+    }
+    assert_eq!(finals, 8);
+    // From the results alone, without the images.
+    fs::remove_file(folder.path("train.csv")).unwrap();
+    let text = folder.succeed("study report study.toml --folder runs --out report");
+    assert!(
+        text.contains("too few seeds") || text.contains("Too few seeds"),
+        "{text}"
+    );
+    let table = folder.succeed("study claims study.toml --folder runs");
+    assert!(table.contains("| tanh is better. |"), "{table}");
+}
+
+#[test]
+fn a_comparison_from_the_command_line() {
+    let folder = Folder::with_digits(400);
+    let compare = "compare relu tanh --seeds 1 --epochs 1 --preset deep:2 --data train.csv --backend flex --jobs 1 --name mine --plain";
+    let text = folder.succeed(compare);
+    assert!(text.contains("2/2 tanh, seed 0"), "{text}");
+    assert!(folder.path("experiments/results/mine/report.html").exists());
+    // More seeds add runs, and the earlier ones are not made again.
+    let text = folder.succeed(&compare.replace("--seeds 1", "--seeds 2"));
+    assert!(text.contains("2 of 4 runs are done"), "{text}");
+    let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
+    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(folder.fail("compare relu").lines().next().unwrap(), @"");
+}
+
+#[test]
+fn wrong_studies_are_explained_in_a_line() {
+    let folder = folder();
+    let error = |change: (&str, &str), arguments: &str| {
+        let study = STUDY.replacen(change.0, change.1, 1);
+        assert_ne!(study, STUDY);
+        fs::write(folder.path("study.toml"), study).unwrap();
+        folder.fail(&format!("{RUN} --folder runs {arguments}"))
+    };
+    insta::assert_snapshot!(error(("\"tanh\"]", "\"tanhh\"]"), ""), @"");
+    insta::assert_snapshot!(error(("epochs = 2", "epoch = 2"), ""), @"");
+    insta::assert_snapshot!(error(("epochs = 2", "epochs = 0"), ""), @"");
+    insta::assert_snapshot!(error(("epochs = 2", "backend = \"wgpu\""), ""), @"");
+    insta::assert_snapshot!(error(("seeds = 2", "seeds = 0"), ""), @"");
+    insta::assert_snapshot!(error(("kernel = 3", "kernel = 4"), ""), @"");
+    insta::assert_snapshot!(error(("seeds = 2", "seeds = 3"), "--jobs 0"), @"");
+    insta::assert_snapshot!(error(("seeds = 2", "seeds = 3"), "--shard 3/2"), @"");
+    insta::assert_snapshot!(folder.fail("study report nowhere.toml"), @"");
+    fs::write(folder.path("study.toml"), STUDY).unwrap();
+    insta::assert_snapshot!(folder.fail("study report study.toml"), @"");
+    assert!(!Path::new(&folder.path("experiments/results")).exists());
+}
+
+#[test]
+fn runs_of_other_images_are_not_mixed_in() {
+    let folder = folder();
+    let study = STUDY.replace(
+        "contenders = [\"sigmoid\", \"tanh\"]",
+        "contenders = [\"tanh\"]",
+    );
+    let study = &study[..study.find("[verdict]").unwrap()];
+    let study = study.replace("[claim]\ntext = \"tanh is better.\"\n", "");
+    let study = study.replace("seeds = 2", "seeds = 1");
+    fs::write(folder.path("study.toml"), study).unwrap();
+    folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report"));
+    let error = folder.fail("study run study.toml --data built-in --folder runs --out report");
+    assert!(error.contains("data.fingerprint"), "{error}");
+    assert_eq!(error.lines().count(), 1);
+}
