@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file or folder that could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {path}: {source}")]
+#[error("cannot {action} {path}")]
 pub struct FileError {
     /// What was tried: `write`.
     pub action: &'static str,
@@ -84,6 +84,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("missing/a.json");
         let error = write(&path, b"x").unwrap_err().to_string();
-        assert!(error.starts_with(&format!("cannot write {}: ", path.display())));
+        assert!(error == format!("cannot write {}", path.display()));
     }
 }

@@ -16,7 +16,7 @@ use crate::plan::Track;
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
     /// The file cannot be read.
-    #[error("cannot read the study {path}: {source}")]
+    #[error("cannot read the study {path}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -43,7 +43,7 @@ pub enum DefinitionError {
     #[error("cannot write the study as TOML: {0}")]
     Write(String),
     /// The file cannot be written.
-    #[error("cannot save the study as {path}: {source}")]
+    #[error("cannot save the study as {path}")]
     Save {
         /// The file.
         path: PathBuf,

@@ -240,7 +240,7 @@ fn errors_name_the_place() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.starts_with("cannot read the study no/such.toml: "),
+        error.starts_with("cannot read the study no/such.toml"),
         "{error}"
     );
 }
