@@ -51,6 +51,12 @@ pub trait ImageSet: Clone + Send + Sync + 'static {
     /// Copies the images at these indices.
     fn gather(&self, indices: &[u32]) -> Self::Gathered;
 
+    /// The pixels of gathered images, one image after the other, to be changed.
+    fn pixels(gathered: &mut Self::Gathered) -> &mut Vec<u8>;
+
+    /// The row of the file that the image at `index` comes from.
+    fn row(&self, index: u32) -> u32;
+
     /// Brings them to a device. `seed` is that of the training step, 0 outside training.
     fn upload(
         &self,
@@ -75,6 +81,14 @@ impl ImageSet for LabelledImages {
 
     fn gather(&self, indices: &[u32]) -> Self::Gathered {
         self.gather(indices)
+    }
+
+    fn pixels((pixels, _): &mut Self::Gathered) -> &mut Vec<u8> {
+        pixels
+    }
+
+    fn row(&self, index: u32) -> u32 {
+        self.rows()[index as usize]
     }
 
     fn upload(
@@ -106,6 +120,14 @@ impl ImageSet for UnlabelledImages {
 
     fn gather(&self, indices: &[u32]) -> Self::Gathered {
         self.gather(indices)
+    }
+
+    fn pixels((pixels, _): &mut Self::Gathered) -> &mut Vec<u8> {
+        pixels
+    }
+
+    fn row(&self, index: u32) -> u32 {
+        self.row_of(index)
     }
 
     fn upload(

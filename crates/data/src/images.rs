@@ -290,6 +290,11 @@ impl UnlabelledImages {
         }
     }
 
+    /// The row of the file, from 0, that the image at `index` comes from.
+    pub(crate) fn row_of(&self, index: u32) -> u32 {
+        self.rows.start + index
+    }
+
     /// Pixels and numbers of the images at these indices, copied one after the other.
     pub(crate) fn gather(&self, indices: &[u32]) -> (Vec<u8>, Vec<u32>) {
         let rows = indices.iter().map(|&index| self.rows.start + index);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
+use augmentation::Augmenter;
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
@@ -45,13 +46,17 @@ pub struct EpochLoader<S> {
     scaling: Scaling,
     batch_size: NonZeroUsize,
     order: Order,
+    augmenter: Option<Augmenter>,
     device: Device,
 }
 
 /// The order in which an epoch goes through the images.
 enum Order {
     /// That of the set, in every epoch.
-    Fixed,
+    Fixed {
+        /// The epoch that augmentation is drawn for.
+        epoch: u64,
+    },
     /// A new one in every epoch.
     Shuffled {
         run_seed: u64,
@@ -64,7 +69,7 @@ enum Order {
 impl Clone for Order {
     fn clone(&self) -> Self {
         match self {
-            Self::Fixed => Self::Fixed,
+            Self::Fixed { epoch } => Self::Fixed { epoch: *epoch },
             Self::Shuffled {
                 run_seed,
                 next_epoch,
@@ -101,7 +106,17 @@ impl<S: ImageSet> EpochLoader<S> {
                 next_epoch,
                 skipped: AtomicUsize::new(0),
             },
+            augmenter: None,
             device: device.clone(),
+        }
+    }
+
+    /// The same loader with its images changed by `augmenter`, anew in every epoch. For loaders in a
+    /// fixed order see [`EpochLoader::viewed_as_in`].
+    pub fn augmented(self, augmenter: Augmenter) -> Self {
+        Self {
+            augmenter: Some(augmenter),
+            ..self
         }
     }
 
@@ -125,17 +140,29 @@ impl<S: ImageSet> EpochLoader<S> {
             images,
             scaling,
             batch_size,
-            order: Order::Fixed,
+            order: Order::Fixed { epoch: 0 },
+            augmenter: None,
             device: device.clone(),
         }
+    }
+}
+
+impl<S: ImageSet> EpochLoader<S> {
+    /// The same loader, its images augmented as in this epoch: one of several views of them.
+    /// Loaders in an order of their own for each epoch ignore it.
+    pub fn viewed_as_in(mut self, view: u64) -> Self {
+        if let Order::Fixed { epoch } = &mut self.order {
+            *epoch = view;
+        }
+        self
     }
 }
 
 impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<S::Batch> + 'a> {
         let count = self.images.count();
-        let (order, skipped, seeds): (_, _, Box<dyn Fn(u64) -> u64>) = match &self.order {
-            Order::Fixed => ((0..count as u32).collect(), 0, Box::new(|_| 0)),
+        let (order, epoch, skipped, seeds): (_, _, _, Box<dyn Fn(u64) -> u64>) = match &self.order {
+            Order::Fixed { epoch } => ((0..count as u32).collect(), *epoch, 0, Box::new(|_| 0)),
             Order::Shuffled {
                 run_seed,
                 next_epoch,
@@ -146,6 +173,7 @@ impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
                 let skipped = skipped.swap(0, Ordering::Relaxed);
                 (
                     epoch_order(run_seed, epoch, count),
+                    epoch,
                     skipped,
                     Box::new(seeds),
                 )
@@ -154,10 +182,16 @@ impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
         let batch_size = self.batch_size.get();
         let batches = skipped..count.div_ceil(batch_size);
         let images = self.images.clone();
+        let mut augmenter = self.augmenter.clone();
         let gather = move |batch: usize| {
             let start = batch * batch_size;
             let indices = &order[start..order.len().min(start + batch_size)];
-            (indices.len(), images.gather(indices))
+            let mut gathered = images.gather(indices);
+            if let Some(augmenter) = &mut augmenter {
+                let rows = indices.iter().map(|&index| images.row(index));
+                augment(augmenter, epoch, rows, S::pixels(&mut gathered));
+            }
+            (indices.len(), gathered)
         };
         Box::new(Epoch {
             loader: self,
@@ -176,6 +210,7 @@ impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
         Arc::new(Self {
             images: self.images.clone(),
             order: self.order.clone(),
+            augmenter: self.augmenter.clone(),
             device: device.clone(),
             ..*self
         })
@@ -186,9 +221,31 @@ impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
         Arc::new(Self {
             images: self.images.part(start..end),
             order: self.order.clone(),
+            augmenter: self.augmenter.clone(),
             device: self.device.clone(),
             ..*self
         })
+    }
+}
+
+/// Changes images, those of `rows` of the file, one after the other in `pixels`.
+fn augment(
+    augmenter: &mut Augmenter,
+    epoch: u64,
+    rows: impl ExactSizeIterator<Item = u32>,
+    pixels: &mut Vec<u8>,
+) {
+    let original = std::mem::take(pixels);
+    if rows.len() == 0 {
+        return;
+    }
+    pixels.resize(original.len(), 0);
+    let area = original.len() / rows.len();
+    let images = original
+        .chunks_exact(area)
+        .zip(pixels.chunks_exact_mut(area));
+    for (row, (original, changed)) in rows.zip(images) {
+        augmenter.augment_bytes(epoch, row.into(), original, changed);
     }
 }
 
@@ -241,7 +298,7 @@ struct Ahead<T> {
 
 impl<T: Send + 'static> Ahead<T> {
     /// `make(number)` for each of `numbers`.
-    fn start(numbers: Range<usize>, make: impl Fn(usize) -> T + Send + 'static) -> Self {
+    fn start(numbers: Range<usize>, mut make: impl FnMut(usize) -> T + Send + 'static) -> Self {
         let (sender, receiver) = sync_channel(AHEAD);
         let started = Builder::new().name("loader".into()).spawn(move || {
             for number in numbers {

@@ -46,7 +46,7 @@ pub struct Analysis<'a> {
     pub choices: Vec<RateChoice>,
     /// What the runs were made with and on.
     pub environments: Vec<Environment>,
-    /// Largest share of a run's time that measuring took.
+    /// Share of the run's time that measuring took, the median of the runs.
     pub measuring_share: Option<f64>,
     /// What a reader should know before believing anything.
     pub warnings: Vec<String>,
@@ -123,8 +123,12 @@ impl<'a> Analysis<'a> {
             .iter()
             .filter_map(|run| run.environment.clone())
             .collect();
-        let shares = done.iter().filter_map(|run| run.measuring_share());
-        let measuring_share = shares.reduce(f64::max);
+        let mut shares: Vec<f64> = done
+            .iter()
+            .filter_map(|run| run.measuring_share())
+            .collect();
+        shares.sort_by(f64::total_cmp);
+        let measuring_share = shares.get(shares.len() / 2).copied();
         let mut analysis = Self {
             metric,
             direction: study.verdict.direction(),
@@ -264,7 +268,7 @@ fn warnings(analysis: &Analysis<'_>, plan: &Plan, records: &Records) -> Vec<Stri
     }
     if let Some(share) = analysis.measuring_share.filter(|&share| share > 0.05) {
         warnings.push(format!(
-            "Measuring took up to {} of a run's time.",
+            "Measuring took {} of a run's time (median).",
             crate::format::percent(share, 1)
         ));
     }

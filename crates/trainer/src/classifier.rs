@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{ExecutionError, Int, Tensor, TensorReadError};
 use burn::train::metric::Adaptor;
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
@@ -78,7 +79,7 @@ impl Classifier {
 fn binary_cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     let [images, _] = logits.dims();
     // ln(1 + eᶻ) − target · z, without a large exponential.
-    let softplus = logits.clone().clamp_min(0.0) + logits.clone().abs().neg().exp().log1p();
+    let softplus = log_sigmoid(logits.clone().neg()).neg();
     (softplus - targets * logits).sum() / images as f64
 }
 

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{activations, compare, evaluate, export, predict, resume, study, train};
+use crate::commands::{
+    activations, compare, ensemble, evaluate, export, predict, resume, study, train,
+};
 
 /// Train a digit classifier with any activation function
 #[derive(Debug, Parser)]
@@ -29,7 +31,9 @@ enum Command {
     Train(Box<train::Options>),
     /// Continue a run that was stopped, or make it longer
     Resume(resume::Options),
-    /// Score a run's network on labelled images
+    /// Train several networks by one recipe, to be read together
+    Ensemble(ensemble::Options),
+    /// Score a run's network, or several together, on labelled images
     Evaluate(evaluate::Options),
     /// Read unlabelled images and write Kaggle's submission file
     Predict(predict::Options),
@@ -77,6 +81,7 @@ impl Cli {
             None => train::run(&self.train),
             Some(Command::Train(options)) => train::run(&options),
             Some(Command::Resume(options)) => resume::run(&options),
+            Some(Command::Ensemble(options)) => ensemble::run(&options),
             Some(Command::Evaluate(options)) => evaluate::run(&options),
             Some(Command::Predict(options)) => predict::run(&options),
             Some(Command::Export(options)) => export::run(&options),

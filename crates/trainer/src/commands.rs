@@ -3,6 +3,7 @@
 
 pub mod activations;
 pub mod compare;
+pub mod ensemble;
 pub mod evaluate;
 pub mod export;
 pub mod predict;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use augmentation::AugmentationConfig;
 use clap::ValueEnum;
-use data::Fractions;
+use data::{Fractions, LabelledImages, Split};
 use model::{CnnConfig, Kernels};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,9 @@ pub struct RunConfig {
     pub batch_size: usize,
     /// What is trained on.
     pub data: DataConfig,
+    /// What may happen to a training image, anew in every epoch.
+    #[serde(skip_serializing_if = "AugmentationConfig::is_identity")]
+    pub augmentation: AugmentationConfig,
     /// How the weights move.
     pub optimizer: OptimizerConfig,
     /// How the learning rate changes from step to step.
@@ -56,6 +60,10 @@ pub struct DataConfig {
     /// Share of the other images that is trained on, above 0 and at most 1.
     #[serde(skip_serializing_if = "is_default_training_fraction")]
     pub training_fraction: f64,
+    /// What the parts are drawn from instead of the run's seed, so that runs with other seeds hold
+    /// out the same images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_seed: Option<u64>,
     /// SHA-256 of the labelled images; filled in when the run starts, checked when it resumes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
@@ -152,6 +160,9 @@ pub struct Extension {
 /// A value of [`RunConfig`] that makes no sense.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
+    /// What may happen to training images.
+    #[error("augmentation: {0}")]
+    Augmentation(#[from] augmentation::Error),
     /// A count that must be at least one.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
@@ -176,6 +187,7 @@ impl Default for RunConfig {
             epochs: 3,
             batch_size: 256,
             data: DataConfig::default(),
+            augmentation: AugmentationConfig::default(),
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
             loss: Loss::default(),
@@ -203,6 +215,7 @@ impl Default for DataConfig {
             validation_fraction: 0.1,
             test_fraction: 0.0,
             training_fraction: 1.0,
+            split_seed: None,
             fingerprint: None,
         }
     }
@@ -250,6 +263,9 @@ impl RunConfig {
         // TOML's integers are signed.
         let storable = i64::try_from(self.seed).is_ok();
         in_range(storable, "seed", self.seed as f64, "below 2^63")?;
+        let split_seed = self.data.split_seed.unwrap_or_default();
+        let storable = i64::try_from(split_seed).is_ok();
+        in_range(storable, "split_seed", split_seed as f64, "below 2^63")?;
         let rate = self.optimizer.learning_rate;
         let positive = rate.is_finite() && rate > 0.0;
         in_range(positive, "learning_rate", rate, "positive")?;
@@ -267,6 +283,7 @@ impl RunConfig {
         let share = self.data.training_fraction;
         let holds = share > 0.0 && share <= 1.0;
         in_range(holds, "training_fraction", share, "above 0 and at most 1")?;
+        self.augmentation.check()?;
         let mut before = self.epochs;
         for extension in &self.extensions {
             let longer = extension.epochs > before && extension.after_epoch <= before;
@@ -275,6 +292,16 @@ impl RunConfig {
             before = extension.epochs;
         }
         Ok(())
+    }
+
+    /// The images in their parts.
+    ///
+    /// # Errors
+    ///
+    /// If a share is outside its range.
+    pub fn split(&self, images: &LabelledImages) -> Result<Split, data::Error> {
+        let seed = self.data.split_seed.unwrap_or(self.seed);
+        Split::new(images, self.data.fractions(), seed)
     }
 
     /// Number of epochs, lengthenings included.

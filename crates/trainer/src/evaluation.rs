@@ -72,6 +72,20 @@ impl Probabilities {
         Self { values, classes }
     }
 
+    /// The mean of several readings of the same images; at least one.
+    pub fn mean(readings: &[Self]) -> Self {
+        let count = readings.len() as f64;
+        let first = &readings[0];
+        let mean = |place: usize| {
+            let sum: f64 = readings.iter().map(|reading| reading.values[place]).sum();
+            sum / count
+        };
+        Self {
+            values: (0..first.values.len()).map(mean).collect(),
+            classes: first.classes,
+        }
+    }
+
     /// The probabilities of each image in turn.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
         self.values.chunks_exact(self.classes)
@@ -246,6 +260,15 @@ mod tests {
         }
         let large = Probabilities::softmax(&[1000.0, 2000.0, 4000.0], 3);
         assert_eq!(large.values, [0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn readings_are_averaged() {
+        let readings = [[0.0, 0.0], [0.0, 3.0_f32.ln()]].map(|z| Probabilities::softmax(&z, 2));
+        let mean = Probabilities::mean(&readings);
+        for (found, expected) in mean.values.iter().zip([0.375, 0.625]) {
+            assert!((found - expected).abs() < 1e-7);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod console;
+pub mod ensemble;
 pub mod epoch_loop;
 pub mod evaluation;
 pub mod files;

@@ -182,6 +182,11 @@ impl RunDirectory {
         write_atomically(&self.path.join(METRICS), &metrics_csv(history)?)
     }
 
+    /// Whether the run has been started.
+    pub fn has_config(&self) -> bool {
+        self.path.join(CONFIG).is_file()
+    }
+
     /// Whether the run has come to its end.
     pub fn has_summary(&self) -> bool {
         self.path.join(SUMMARY).is_file()

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use augmentation::Augmenter;
 use burn::module::Module;
 use burn::train::logger::InMemoryMetricLogger;
 use burn::train::metric::LearningRateMetric;
@@ -83,7 +84,7 @@ const MISFIT: &str = "the network does not fit the images";
 ///
 /// If the configuration does not fit the images.
 pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task)> {
-    let split = Split::new(images, config.data.fractions(), config.seed)?;
+    let split = config.split(images)?;
     if split.validation.labels().len() == 0 {
         bail!("no image is left for validation: raise validation_fraction or add images");
     }
@@ -204,7 +205,7 @@ impl Training {
         let images =
             [&split.training, &split.validation, &split.test].map(|part| part.labels().len());
         let measuring = self.measuring(&split, &progress);
-        let train_loader = EpochLoader::shuffled(
+        let mut train_loader = EpochLoader::shuffled(
             split.training,
             progress.scaling,
             batch_size,
@@ -213,6 +214,11 @@ impl Training {
             &device.clone().autodiff(),
         )
         .skipping(batch);
+        if !config.augmentation.is_identity() {
+            let side = self.images.side();
+            let augmenter = Augmenter::new(&config.augmentation, side, config.seed)?;
+            train_loader = train_loader.augmented(augmenter);
+        }
         let valid_loader = EpochLoader::in_order(
             split.validation,
             progress.scaling,

@@ -173,3 +173,47 @@ fn a_panic_on_the_thread_is_not_the_end_of_the_epoch() {
     let panic = catch_unwind(AssertUnwindSafe(|| ahead.next())).unwrap_err();
     assert_eq!(panic.downcast_ref::<String>().unwrap(), "number 3");
 }
+
+/// Whole rows of pixels: an image of 3 by 3 with one bright pixel in the middle, moved by whole pixels.
+#[test]
+fn augmentation_is_drawn_for_epoch_and_row() {
+    let mut pixels = Vec::new();
+    for _ in 0..20 {
+        pixels.extend([0, 0, 0, 0, 255, 0, 0, 0, 0]);
+    }
+    let images = LabelledImages::new(pixels, vec![0; 20], 3).unwrap();
+    let config = augmentation::AugmentationConfig {
+        shift: 1.0,
+        ..Default::default()
+    };
+    let augmenter = augmentation::Augmenter::new(&config, 3, 9).unwrap();
+    let all = |loader: &dyn DataLoader<LabelledBatch>| -> Vec<u8> {
+        loader
+            .iter()
+            .flat_map(|batch| numbers(batch.unwrap()))
+            .collect()
+    };
+    let device = Device::flex();
+    let view = |number, batch| {
+        let loader = EpochLoader::in_order(images.clone(), SCALING, size(batch), &device);
+        all(&loader.augmented(augmenter.clone()).viewed_as_in(number))
+    };
+    // The same for any size of batch, another one in another epoch, and not the image itself.
+    assert_eq!(view(1, 7), view(1, 20));
+    assert_ne!(view(1, 7), view(2, 7));
+    // What the augmenter gives by itself.
+    let mut alone = augmenter.clone();
+    let mut expected = [0; 9];
+    alone.augment_bytes(2, 5, &[0, 0, 0, 0, 255, 0, 0, 0, 0], &mut expected);
+    assert_eq!(view(2, 7)[45..54], expected);
+    // In training, by the row in the file, whatever the order of the epoch.
+    let loader = EpochLoader::shuffled(images.clone(), SCALING, size(7), 5, 2, &device);
+    let mut trained: Vec<Vec<u8>> = all(&loader.augmented(augmenter.clone()))
+        .chunks(9)
+        .map(<[u8]>::to_vec)
+        .collect();
+    let mut viewed: Vec<Vec<u8>> = view(2, 7).chunks(9).map(<[u8]>::to_vec).collect();
+    trained.sort();
+    viewed.sort();
+    assert_eq!(trained, viewed);
+}

@@ -230,7 +230,7 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
         ));
         if let Some(share) = analysis.measuring_share {
             blocks.push(Block::Paragraph(format!(
-                "Measuring took {} of a run's time at most.",
+                "Measuring took {} of a run's time (median).",
                 percent(share, 1)
             )));
         }

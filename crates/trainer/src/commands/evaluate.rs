@@ -1,85 +1,220 @@
 //! `trainer evaluate`: how well a run's network reads labelled images.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use data::{EpochLoader, LabelledImages, Split};
-use model::{Kernels, Task};
+use data::LabelledImages;
+use model::Task;
 use serde::Serialize;
 
-use crate::backend::Backend;
-use crate::cli::Run;
 use crate::console::print;
-use crate::evaluation::{self, Evaluation};
-use crate::run_directory::RunDirectory;
-use crate::saved_model::{self, Which};
+use crate::ensemble::{self, Ensemble};
+use crate::evaluation::{Evaluation, Probabilities};
 
 /// Options of `trainer evaluate`.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    run: Run,
-    /// Labelled images to score it on [default: the run's own validation images]
+    ensemble: ensemble::Options,
+    /// Labelled images to score on [default: the runs' own validation images]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// Which of the run's networks
-    #[arg(long, value_enum, default_value_t)]
-    model: Which,
-    /// What computes
-    #[arg(long, short, value_enum, default_value_t)]
-    backend: Backend,
-    /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
-    #[arg(long, default_value_t)]
-    kernels: Kernels,
     /// The scores as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Prints the scores of a run's network.
+/// What is printed: the score of all, and what each step to it adds.
+#[derive(Debug, Serialize)]
+struct Report {
+    data: String,
+    /// The epoch of the first member's network.
+    epoch: usize,
+    #[serde(flatten)]
+    scores: Evaluation,
+    /// One for each network, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    members: Vec<Step>,
+    /// The average of all, and then of all views, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Step>,
+}
+
+/// One way to read the images.
+#[derive(Debug, Serialize)]
+struct Step {
+    name: String,
+    accuracy: f64,
+    /// Accuracy above that of the step before, the mean over the members for the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gain: Option<f64>,
+    /// Standard error of the gain, from the images that are read otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gain_standard_error: Option<f64>,
+}
+
+/// Prints the scores of a run's network, or of several together.
 ///
 /// # Errors
 ///
 /// What went wrong.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let run = RunDirectory::open(&options.run.path)?;
-    let processor = options.backend.open()?;
-    let Options { model, kernels, .. } = *options;
-    let (classifier, card) = saved_model::load(&run, model, &processor.device, kernels)?;
-    let (images, name) = images(options, &run)?;
-    check_fit(&images, card.task)?;
-    let labels: Vec<u8> = images.labels().collect();
-    let batch_size = evaluation::BATCH_SIZE;
-    let loader = EpochLoader::in_order(images, card.scaling, batch_size, &processor.device);
-    let probabilities = evaluation::predict(&classifier, &loader, card.task.classes)?;
-    let scores = Evaluation::new(&probabilities, &labels);
-    if options.json {
-        print_json(&name, card.epoch.epoch, &scores)?;
+    let ensemble = Ensemble::load(&options.ensemble)?;
+    let (images, name) = match &options.data {
+        Some(path) => {
+            let images = data::training_images(Some(path))?;
+            let name = images.source().to_string();
+            (images, name)
+        }
+        None => validation_images(&ensemble)?,
+    };
+    check_fit(&images, ensemble.task())?;
+    let report = report(&ensemble, &images, name, options.ensemble.tta.get())?;
+    show(&ensemble, &report, options.json)
+}
+
+/// Prints the scores of networks on the images that all of them have held out.
+///
+/// # Errors
+///
+/// If there are none, or they are not found again.
+pub fn on_validation(ensemble: &Ensemble, json: bool) -> Result<ExitCode> {
+    let (images, name) = validation_images(ensemble)?;
+    show(ensemble, &report(ensemble, &images, name, 1)?, json)
+}
+
+fn show(ensemble: &Ensemble, report: &Report, json: bool) -> Result<ExitCode> {
+    if json {
+        print(&serde_json::to_string_pretty(&report)?)?;
     } else {
-        print(&format!("{name}, network of epoch {}:", card.epoch.epoch))?;
-        print(table(&scores).trim_end())?;
+        let whose = match ensemble.members.len() {
+            1 => format!("network of epoch {}", report.epoch),
+            members => format!("{members} networks"),
+        };
+        print(&format!("{}, {whose}:", report.data))?;
+        for step in report.members.iter().chain(&report.steps) {
+            print(&step.to_string())?;
+        }
+        print(table(&report.scores).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The images to score on, and what they are called.
-fn images(options: &Options, run: &RunDirectory) -> Result<(LabelledImages, String)> {
-    if let Some(path) = &options.data {
-        let images = data::training_images(Some(path))?;
-        let name = images.source().to_string();
-        return Ok((images, name));
+fn report(
+    ensemble: &Ensemble,
+    images: &LabelledImages,
+    data: String,
+    views: usize,
+) -> Result<Report> {
+    let labels: Vec<u8> = images.labels().collect();
+    // For each image, the share of the readings that are right.
+    let correct = |readings: &[Probabilities]| -> Vec<f64> {
+        let mut shares = vec![0.0; labels.len()];
+        for reading in readings {
+            for ((share, prediction), &label) in
+                shares.iter_mut().zip(reading.predictions()).zip(&labels)
+            {
+                let is_right = prediction == usize::from(label);
+                *share += f64::from(u8::from(is_right)) / readings.len() as f64;
+            }
+        }
+        shares
+    };
+    let plain = ensemble.read(images, images.side(), 1)?;
+    let mut before = correct(&plain);
+    let mut all = Probabilities::mean(&plain);
+    let (mut members, mut steps) = (Vec::new(), Vec::new());
+    if plain.len() > 1 {
+        for (member, reading) in ensemble.members.iter().zip(&plain) {
+            let path = member.path.display().to_string();
+            members.push(Step::first(path, &correct(std::slice::from_ref(reading))));
+        }
+        let together = correct(std::slice::from_ref(&all));
+        let name = format!("average of {} networks", plain.len());
+        steps.push(Step::after(name, &before, &together));
+        before = together;
     }
-    let config = run.config()?;
+    if views > 1 {
+        all = Probabilities::mean(&ensemble.read(images, images.side(), views)?);
+        let together = correct(std::slice::from_ref(&all));
+        steps.push(Step::after(
+            format!("{views} views of each image"),
+            &before,
+            &together,
+        ));
+    }
+    Ok(Report {
+        data,
+        epoch: ensemble.members[0].card.epoch.epoch,
+        scores: Evaluation::new(&all, &labels),
+        members,
+        steps,
+    })
+}
+
+impl Step {
+    fn first(name: String, correct: &[f64]) -> Self {
+        Self {
+            name,
+            accuracy: correct.iter().sum::<f64>() / correct.len() as f64,
+            gain: None,
+            gain_standard_error: None,
+        }
+    }
+
+    fn after(name: String, before: &[f64], after: &[f64]) -> Self {
+        let n = after.len() as f64;
+        let gains = before
+            .iter()
+            .zip(after)
+            .map(|(before, after)| after - before);
+        let gain = gains.clone().sum::<f64>() / n;
+        let variance = gains.map(|x| (x - gain).powi(2)).sum::<f64>() / n;
+        Self {
+            gain: Some(gain),
+            gain_standard_error: Some((variance / n).sqrt()),
+            ..Self::first(name, after)
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:.2} %", self.name, 100.0 * self.accuracy)?;
+        if let (Some(gain), Some(error)) = (self.gain, self.gain_standard_error) {
+            let (gain, error) = (100.0 * gain, 100.0 * error);
+            write!(f, ", {gain:+.2} ± {error:.2} points (standard error)")?;
+        }
+        Ok(())
+    }
+}
+
+/// The images that all networks have held out, and what they are called.
+fn validation_images(ensemble: &Ensemble) -> Result<(LabelledImages, String)> {
+    let config = &ensemble.members[0].config;
     let images = data::training_images(config.data.path.as_deref())?;
-    if config.data.fingerprint != Some(images.fingerprint()) {
-        bail!(
-            "{} are not the images that this run was started with; name labelled images with --data",
-            images.source()
-        );
+    for member in &ensemble.members {
+        if member.config.data.fingerprint != Some(images.fingerprint()) {
+            bail!(
+                "{} are not the images that {} was started with; name labelled images with --data",
+                images.source(),
+                member.path.display()
+            );
+        }
     }
-    let split = Split::new(&images, config.data.fractions(), config.seed)?;
+    let split = config.split(&images)?;
+    for member in &ensemble.members {
+        if member.config.split(&images)?.validation.rows() != split.validation.rows() {
+            bail!(
+                "{} holds out other images than {}, and may have been trained on those; name labelled images with --data, or train with the same data.split_seed",
+                member.path.display(),
+                ensemble.members[0].path.display()
+            );
+        }
+    }
     let name = format!("validation images of {}", images.source());
     Ok((split.validation, name))
 }
@@ -102,23 +237,6 @@ fn check_fit(images: &LabelledImages, task: Task) -> Result<()> {
             images.classes()
         );
     }
-    Ok(())
-}
-
-fn print_json(data: &str, epoch: usize, scores: &Evaluation) -> Result<()> {
-    #[derive(Serialize)]
-    struct Report<'a> {
-        data: &'a str,
-        epoch: usize,
-        #[serde(flatten)]
-        scores: &'a Evaluation,
-    }
-    let report = Report {
-        data,
-        epoch,
-        scores,
-    };
-    print(&serde_json::to_string_pretty(&report)?)?;
     Ok(())
 }
 
@@ -168,7 +286,16 @@ fn table(scores: &Evaluation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::Probabilities;
+
+    #[test]
+    fn a_step_says_what_it_adds() {
+        // One image gained, one lost, two more gained, of eight.
+        let before = [1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+        let after = [1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+        let step = Step::after(String::from("both"), &before, &after);
+        // √(((3 · 0.75² + 1.25² + 4 · 0.25²) / 8) / 8)
+        insta::assert_snapshot!(step, @"both: 87.50 %, +25.00 ± 23.39 points (standard error)");
+    }
 
     #[test]
     fn table_for_people() {

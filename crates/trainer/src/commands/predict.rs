@@ -6,61 +6,43 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use burn::data::dataset::Dataset;
 use clap::Args;
-use data::EpochLoader;
-use model::Kernels;
 
-use crate::backend::Backend;
-use crate::cli::Run;
 use crate::console::print;
-use crate::evaluation;
+use crate::ensemble::{self, Ensemble};
+use crate::evaluation::Probabilities;
 use crate::files::write_atomically;
-use crate::run_directory::RunDirectory;
-use crate::saved_model::{self, Which};
 
 /// Options of `trainer predict`.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    run: Run,
+    ensemble: ensemble::Options,
     /// Unlabelled images: a CSV file (plain, .gz or Kaggle's .zip) or its folder [default: data/]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The file to write
     #[arg(long, short, value_name = "FILE", default_value = "submission.csv")]
     out: PathBuf,
-    /// Which of the run's networks
-    #[arg(long, value_enum, default_value_t)]
-    model: Which,
-    /// What computes
-    #[arg(long, short, value_enum, default_value_t)]
-    backend: Backend,
-    /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
-    #[arg(long, default_value_t)]
-    kernels: Kernels,
 }
 
-/// Reads the unlabelled images with a run's network and writes one row for each.
+/// Reads the unlabelled images with a run's network, or with several, and writes one row for each.
 ///
 /// # Errors
 ///
 /// What went wrong.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let run = RunDirectory::open(&options.run.path)?;
-    let processor = options.backend.open()?;
-    let Options { model, kernels, .. } = *options;
-    let (classifier, card) = saved_model::load(&run, model, &processor.device, kernels)?;
+    let ensemble = Ensemble::load(&options.ensemble)?;
     let images = data::test_images(options.data.as_deref())?;
     let (count, side) = (images.len(), images.side());
-    if side != card.task.height {
+    let expected = ensemble.task().height;
+    if side != expected {
         bail!(
-            "{} has {side}×{side} images, but the network reads {1}×{1}",
+            "{} has {side}×{side} images, but the network reads {expected}×{expected}",
             images.source(),
-            card.task.height
         );
     }
-    let batch_size = evaluation::BATCH_SIZE;
-    let loader = EpochLoader::in_order(images, card.scaling, batch_size, &processor.device);
-    let probabilities = evaluation::predict(&classifier, &loader, card.task.classes)?;
+    let readings = ensemble.read(&images, side, options.ensemble.tta.get())?;
+    let probabilities = Probabilities::mean(&readings);
     write_submission(&options.out, &probabilities.predictions(), count)?;
     print(&format!(
         "wrote {count} predictions to {}",

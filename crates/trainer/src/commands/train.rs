@@ -185,7 +185,7 @@ impl Options {
 }
 
 /// What finds the images again, also from another folder and when more files have come.
-fn found_at(source: &Source) -> Option<PathBuf> {
+pub(super) fn found_at(source: &Source) -> Option<PathBuf> {
     match source {
         // Where the current folder is unknown, the path is kept as it is.
         Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),

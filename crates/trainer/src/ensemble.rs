@@ -1,0 +1,153 @@
+//! Several trained networks that read images together, from several views of each image.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use augmentation::Augmenter;
+use burn::tensor::Device;
+use clap::Args;
+use data::{EpochLoader, ImageSet};
+use model::{Kernels, Task};
+
+use crate::backend::{Backend, Processor};
+use crate::classifier::Classifier;
+use crate::config::RunConfig;
+use crate::evaluation::{self, Images, Probabilities};
+use crate::run_directory::RunDirectory;
+use crate::saved_model::{self, ModelCard, Which};
+
+/// The networks that read, and how.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// The folders of runs, such as experiments/runs/small-relu-seed0-flex; the probabilities of
+    /// several are averaged
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Which of a run's networks
+    #[arg(long, value_enum, default_value_t)]
+    pub model: Which,
+    /// Views of each image: itself, then augmented as in the run's training; their probabilities
+    /// are averaged
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub tta: NonZeroUsize,
+    /// What computes
+    #[arg(long, short, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
+    #[arg(long, default_value_t)]
+    pub kernels: Kernels,
+}
+
+/// Networks that read images together.
+pub struct Ensemble {
+    /// At least one.
+    pub members: Vec<Member>,
+    device: Device,
+}
+
+/// One of the networks.
+pub struct Member {
+    /// Its run's folder.
+    pub path: PathBuf,
+    /// How it was trained.
+    pub config: RunConfig,
+    /// What is known of it.
+    pub card: ModelCard,
+    classifier: Classifier,
+}
+
+impl Ensemble {
+    /// The networks that the options name.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be loaded, or they do not read the same kind of images.
+    pub fn load(options: &Options) -> Result<Self> {
+        let Processor { device, .. } = options.backend.open()?;
+        let member = |path: &PathBuf| -> Result<Member> {
+            let run = RunDirectory::open(path)?;
+            let config = run.config()?;
+            let (classifier, card) =
+                saved_model::load(&run, options.model, &device, options.kernels)?;
+            if options.tta.get() > 1 && config.augmentation.is_identity() {
+                bail!(
+                    "{} was trained without augmentation, which --tta takes its views from; leave --tta away",
+                    path.display()
+                );
+            }
+            Ok(Member {
+                path: path.clone(),
+                config,
+                card,
+                classifier,
+            })
+        };
+        let members: Vec<Member> = options.runs.iter().map(member).collect::<Result<_>>()?;
+        let ensemble = Self { members, device };
+        let task = ensemble.task();
+        for member in &ensemble.members {
+            if member.card.task != task {
+                bail!(
+                    "{} and {} do not read the same images and classes",
+                    options.runs[0].display(),
+                    member.path.display()
+                );
+            }
+        }
+        Ok(ensemble)
+    }
+
+    /// What all members read and tell apart.
+    pub fn task(&self) -> Task {
+        self.members[0].card.task
+    }
+
+    /// What each member makes of `images`, the mean over its views.
+    ///
+    /// # Errors
+    ///
+    /// If the images cannot be loaded, or the device's results not be copied.
+    pub fn read<S>(&self, images: &S, side: usize, views: usize) -> Result<Vec<Probabilities>>
+    where
+        S: ImageSet,
+        S::Batch: Images + 'static,
+    {
+        self.members
+            .iter()
+            .map(|member| member.read(images, side, views, &self.device))
+            .collect()
+    }
+}
+
+impl Member {
+    fn read<S>(
+        &self,
+        images: &S,
+        side: usize,
+        views: usize,
+        device: &Device,
+    ) -> Result<Probabilities>
+    where
+        S: ImageSet,
+        S::Batch: Images + 'static,
+    {
+        let augmenter = Augmenter::new(&self.config.augmentation, side, self.config.seed)?;
+        let of_views: Vec<Probabilities> = (0..views as u64)
+            .map(|view| {
+                let (scaling, batch_size) = (self.card.scaling, evaluation::BATCH_SIZE);
+                let mut loader = EpochLoader::in_order(images.clone(), scaling, batch_size, device);
+                if view > 0 {
+                    loader = loader.augmented(augmenter.clone()).viewed_as_in(view);
+                }
+                evaluation::predict(&self.classifier, &loader, self.card.task.classes)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Probabilities::mean(&of_views))
+    }
+
+    /// The run's folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
