@@ -18,6 +18,7 @@ use kernels::function::Function;
 use kernels::simd::Isa;
 
 use crate::host::{CHANNELS_LAST, Host};
+use crate::prepared;
 
 /// What a block learns. The weight has the layout of Burn's modules: four dimensions for a
 /// convolution, `[outputs, inputs, height, width]`, two for a dense layer, `[inputs, outputs]`.
@@ -324,13 +325,9 @@ impl<B: Host> Operands<B> {
 
     fn infer(&self, block: &Block, running: Option<&[Vec<f32>; 2]>) -> FloatTensor<B> {
         let numbers = self.numbers();
-        let output = block.infer(
-            Isa::best(),
-            self.images(),
-            &self.pixels(),
-            numbers.parameters(),
-            running.map(|[mean, variance]| (&mean[..], &variance[..])),
-        );
+        let parameters = numbers.parameters();
+        let prepared = prepared::prepare::<B>(block, &self.weight, parameters, running);
+        let output = prepared.infer(self.images(), &self.pixels(), parameters);
         self.output(block, output)
     }
 

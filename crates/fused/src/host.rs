@@ -10,6 +10,8 @@ use burn::backend::{Backend, DispatchDevice, Flex, NdArray, TensorMetadata};
 use burn::tensor::{AllocationProperty, Bytes, DType, Device, Shape, Tensor, TensorData};
 use kernels::buffer::Buffer;
 
+use crate::prepared::Kept;
+
 /// The dimensions of an image tensor `[images, channels, height, width]` with its channels last.
 pub(crate) const CHANNELS_LAST: [usize; 4] = [0, 2, 3, 1];
 /// And back again.
@@ -40,6 +42,9 @@ pub(crate) trait Host: Backend {
     /// The tensor of these numbers, row by row.
     fn tensor(numbers: Buffer, shape: impl Into<Shape>) -> FloatTensor<Self>;
 
+    /// Blocks prepared for inference lately.
+    fn prepared() -> &'static Mutex<Vec<Kept<Self>>>;
+
     /// The tensor of images, `[images, channels, height, width]`, whose numbers these are with
     /// their channels last.
     fn images(numbers: Buffer, [images, channels, height, width]: [usize; 4]) -> FloatTensor<Self> {
@@ -65,6 +70,11 @@ impl Host for Flex {
         let memory = bytes::Bytes::from_owner(numbers);
         let memory = Bytes::from_shared(memory, AllocationProperty::Other);
         FlexTensor::from_data(TensorData::from_bytes(memory, shape, DType::F32))
+    }
+
+    fn prepared() -> &'static Mutex<Vec<Kept<Self>>> {
+        static PREPARED: Mutex<Vec<Kept<Flex>>> = Mutex::new(Vec::new());
+        &PREPARED
     }
 }
 
@@ -93,6 +103,11 @@ impl Host for NdArray {
             Ok(array) => array.into(),
             Err(error) => unreachable!("the numbers fill the shape: {error}"),
         }
+    }
+
+    fn prepared() -> &'static Mutex<Vec<Kept<Self>>> {
+        static PREPARED: Mutex<Vec<Kept<NdArray>>> = Mutex::new(Vec::new());
+        &PREPARED
     }
 }
 
@@ -132,6 +147,27 @@ pub(crate) fn read<const D: usize, R>(tensor: &Tensor<D>, f: impl FnOnce(&[f32])
     }
     match tensor.clone().try_into_primitive::<NdArray>() {
         Ok(tensor) => f(&NdArray::numbers(&tensor)),
+        Err(error) => unreachable!("not in the host's memory: {error:?}"),
+    }
+}
+
+/// The tensor that `f` fills, given the numbers of an `f32` tensor, row by row, on a device that
+/// [`runs_on`] knows.
+pub(crate) fn change<const D: usize>(
+    tensor: &Tensor<D>,
+    f: impl FnOnce(&[f32], &mut [f32]),
+) -> Tensor<D> {
+    fn on<B: Host>(tensor: &FloatTensor<B>, f: impl FnOnce(&[f32], &mut [f32])) -> FloatTensor<B> {
+        let numbers = B::numbers(tensor);
+        let mut changed = Buffer::new(numbers.len());
+        f(&numbers, &mut changed);
+        B::tensor(changed, tensor.shape())
+    }
+    if let Ok(tensor) = tensor.clone().try_into_primitive::<Flex>() {
+        return Tensor::from_primitive::<Flex>(on::<Flex>(&tensor, f));
+    }
+    match tensor.clone().try_into_primitive::<NdArray>() {
+        Ok(tensor) => Tensor::from_primitive::<NdArray>(on::<NdArray>(&tensor, f)),
         Err(error) => unreachable!("not in the host's memory: {error:?}"),
     }
 }

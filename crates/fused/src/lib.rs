@@ -15,6 +15,7 @@
 mod block;
 mod host;
 mod optimizer;
+mod prepared;
 
 pub use block::{Parameters, Statistics, infer, train};
 pub use host::runs_on;

@@ -7,7 +7,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use kernels::adam;
 use kernels::simd::Isa;
 
-use crate::host::{read, runs_on};
+use crate::host::{change, read, runs_on};
 
 /// β₁ and β₂, Burn's and everybody's.
 const BETAS: [f32; 2] = [0.9, 0.999];
@@ -123,28 +123,29 @@ fn step<const D: usize>(
     let device = parameter.device();
     let shape = parameter.dims();
     let tensor = |numbers| Tensor::from_data(TensorData::new(numbers, shape), &device);
-    let mut parameter = read(&parameter, <[f32]>::to_vec);
     let (mut time, [mut moment_1, mut moment_2]) = match momentum {
         Some(momentum) => (
             momentum.time,
             [momentum.moment_1, momentum.moment_2].map(into_numbers),
         ),
-        None => (0, [(); 2].map(|()| vec![0.0; parameter.len()])),
+        None => (0, [(); 2].map(|()| vec![0.0; shape.iter().product()])),
     };
     time += 1;
-    read(&gradient, |gradient| {
-        let moments = [&mut moment_1[..], &mut moment_2[..]];
-        adam.step(
-            Isa::best(),
-            learning_rate,
-            time,
-            &mut parameter,
-            gradient,
-            moments,
-        );
+    let updated = read(&gradient, |gradient| {
+        change(&parameter, |parameter, updated| {
+            adam.step(
+                Isa::best(),
+                learning_rate,
+                time,
+                parameter,
+                updated,
+                gradient,
+                [&mut moment_1, &mut moment_2],
+            );
+        })
     });
     let momentum = AdaptiveMomentumState::new(time, tensor(moment_1), tensor(moment_2));
-    (tensor(parameter), momentum)
+    (updated, momentum)
 }
 
 /// The numbers of an `f32` tensor, row by row; its own memory where nobody else looks at it.

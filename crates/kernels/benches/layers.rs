@@ -161,17 +161,18 @@ fn convolution_seconds(isa: Isa, convolution: Convolution) -> [f64; 3] {
     let forward = ForwardPanel::new(isa, convolution, &weights, None);
     let backward = BackwardPanel::new(isa, convolution, &weights);
     let images = WeightGradient::group(&convolution);
+    let group = forward.group();
     let mut weight_gradient = WeightGradient::new(isa, convolution);
-    let padded = vec![0.5; images * convolution.padded_len()];
+    let padded = vec![0.5; images.max(group) * convolution.padded_len()];
     let bordered = vec![0.5; images * convolution.bordered_len()];
-    let mut output = vec![0.0; convolution.output_len()];
-    let mut input_gradient = vec![0.0; convolution.input_len()];
+    let mut output = vec![0.0; group * convolution.output_len()];
+    let mut input_gradient = vec![0.0; images * convolution.input_len()];
+    let of_group = &padded[..group * convolution.padded_len()];
+    let of_images = &padded[..images * convolution.padded_len()];
     [
-        fastest(|| forward.output(&padded[..convolution.padded_len()], &mut output)),
-        fastest(|| {
-            backward.input_gradient(&bordered[..convolution.bordered_len()], &mut input_gradient);
-        }),
-        fastest(|| weight_gradient.add(&padded, &bordered)) / images as f64,
+        fastest(|| forward.output(of_group, &mut output)) / group as f64,
+        fastest(|| backward.input_gradient(&bordered, &mut input_gradient)) / images as f64,
+        fastest(|| weight_gradient.add(of_images, &bordered)) / images as f64,
     ]
 }
 

@@ -21,22 +21,25 @@ pub struct Adam {
 const TASK: usize = 1 << 15;
 
 impl Adam {
-    /// Step number `time`, counted from 1: updates `parameter` and the `moments`, the means of
-    /// gradients and of squared gradients.
+    /// Step number `time`, counted from 1: fills `updated` with what `parameter` becomes, and
+    /// updates the `moments`, the means of gradients and of squared gradients.
     ///
     /// # Panics
     ///
     /// If the slices differ in length.
+    #[allow(clippy::too_many_arguments)]
     pub fn step(
         &self,
         isa: Isa,
         learning_rate: f64,
         time: usize,
-        parameter: &mut [f32],
+        parameter: &[f32],
+        updated: &mut [f32],
         gradient: &[f32],
         moments: [&mut [f32]; 2],
     ) {
         let [first, second] = moments;
+        assert_eq!(parameter.len(), updated.len());
         assert_eq!(parameter.len(), gradient.len());
         assert_eq!(parameter.len(), first.len());
         assert_eq!(parameter.len(), second.len());
@@ -49,16 +52,17 @@ impl Adam {
             keep: (1.0 - learning_rate * f64::from(self.weight_decay)) as f32,
         };
         if parameter.len() <= TASK {
-            isa.run(Update(step, parameter, gradient, [first, second]));
+            isa.run(Update(step, parameter, updated, gradient, [first, second]));
             return;
         }
         parameter
-            .par_chunks_mut(TASK)
+            .par_chunks(TASK)
+            .zip(updated.par_chunks_mut(TASK))
             .zip(gradient.par_chunks(TASK))
             .zip(first.par_chunks_mut(TASK))
             .zip(second.par_chunks_mut(TASK))
-            .for_each(|(((parameter, gradient), first), second)| {
-                isa.run(Update(step, parameter, gradient, [first, second]));
+            .for_each(|((((parameter, updated), gradient), first), second)| {
+                isa.run(Update(step, parameter, updated, gradient, [first, second]));
             });
     }
 }
@@ -73,14 +77,20 @@ struct Step {
     keep: f32,
 }
 
-struct Update<'a>(Step, &'a mut [f32], &'a [f32], [&'a mut [f32]; 2]);
+struct Update<'a>(
+    Step,
+    &'a [f32],
+    &'a mut [f32],
+    &'a [f32],
+    [&'a mut [f32]; 2],
+);
 
 impl Routine for Update<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self(step, parameter, gradient, [first, second]) = self;
+        let Self(step, parameter, updated, gradient, [first, second]) = self;
         let [beta1, beta2] = step.beta.map(
             #[inline(always)]
             |beta| (simd.splat(beta), simd.splat(1.0 - beta)),
@@ -90,7 +100,7 @@ impl Routine for Update<'_> {
         let epsilon = simd.splat(step.epsilon);
         let keep = simd.splat(step.keep);
         let len = parameter.len();
-        let parameter = parameter.as_mut_ptr();
+        let updated = updated.as_mut_ptr();
         let (first, second) = (first.as_mut_ptr(), second.as_mut_ptr());
         for_each_place(
             simd,
@@ -105,8 +115,8 @@ impl Routine for Update<'_> {
                 let v = simd.mul_add(beta2.0, v, simd.mul(beta2.1, simd.mul(g, g)));
                 let root = simd.sqrt(simd.mul(v, second_correction));
                 let direction = simd.div(m, simd.add(root, epsilon));
-                let p = simd.mul(simd.load_at(parameter, place), keep);
-                simd.store_at(parameter, place, simd.mul_add(rate, direction, p));
+                let p = simd.mul(simd.load_at(parameter.as_ptr(), place), keep);
+                simd.store_at(updated, place, simd.mul_add(rate, direction, p));
                 simd.store_at(first, place, m);
                 simd.store_at(second, place, v);
             },

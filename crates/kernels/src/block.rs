@@ -269,72 +269,39 @@ impl Block {
         }
     }
 
-    /// The output for `images` images, `input`: `[images, height, width, inputs]`, at inference:
-    /// without dropout, with the mean slope of random functions, and for
-    /// [`Normalization::Batch`] with `running`, the mean and variance of each channel.
+    /// The block with its weights made ready for inference: without dropout, with the mean slope of
+    /// random functions, and for [`Normalization::Batch`] with `running`, the mean and variance of
+    /// each channel.
     ///
     /// # Panics
     ///
     /// If a slice has not the length that the shapes give it, or `running` is missing.
-    pub fn infer(
+    pub fn prepare(
         &self,
         isa: Isa,
-        images: usize,
-        input: &[f32],
         parameters: Parameters,
         running: Option<(&[f32], &[f32])>,
-    ) -> Buffer {
-        assert_eq!(input.len(), images * self.input_len());
+    ) -> Prepared {
         self.check(parameters);
-        let folded = match (self.normalization, running) {
+        let map = match (self.normalization, running) {
             (Normalization::Batch { epsilon }, Some((mean, variance))) => {
                 let statistics = Statistics::running(mean, variance, epsilon);
-                Some(self.fold(parameters, &statistics))
+                let (weight, bias) = self.fold(parameters, &statistics);
+                let folded = Parameters {
+                    weight: &weight,
+                    bias: Some(&bias),
+                    ..parameters
+                };
+                PackedMap::new(isa, &self.map, folded)
             }
             (Normalization::Batch { .. }, None) => panic!("batch normalisation has no statistics"),
-            _ => None,
+            _ => PackedMap::new(isa, &self.map, parameters),
         };
-        let map = match &folded {
-            Some((weight, bias)) => {
-                let bias = Some(&bias[..]);
-                PackedMap::new(
-                    isa,
-                    &self.map,
-                    Parameters {
-                        weight,
-                        bias,
-                        ..parameters
-                    },
-                )
-            }
-            None => PackedMap::new(isa, &self.map, parameters),
-        };
-        let mut output = Buffer::new(images * self.output_len());
-        let task = task_len(images);
-        output
-            .par_chunks_mut(task * self.output_len())
-            .zip(input.par_chunks(task * self.input_len()))
-            .for_each(|(output, input)| {
-                let mut rows = self.group_rows();
-                if !self.pool {
-                    map.for_all_images(input, output, |_, linear| {
-                        self.normalize_groups(isa, parameters, &mut rows, linear);
-                        let context = self.context(parameters, None, 0, 0);
-                        self.function.apply(isa, context, linear);
-                    });
-                    return;
-                }
-                // One image's memory for all, which stays in the cache.
-                let mut linear = Buffer::new(self.linear_len());
-                let mut padded = map.padded();
-                let outputs = output.chunks_exact_mut(self.output_len());
-                for (input, output) in input.chunks_exact(self.input_len()).zip(outputs) {
-                    map.image(input, &mut padded, &mut linear);
-                    self.normalize_groups(isa, parameters, &mut rows, &mut linear);
-                    self.apply_and_pool(isa, parameters, &mut linear, output);
-                }
-            });
-        output
+        Prepared {
+            block: *self,
+            isa,
+            map,
+        }
     }
 
     /// Weights and bias with which the map does what normalisation by `statistics` would do after
@@ -553,6 +520,63 @@ impl Block {
     }
 }
 
+/// A block with its weights made ready for inference, by [`Block::prepare`].
+#[derive(Debug)]
+pub struct Prepared {
+    block: Block,
+    isa: Isa,
+    map: PackedMap,
+}
+
+impl Prepared {
+    /// The output for `images` images, `input`: `[images, height, width, inputs]`. Of the
+    /// `parameters`, those are looked at that belong to the function or to the normalisation of
+    /// groups.
+    ///
+    /// # Panics
+    ///
+    /// If a slice has not the length that the shapes give it.
+    pub fn infer(&self, images: usize, input: &[f32], parameters: Parameters) -> Buffer {
+        let Self { block, isa, map } = self;
+        let isa = *isa;
+        let (input_len, output_len) = (block.input_len(), block.output_len());
+        let linear_len = block.linear_len();
+        assert_eq!(input.len(), images * input_len);
+        block.check(parameters);
+        let mut output = Buffer::new(images * output_len);
+        let task = task_len(images);
+        output
+            .par_chunks_mut(task * output_len)
+            .zip(input.par_chunks(task * input_len))
+            .for_each(|(output, input)| {
+                let mut rows = block.group_rows();
+                if !block.pool {
+                    map.for_all_images(input, output, |_, linear| {
+                        block.normalize_groups(isa, parameters, &mut rows, linear);
+                        let context = block.context(parameters, None, 0, 0);
+                        block.function.apply(isa, context, linear);
+                    });
+                    return;
+                }
+                // The same memory for all, which stays in the cache.
+                let group = map.group();
+                let mut linear = Buffer::new(group * linear_len);
+                let mut padded = map.padded();
+                let outputs = output.chunks_mut(group * output_len);
+                for (inputs, outputs) in input.chunks(group * input_len).zip(outputs) {
+                    let linear = &mut linear[..inputs.len() / input_len * linear_len];
+                    map.images(inputs, &mut padded, linear);
+                    let linear = linear.chunks_exact_mut(linear_len);
+                    for (linear, output) in linear.zip(outputs.chunks_exact_mut(output_len)) {
+                        block.normalize_groups(isa, parameters, &mut rows, linear);
+                        block.apply_and_pool(isa, parameters, linear, output);
+                    }
+                }
+            });
+        output
+    }
+}
+
 /// Images in a task.
 fn task_len(images: usize) -> usize {
     images.div_ceil(TASKS).max(1)
@@ -672,6 +696,7 @@ fn reciprocal_deviation(variance: f64, epsilon: f32) -> f32 {
 }
 
 /// A map with its weights packed.
+#[derive(Debug)]
 enum PackedMap {
     Convolution(Convolution, convolution::ForwardPanel),
     Dense(Dense, dense::ForwardPanel),
@@ -691,21 +716,34 @@ impl PackedMap {
         }
     }
 
-    /// Memory for an image with its border.
+    /// How many images are best computed at a time, where their output is to stay in the cache.
+    fn group(&self) -> usize {
+        match self {
+            Self::Convolution(_, panel) => panel.group(),
+            Self::Dense(..) => 1,
+        }
+    }
+
+    /// Memory for a group of images with their borders.
     fn padded(&self) -> Buffer {
         match self {
-            Self::Convolution(convolution, _) if convolution.has_border() => {
-                Buffer::zeros(convolution.padded_len())
+            Self::Convolution(convolution, panel) if convolution.has_border() => {
+                Buffer::zeros(panel.group() * convolution.padded_len())
             }
             _ => Buffer::new(0),
         }
     }
 
-    /// Computes the map of one image. `padded`: from [`Self::padded`].
-    fn image(&self, input: &[f32], padded: &mut [f32], linear: &mut [f32]) {
+    /// Computes the map of no more images than a group has. `padded`: from [`Self::padded`].
+    fn images(&self, input: &[f32], padded: &mut [f32], linear: &mut [f32]) {
         match self {
             Self::Convolution(convolution, panel) if convolution.has_border() => {
-                convolution.pad(input, padded);
+                let (input_len, padded_len) = (convolution.input_len(), convolution.padded_len());
+                let padded = &mut padded[..input.len() / input_len * padded_len];
+                let images = input.chunks_exact(input_len);
+                for (image, padded) in images.zip(padded.chunks_exact_mut(padded_len)) {
+                    convolution.pad(image, padded);
+                }
                 panel.output(padded, linear);
             }
             Self::Convolution(_, panel) => panel.output(input, linear),
@@ -723,12 +761,16 @@ impl PackedMap {
     ) {
         match self {
             Self::Convolution(convolution, _) => {
+                let (input_len, output_len) = (convolution.input_len(), convolution.output_len());
+                let group = self.group();
                 let mut padded = self.padded();
-                let images = input.chunks_exact(convolution.input_len());
-                let outputs = linear.chunks_exact_mut(convolution.output_len());
-                for (number, (image, output)) in images.zip(outputs).enumerate() {
-                    self.image(image, &mut padded, output);
-                    then(number, output);
+                let inputs = input.chunks(group * input_len);
+                let outputs = linear.chunks_mut(group * output_len);
+                for (number, (input, outputs)) in inputs.zip(outputs).enumerate() {
+                    self.images(input, &mut padded, outputs);
+                    for (i, output) in outputs.chunks_exact_mut(output_len).enumerate() {
+                        then(number * group + i, output);
+                    }
                 }
             }
             // The weights are read once for many images.
@@ -1242,16 +1284,14 @@ impl LinearGradient<'_> {
                         self.image(&mut rows, image_number, bordered, |row| {
                             convolution.bordered_row(row)
                         });
-                        if let Some(panel) = &panel {
-                            let gradient = &mut gradient[(first + i) * input_len..][..input_len];
-                            panel.input_gradient(bordered, gradient);
-                        }
                         convolution.pad(image, &mut padded[i * padded_len..][..padded_len]);
                     }
-                    weight_gradient.add(
-                        &padded[..count * padded_len],
-                        &bordered[..count * bordered_len],
-                    );
+                    let bordered = &bordered[..count * bordered_len];
+                    if let Some(panel) = &panel {
+                        let gradient = &mut gradient[first * input_len..][..input.len()];
+                        panel.input_gradient(bordered, gradient);
+                    }
+                    weight_gradient.add(&padded[..count * padded_len], bordered);
                 }
                 weight_gradient
             })

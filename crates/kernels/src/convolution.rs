@@ -113,21 +113,20 @@ impl Convolution {
     /// image that follow each other in both. `row` is the length of a row of cells, which begins
     /// with cell number `first` of the border.
     fn for_each_part(&self, first: [usize; 2], row: usize, mut f: impl FnMut(usize, usize, usize)) {
-        let (cell, inputs) = (self.cell(), self.inputs);
+        let (cell, inputs, width) = (self.cell(), self.inputs, self.width);
+        let cell_channels = self.cell_channels();
         for y in 0..self.height {
             let y_padded = y + self.padding[0];
             let start = (y_padded / cell - first[0]) * row + y_padded % cell * cell * inputs;
-            if cell == 1 {
-                let to = start + (self.padding[1] - first[1]) * inputs;
-                f(y * self.width * inputs, to, self.width * inputs);
-                continue;
-            }
-            for x in 0..self.width {
+            let mut x = 0;
+            while x < width {
                 let x_padded = x + self.padding[1];
-                let to = start
-                    + (x_padded / cell - first[1]) * self.cell_channels()
-                    + x_padded % cell * inputs;
-                f((y * self.width + x) * inputs, to, inputs);
+                let (column, pixel) = (x_padded / cell - first[1], x_padded % cell);
+                // Cells of one pixel follow each other.
+                let count = if cell == 1 { width } else { cell - pixel }.min(width - x);
+                let to = start + column * cell_channels + pixel * inputs;
+                f((y * width + x) * inputs, to, count * inputs);
+                x += count;
             }
         }
     }
@@ -258,25 +257,39 @@ impl ForwardPanel {
         Self { convolution, way }
     }
 
-    /// The output `[height', width', outputs]` for one image with its border.
+    /// How many images [`output`](Self::output) should have at a time.
+    pub fn group(&self) -> usize {
+        match self.way {
+            Forward::Direct(_) => 1,
+            Forward::Winograd(_) => winograd::group(self.convolution.output_size()),
+        }
+    }
+
+    /// The outputs `[height', width', outputs]` for some images with their borders.
     ///
     /// # Panics
     ///
-    /// If a slice has not the length that the shape gives it.
+    /// If the slices do not have equal numbers of whole images.
     pub fn output(&self, padded: &[f32], output: &mut [f32]) {
         let convolution = &self.convolution;
-        assert_eq!(padded.len(), convolution.padded_len());
-        assert_eq!(output.len(), convolution.output_len());
+        let (padded_len, output_len) = (convolution.padded_len(), convolution.output_len());
+        let images = padded.len() / padded_len;
+        assert_eq!(padded.len(), images * padded_len);
+        assert_eq!(output.len(), images * output_len);
+        let padded = padded.chunks_exact(padded_len);
         match &self.way {
-            Forward::Direct(panel) => panel.output(padded, output),
+            Forward::Direct(panel) => padded
+                .zip(output.chunks_exact_mut(output_len))
+                .for_each(|(padded, output)| panel.output(padded, output)),
             Forward::Winograd(panel) => {
-                let image = winograd::View {
-                    numbers: padded,
+                let (row, channels) = (convolution.padded_row(), convolution.cell_channels());
+                let views = padded.map(|numbers| winograd::View {
+                    numbers,
                     start: 0,
-                    row: convolution.padded_row(),
-                    channels: convolution.cell_channels(),
-                };
-                panel.output(image, convolution.output_size(), output);
+                    row,
+                    channels,
+                });
+                panel.output(views, convolution.output_size(), output);
             }
         }
     }
@@ -318,6 +331,7 @@ impl DirectForward {
             blocks: self.blocks,
             panel: &self.weights,
             panel_rows: (convolution.kernel[0] * row_len, 0),
+            panel_row: 0,
             bias: Some(&self.bias),
             source: padded,
             source_start: 0,
@@ -392,40 +406,48 @@ impl BackwardPanel {
         Self { convolution, way }
     }
 
-    /// The gradient of an input image, `[height, width, inputs]`, from that of the output with
-    /// zeros around it.
+    /// The gradients of some input images, `[height, width, inputs]`, from those of the outputs
+    /// with zeros around them.
     ///
     /// # Panics
     ///
-    /// If a slice has not the length that the shape gives it.
+    /// If the slices do not have equal numbers of whole images.
     pub fn input_gradient(&self, bordered: &[f32], gradient: &mut [f32]) {
         let convolution = &self.convolution;
-        assert_eq!(bordered.len(), convolution.bordered_len());
-        assert_eq!(gradient.len(), convolution.input_len());
+        let (bordered_len, input_len) = (convolution.bordered_len(), convolution.input_len());
+        let images = bordered.len() / bordered_len;
+        assert_eq!(bordered.len(), images * bordered_len);
+        assert_eq!(gradient.len(), images * input_len);
+        let bordered = bordered.chunks_exact(bordered_len);
         match &self.way {
-            Backward::Direct(panel) => panel.input_gradient(bordered, gradient),
+            Backward::Direct(panel) => bordered
+                .zip(gradient.chunks_exact_mut(input_len))
+                .for_each(|(bordered, gradient)| panel.input_gradient(bordered, gradient)),
             Backward::Winograd(panel) => {
                 let [_, columns] = convolution.bordered_size();
                 let (row, column) = (convolution.reversed_start(0), convolution.reversed_start(1));
-                let image = winograd::View {
-                    numbers: bordered,
+                let views = bordered.map(|numbers| winograd::View {
+                    numbers,
                     start: (row * columns + column) * convolution.outputs,
                     row: columns * convolution.outputs,
                     channels: convolution.outputs,
-                };
+                });
                 let cells = [convolution.image_cells(0), convolution.image_cells(1)];
                 let size = cells.map(|(_, count)| count);
                 if convolution.cell() == 1 {
-                    panel.output(image, size, gradient);
+                    panel.output(views, size, gradient);
                     return;
                 }
                 let row = size[1] * convolution.cell_channels();
-                let mut by_cells = Buffer::new(size[0] * row);
-                panel.output(image, size, &mut by_cells);
+                let mut by_cells = Buffer::new(images * size[0] * row);
+                panel.output(views, size, &mut by_cells);
                 let first = cells.map(|(first, _)| first);
-                convolution.for_each_part(first, row, |to, from, len| {
-                    gradient[to..to + len].copy_from_slice(&by_cells[from..from + len]);
-                });
+                let by_cells = by_cells.chunks_exact(size[0] * row);
+                for (gradient, by_cells) in gradient.chunks_exact_mut(input_len).zip(by_cells) {
+                    convolution.for_each_part(first, row, |to, from, len| {
+                        gradient[to..to + len].copy_from_slice(&by_cells[from..from + len]);
+                    });
+                }
             }
         }
     }
@@ -478,6 +500,7 @@ impl DirectBackward {
                 blocks: self.blocks,
                 panel: &phase.weights,
                 panel_rows: (phase.taps[0] * phase.taps[1] * outputs, 0),
+                panel_row: 0,
                 bias: Some(&self.bias),
                 source: bordered,
                 source_start: (start[0] * columns + start[1]) * outputs,
@@ -576,7 +599,7 @@ impl WeightGradient {
         let Convolution {
             inputs, outputs, ..
         } = convolution;
-        let way = if winograd::suits(&convolution) {
+        let way = if winograd::suits_weights(&convolution) {
             let channels = convolution.cell_channels();
             Weights::Winograd(winograd::GradientSums::new(isa, [outputs, channels]))
         } else {
@@ -595,7 +618,7 @@ impl WeightGradient {
     /// memory.
     pub fn group(convolution: &Convolution) -> usize {
         let [rows, columns] = convolution.output_size();
-        let pixels = if winograd::suits(convolution) {
+        let pixels = if winograd::suits_weights(convolution) {
             1024
         } else {
             256
@@ -721,12 +744,18 @@ impl WeightGradient {
 const BAND: usize = 3072;
 
 impl DirectWeights {
-    /// Adds what some images contribute.
+    /// Adds what some images contribute. Their pixels may stand in cells, as the output by Winograd has
+    /// them.
     fn add(&mut self, convolution: &Convolution, padded: &[f32], bordered: &[f32]) {
         let [rows, columns] = convolution.output_size();
         let [kernel_rows, kernel_columns] = convolution.kernel;
-        let tap_len = kernel_columns * convolution.inputs;
+        let Convolution { inputs, stride, .. } = *convolution;
+        let cell = convolution.cell();
+        let cell_row = cell * inputs;
+        // Columns of the kernel that follow each other in the image.
+        let run = if cell == 1 { kernel_columns } else { cell };
         let padded_row = convolution.padded_row();
+        let source_pixel = stride / cell * convolution.cell_channels();
         let [_, bordered_columns] = convolution.bordered_size();
         let band = (BAND / (columns * convolution.outputs)).max(1);
         let images = padded
@@ -734,14 +763,19 @@ impl DirectWeights {
             .zip(bordered.chunks_exact(convolution.bordered_len()));
         for (padded, bordered) in images {
             for first in (0..rows).step_by(band) {
-                for kernel_row in 0..kernel_rows {
+                let taps = (0..kernel_rows)
+                    .flat_map(|row| (0..kernel_columns).step_by(run).map(move |c| (row, c)));
+                for (row, column) in taps {
+                    let source = (first * stride + row) / cell * padded_row
+                        + row % cell * cell_row
+                        + column / cell * convolution.cell_channels();
                     self.isa.run(OuterSweep {
                         blocks: self.blocks,
-                        inputs: tap_len,
+                        inputs: run.min(kernel_columns - column) * inputs,
                         source: padded,
-                        source_start: (first * convolution.stride + kernel_row) * padded_row,
-                        source_row: padded_row * convolution.stride,
-                        source_pixel: convolution.inputs * convolution.stride,
+                        source_start: source,
+                        source_row: stride / cell * padded_row,
+                        source_pixel,
                         gradient: bordered,
                         gradient_start: convolution.bordered_row(first).start,
                         gradient_row: bordered_columns * convolution.outputs,
@@ -750,8 +784,8 @@ impl DirectWeights {
                         columns,
                         sums: &mut self.sums,
                         order: Order::Panel {
-                            rows: kernel_rows * tap_len,
-                            first: kernel_row * tap_len,
+                            rows: kernel_rows * kernel_columns * inputs,
+                            first: (row * kernel_columns + column) * inputs,
                         },
                     });
                 }

@@ -206,6 +206,7 @@ impl Multiply<'_> {
                 blocks: self.blocks,
                 panel: self.panel,
                 panel_rows: (self.depth, first),
+                panel_row: 0,
                 bias: (first == 0).then_some(self.bias),
                 source: self.source,
                 source_start: first,
@@ -236,10 +237,11 @@ pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32])
     assert_eq!(images.len(), count * inputs);
     assert_eq!(gradient.len(), count * outputs);
     let blocks = Blocks::new(isa, outputs);
-    let mut sums = Buffer::zeros(dense.weight_len());
+    let mut sums = Buffer::new(dense.weight_len());
     sums.par_chunks_mut(TASK_ROWS * outputs)
         .enumerate()
         .for_each(|(task, sums)| {
+            sums.fill(0.0);
             isa.run(OuterSweep {
                 blocks,
                 inputs: sums.len() / outputs,

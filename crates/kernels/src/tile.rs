@@ -166,6 +166,8 @@ pub(crate) struct Sweep<'a> {
     pub panel: &'a [f32],
     /// Rows of each block in the panel, and the first that is used.
     pub panel_rows: (usize, usize),
+    /// From the panel for one row of the target to that for the next.
+    pub panel_row: usize,
     /// Added; without it the products are added to the target.
     pub bias: Option<&'a [f32]>,
     pub source: &'a [f32],
@@ -194,7 +196,8 @@ impl Sweep<'_> {
         let depth = self.taps * self.tap_len;
         let (panel_rows, first) = self.panel_rows;
         assert!(first + depth <= panel_rows);
-        assert!(self.panel.len() >= self.blocks.panel_len(panel_rows));
+        let last = (rows - 1) * self.panel_row + self.blocks.panel_len(panel_rows);
+        assert!(last <= self.panel.len());
         assert!(
             self.bias
                 .is_none_or(|bias| bias.len() >= self.blocks.panel_len(1))
@@ -230,12 +233,12 @@ impl Routine for Sweep<'_> {
             // SAFETY: `check` has made sure that every address below lies in its slice.
             unsafe {
                 let panel_start = block.first * panel_rows + first_row * self.blocks.width(block);
-                let panel = self.panel.as_ptr().add(panel_start);
                 let start = match self.bias {
                     Some(bias) => Start::Bias(bias.as_ptr().add(block.first)),
                     None => Start::Target,
                 };
                 for row in 0..rows {
+                    let panel = self.panel.as_ptr().add(panel_start + row * self.panel_row);
                     let source = self.source_start + row * self.source_row;
                     let target = self.target_start + row * self.target_row + block.first;
                     for (first, pixels) in cut(columns, most_broadcasts::<S>(block.vectors)) {

@@ -31,8 +31,12 @@ const TAPS: usize = KERNEL * KERNEL;
 /// Channels below which transforming takes longer than it saves.
 const FEWEST_CHANNELS: usize = 12;
 
-/// Numbers of transformed weights above which they no longer stay in the second-level cache.
-const MOST_WEIGHTS: usize = 1 << 18;
+/// Tiles that are computed at once, so that weights are loaded for many of them.
+const TILES: usize = 12;
+
+/// Numbers of transformed weights above which their gradient is not computed at the points: every
+/// task has sums of its own, and adding them up would take longer than is saved.
+const MOST_SUMS: usize = 1 << 18;
 
 /// Whether this is the way to compute the convolution: its kernel has 3×3 taps, or it is one with
 /// such a kernel on cells of `stride`×`stride` pixels as channels.
@@ -50,11 +54,22 @@ pub(crate) fn suits(convolution: &Convolution) -> bool {
             .iter()
             .all(|kernel| kernel.div_ceil(stride) == KERNEL)
         && cell.min(outputs) >= FEWEST_CHANNELS
-        && cell * outputs * POINTS <= MOST_WEIGHTS
         && convolution
             .output_size()
             .iter()
             .all(|&size| size >= OUTPUTS)
+}
+
+/// How many images of `size` outputs are computed at once.
+pub(crate) fn group(size: [usize; 2]) -> usize {
+    let [rows, columns] = size.map(|size| size.div_ceil(OUTPUTS));
+    TILES.div_ceil(rows * columns)
+}
+
+/// Whether the gradient of the weights is computed at the points too.
+pub(crate) fn suits_weights(convolution: &Convolution) -> bool {
+    let cell = convolution.inputs * convolution.stride * convolution.stride;
+    suits(convolution) && cell * convolution.outputs * POINTS <= MOST_SUMS
 }
 
 /// Rows (or columns) of input that the tiles of `size` outputs read.
@@ -123,45 +138,57 @@ impl Panel {
         }
     }
 
-    /// The convolution's output `[rows, columns, outputs]` for an image.
-    pub(crate) fn output(&self, image: View, [rows, columns]: [usize; 2], output: &mut [f32]) {
-        let tiles = [rows.div_ceil(OUTPUTS), columns.div_ceil(OUTPUTS)];
-        let count = tiles[0] * tiles[1];
+    /// The convolution's outputs `[rows, columns, outputs]` for some images.
+    pub(crate) fn output<'a>(
+        &self,
+        images: impl Iterator<Item = View<'a>>,
+        size: [usize; 2],
+        output: &mut [f32],
+    ) {
+        let tiles = size.map(|size| size.div_ceil(OUTPUTS));
+        let in_image = tiles[0] * tiles[1];
         let outputs = self.blocks.channels();
-        assert_eq!(image.channels, self.inputs);
-        assert_eq!(output.len(), rows * columns * outputs);
+        let output_len = size[0] * size[1] * outputs;
+        let count = output.len() / output_len * in_image;
         let mut transformed = Buffer::new(POINTS * count * self.inputs);
         let mut products = Buffer::new(POINTS * count * outputs);
-        transform_inputs(self.isa, image, tiles, 0, count, &mut transformed);
+        for (number, image) in images.enumerate() {
+            assert_eq!(image.channels, self.inputs);
+            let first = number * in_image;
+            transform_inputs(self.isa, image, tiles, first, count, &mut transformed);
+        }
         let point_len = self.blocks.panel_len(self.inputs);
-        for (point, weights) in self.weights.chunks_exact(point_len).enumerate() {
-            self.isa.run(Sweep {
-                blocks: self.blocks,
-                panel: weights,
-                panel_rows: (self.inputs, 0),
-                bias: Some(&self.zeros),
-                source: &transformed,
-                source_start: point * count * self.inputs,
-                source_row: 0,
-                source_pixel: self.inputs,
-                source_tap: 0,
-                taps: 1,
-                tap_len: self.inputs,
-                target: &mut products,
-                target_start: point * count * outputs,
-                target_row: 0,
-                target_pixel: outputs,
-                size: [1, count],
+        self.isa.run(Sweep {
+            blocks: self.blocks,
+            panel: &self.weights,
+            panel_rows: (self.inputs, 0),
+            panel_row: point_len,
+            bias: Some(&self.zeros),
+            source: &transformed,
+            source_start: 0,
+            source_row: count * self.inputs,
+            source_pixel: self.inputs,
+            source_tap: 0,
+            taps: 1,
+            tap_len: self.inputs,
+            target: &mut products,
+            target_start: 0,
+            target_row: count * outputs,
+            target_pixel: outputs,
+            size: [POINTS, count],
+        });
+        for (number, output) in output.chunks_exact_mut(output_len).enumerate() {
+            self.isa.run(TransformOutputs {
+                points: &products,
+                bias: &self.bias,
+                tiles,
+                first: number * in_image,
+                all: count,
+                size,
+                channels: outputs,
+                output,
             });
         }
-        self.isa.run(TransformOutputs {
-            points: &products,
-            bias: &self.bias,
-            tiles,
-            size: [rows, columns],
-            channels: outputs,
-            output,
-        });
     }
 }
 
@@ -413,6 +440,8 @@ struct TransformOutputs<'a> {
     points: &'a [f32],
     bias: &'a [f32],
     tiles: [usize; 2],
+    first: usize,
+    all: usize,
     size: [usize; 2],
     channels: usize,
     output: &'a mut [f32],
@@ -427,12 +456,15 @@ impl Routine for TransformOutputs<'_> {
             points,
             bias,
             tiles: [tile_rows, tile_columns],
+            first,
+            all,
             size: [rows, columns],
             channels,
             output,
         } = self;
         let tiles = tile_rows * tile_columns;
-        assert!(points.len() >= POINTS * tiles * channels && bias.len() >= channels);
+        assert!(first + tiles <= all && points.len() >= POINTS * all * channels);
+        assert!(bias.len() >= channels);
         assert!(output.len() >= rows * columns * channels);
         let output = output.as_mut_ptr();
         for tile in 0..tiles {
@@ -446,13 +478,13 @@ impl Routine for TransformOutputs<'_> {
                 channels,
                 #[inline(always)]
                 |place| unsafe {
-                    let from = points.as_ptr().add(tile * channels);
+                    let from = points.as_ptr().add((first + tile) * channels);
                     let mut half = [[simd.splat(0.0); INPUTS]; OUTPUTS];
                     for column in 0..INPUTS {
                         let mut m = [simd.splat(0.0); INPUTS];
                         for (row, m) in m.iter_mut().enumerate() {
                             let point = row * INPUTS + column;
-                            *m = simd.load_at(from.add(point * tiles * channels), place);
+                            *m = simd.load_at(from.add(point * all * channels), place);
                         }
                         for (half, x) in half.iter_mut().zip(to_outputs(simd, m)) {
                             half[column] = x;

@@ -476,13 +476,9 @@ fn the_number_of_threads_does_not_matter() {
                 .unwrap();
             pool.install(|| {
                 let (output, gradients) = floats.train(Isa::best(), &block, 37);
-                let infer = block.infer(
-                    Isa::best(),
-                    37,
-                    &floats.input,
-                    floats.parameters(),
-                    Some((&output.mean, &output.variance)),
-                );
+                let running = Some((&output.mean[..], &output.variance[..]));
+                let prepared = block.prepare(Isa::best(), floats.parameters(), running);
+                let infer = prepared.infer(37, &floats.input, floats.parameters());
                 format!(
                     "{:?} {:?} {gradients:?} {infer:?}",
                     output.output, output.variance
@@ -513,7 +509,8 @@ fn inference_with_the_batchs_statistics_is_training_without_dropout() {
         for isa in Isa::available() {
             let output = block.train(isa, 5, &floats.input, floats.parameters(), KEY);
             let running = Some((&output.mean[..], &output.variance[..]));
-            let inferred = block.infer(isa, 5, &floats.input, floats.parameters(), running);
+            let prepared = block.prepare(isa, floats.parameters(), running);
+            let inferred = prepared.infer(5, &floats.input, floats.parameters());
             for (&a, &b) in inferred.iter().zip(output.output.iter()) {
                 assert!((a - b).abs() <= 1e-5, "{isa}: {a} is not {b}");
             }

@@ -1,0 +1,141 @@
+//! Blocks prepared for inference, kept for the next batch: to prepare a block takes as long as to
+//! compute a few images.
+
+use std::borrow::Cow;
+use std::sync::{Arc, PoisonError};
+
+use burn::backend::Backend;
+use burn::backend::tensor::FloatTensor;
+use kernels::block::{Block, Normalization, Parameters, Prepared};
+use kernels::simd::Isa;
+
+use crate::host::Host;
+
+/// Blocks that are kept at most: those of a few networks.
+const MOST_KEPT: usize = 32;
+
+/// A prepared block and what it was made of.
+pub(crate) struct Kept<B: Backend> {
+    block: Block,
+    /// Whoever would write to its memory finds it shared and takes a copy, so that as long as this
+    /// is held, the same place means the same numbers.
+    weight: FloatTensor<B>,
+    others: Others,
+    prepared: Arc<Prepared>,
+}
+
+/// What else goes into the weights of a prepared block: bias, scale, shift, running mean and
+/// variance.
+#[derive(PartialEq)]
+struct Others([Option<Vec<f32>>; 5]);
+
+impl<B: Host> Kept<B> {
+    fn is_of(&self, block: &Block, weight: &FloatTensor<B>, others: &Others) -> bool {
+        let same_place = match (B::numbers(&self.weight), B::numbers(weight)) {
+            (Cow::Borrowed(kept), Cow::Borrowed(given)) => std::ptr::eq(kept, given),
+            _ => false,
+        };
+        same_place && self.block == *block && self.others == *others
+    }
+}
+
+/// `block` prepared for inference; from the last time, if nothing that it is made of has changed.
+pub(crate) fn prepare<B: Host>(
+    block: &Block,
+    weight: &FloatTensor<B>,
+    parameters: Parameters,
+    running: Option<&[Vec<f32>; 2]>,
+) -> Arc<Prepared> {
+    let running = running.map(|[mean, variance]| (&mean[..], &variance[..]));
+    let (mean, variance) = running.unzip();
+    let Parameters {
+        bias, scale, shift, ..
+    } = parameters;
+    let others = match block.normalization {
+        // Only with running statistics are scale and shift put into the weights.
+        Normalization::Batch { .. } => [bias, scale, shift, mean, variance],
+        _ => [bias, None, None, None, None],
+    };
+    let others = Others(others.map(|numbers| numbers.map(<[f32]>::to_vec)));
+    let lock = || B::prepared().lock().unwrap_or_else(PoisonError::into_inner);
+    let mut all = lock();
+    let found = all
+        .iter()
+        .rposition(|kept| kept.is_of(block, weight, &others));
+    let kept = match found {
+        Some(index) => all.remove(index),
+        None => {
+            drop(all);
+            let kept = Kept {
+                block: *block,
+                weight: weight.clone(),
+                others,
+                prepared: Arc::new(block.prepare(Isa::best(), parameters, running)),
+            };
+            all = lock();
+            if all.len() >= MOST_KEPT {
+                all.remove(0);
+            }
+            kept
+        }
+    };
+    let prepared = kept.prepared.clone();
+    // The one used last is the last to go.
+    all.push(kept);
+    prepared
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::{Flex, NdArray};
+    use kernels::block::Map;
+    use kernels::buffer::Buffer;
+    use kernels::dense::Dense;
+    use kernels::function::Function;
+
+    use super::*;
+
+    /// With the sum of four inputs, whose weights and bias change.
+    fn change_is_noticed<B: Host>() {
+        let block = Block {
+            map: Map::Dense(Dense {
+                pixels: 1,
+                channels: 4,
+                outputs: 1,
+            }),
+            normalization: Normalization::None,
+            function: Function::Identity,
+            pool: false,
+            dropout: 0.0,
+        };
+        let output = |weight: &FloatTensor<B>, bias: f32| {
+            let numbers = B::numbers(weight);
+            let parameters = Parameters {
+                weight: &numbers,
+                bias: Some(&[bias]),
+                scale: None,
+                shift: None,
+                function: 0.0,
+            };
+            let prepared = prepare::<B>(&block, weight, parameters, None);
+            let output = prepared.infer(1, &[1.0; 4], parameters)[0];
+            (prepared, output)
+        };
+        let mut numbers = Buffer::new(4);
+        numbers.fill(1.0);
+        let weight = B::tensor(numbers, [4, 1]);
+        let (first, sum) = output(&weight, 0.0);
+        assert_eq!(sum, 4.0);
+        assert!(Arc::ptr_eq(&first, &output(&weight, 0.0).0));
+        assert_eq!(output(&weight, 0.5).1, 4.5);
+        // In its memory, if it were nobody else's.
+        let changed = B::float_neg(weight);
+        assert_eq!(output(&changed, 0.0).1, -4.0);
+    }
+
+    #[test]
+    fn changed_parameters_are_noticed() {
+        change_is_noticed::<Flex>();
+        change_is_noticed::<NdArray>();
+    }
+}
