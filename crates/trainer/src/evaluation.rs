@@ -10,8 +10,9 @@ use serde::Serialize;
 use crate::classifier::Classifier;
 use crate::config::Loss;
 
-/// Images per batch when nothing is trained.
-pub const BATCH_SIZE: std::num::NonZeroUsize = std::num::NonZeroUsize::new(500).unwrap();
+/// Images per batch when nothing is trained: so few that what one layer gives is still in cache when
+/// the next one reads it.
+pub const BATCH_SIZE: std::num::NonZeroUsize = std::num::NonZeroUsize::new(128).unwrap();
 
 /// The probability of each class for each image.
 #[derive(Clone, Debug, PartialEq)]
