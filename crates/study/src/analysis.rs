@@ -144,7 +144,7 @@ impl<'a> Analysis<'a> {
             measuring_share,
             warnings: Vec::new(),
         };
-        analysis.warnings = warnings(&analysis, plan, records);
+        analysis.warnings = warnings(&analysis, records);
         analysis.conclusion = Conclusion::new(study, &analysis);
         Ok(analysis)
     }
@@ -198,7 +198,7 @@ fn track_ranks(
     Ok(ranks)
 }
 
-fn warnings(analysis: &Analysis<'_>, plan: &Plan, records: &Records) -> Vec<String> {
+fn warnings(analysis: &Analysis<'_>, records: &Records) -> Vec<String> {
     use crate::format::count;
     let mut warnings = Vec::new();
     let Progress {
@@ -270,23 +270,6 @@ fn warnings(analysis: &Analysis<'_>, plan: &Plan, records: &Records) -> Vec<Stri
         warnings.push(format!(
             "Measuring took {} of a run's time (median).",
             crate::format::percent(share, 1)
-        ));
-    }
-    let known: BTreeSet<_> = plan
-        .known(records)
-        .into_iter()
-        .map(|spec| spec.key)
-        .collect();
-    let unplanned = records
-        .iter()
-        .filter(|run| run.specs.iter().all(|spec| !known.contains(&spec.key)))
-        .count();
-    if unplanned > 0 {
-        warnings.push(format!(
-            "{} in the folder belong{} to no planned run, and {} left out.",
-            count(unplanned, "result"),
-            if unplanned == 1 { "s" } else { "" },
-            if unplanned == 1 { "is" } else { "are" },
         ));
     }
     warnings.extend(records.warnings().iter().cloned());

@@ -274,7 +274,7 @@ fn moves_between_the_tracks() {
 }
 
 #[test]
-fn what_belongs_to_no_planned_run_is_named_and_left_out() {
+fn what_belongs_to_no_planned_run_is_left_out() {
     let (plan, mut records) = {
         let (plan, records) = records(&study("seeds = 6"), tanh_gains(0.002));
         (plan, records)
@@ -284,7 +284,8 @@ fn what_belongs_to_no_planned_run_is_named_and_left_out() {
     records.push(scored(&extra, Some(0.5)));
     let analysis = Analysis::new(&plan, &records).unwrap();
     assert_eq!(analysis.cells[0].n(), 6);
-    assert!(analysis.warnings[0].starts_with("1 result in the folder belongs to no planned run"));
+    // Studies may share a folder.
+    assert_eq!(analysis.warnings, Vec::<String>::new());
 }
 
 fn run() -> RunRecord {
