@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::scaling::Scaling;
 use crate::source::Source;
 use crate::table::Table;
+use crate::thousands::Thousands;
 
 /// The pixels of a file, one byte each, shared by all sets and items made from it.
 struct Pixels {
@@ -345,22 +346,6 @@ fn gather(pixels: &Pixels, rows: impl ExactSizeIterator<Item = u32>) -> Vec<u8> 
     bytes
 }
 
-/// A number with a comma between thousands.
-struct Thousands(usize);
-
-impl fmt::Display for Thousands {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (index, digit) in digits.chars().enumerate() {
-            if index > 0 && (digits.len() - index).is_multiple_of(3) {
-                f.write_str(",")?;
-            }
-            write!(f, "{digit}")?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -407,8 +392,6 @@ mod tests {
                 .to_string()
                 .contains("training on 1,234,567 built-in digits")
         );
-        assert_eq!(Thousands(999).to_string(), "999");
-        assert_eq!(Thousands(1000).to_string(), "1,000");
     }
 
     /// The same bytes hashed by `sha256sum`: side 2 and count 3 as 64-bit little-endian numbers,

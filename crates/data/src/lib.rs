@@ -12,13 +12,15 @@
 //! 7. `batch` brings the bytes of a batch to the device and standardises them there
 //!    ([`LabelledBatch`], [`ImageBatch`]).
 //!
-//! Where there is no file, `builtin` draws digits.
+//! Where there is no file, `builtin` draws digits. `check` says what is in a file, and what of it would
+//! spoil a result ([`check()`]).
 //!
 //! Every random choice comes from the `seed` crate: nothing depends on the machine, on the number
 //! of threads or on what was drawn before. Training never opens the file of unlabelled images.
 
 mod batch;
 mod builtin;
+mod check;
 mod error;
 mod images;
 mod loader;
@@ -26,16 +28,19 @@ mod scaling;
 mod source;
 mod split;
 mod table;
+mod thousands;
 
 use std::path::Path;
 
 pub use batch::{ImageBatch, ImageSet, LabelledBatch};
+pub use check::{Description, ImageTable, Report, Shared, Warning, check};
 pub use error::{Error, Found, Place};
 pub use images::{Image, LabelledImage, LabelledImages, UnlabelledImage, UnlabelledImages};
 pub use loader::{EpochLoader, epoch_order};
 pub use scaling::Scaling;
-pub use source::{FOLDER, Source};
+pub use source::{FOLDER, Source, shadowed};
 pub use split::{Fractions, Split};
+pub use thousands::Thousands;
 
 use table::{Labels, Table};
 
@@ -74,16 +79,16 @@ pub fn training_images(data: Option<&Path>) -> Result<LabelledImages, Error> {
 
 /// The first `count` digits of the built-in set, 28×28 pixels and ten classes.
 pub fn built_in_images(count: usize) -> LabelledImages {
+    LabelledImages::from_table(built_in_table(count), Source::BuiltIn)
+}
+
+fn built_in_table(count: usize) -> Table {
     let (pixels, labels) = builtin::draw_set(BUILT_IN_SEED, count);
-    let side = builtin::SIDE;
-    LabelledImages::from_table(
-        Table {
-            pixels,
-            labels,
-            side,
-        },
-        Source::BuiltIn,
-    )
+    Table {
+        pixels,
+        labels,
+        side: builtin::SIDE,
+    }
 }
 
 /// The unlabelled images to classify.
@@ -98,4 +103,24 @@ pub fn test_images(data: Option<&Path>) -> Result<UnlabelledImages, Error> {
     let path = source::find_unlabelled(data)?;
     let table = source::read_file(&path, Labels::Absent)?;
     Ok(UnlabelledImages::from_table(table, Source::File(path)))
+}
+
+/// All tables of images that `data` names, labelled or not: one of a CSV file, up to two of a folder
+/// or of Kaggle's archive. Without `data`, those in the folder [`FOLDER`], or else the built-in digits,
+/// which [`BUILT_IN`] names.
+///
+/// # Errors
+///
+/// Any of [`Error`]: there is no table, or one is not as it should be.
+pub fn tables(data: Option<&Path>) -> Result<Vec<ImageTable>, Error> {
+    let folder = Path::new(FOLDER);
+    let read = match data {
+        Some(named) if named != Path::new(BUILT_IN) => source::read_all(named)?,
+        None if source::has_table(folder) => source::read_all(folder)?,
+        _ => vec![(Source::BuiltIn.to_string(), built_in_table(BUILT_IN_COUNT))],
+    };
+    Ok(read
+        .into_iter()
+        .map(|(name, table)| ImageTable::from_table(name, table))
+        .collect())
 }

@@ -81,19 +81,104 @@ fn find_in_folder(folder: &Path, labels: Labels) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// The files that may hold a table, the first one found being taken.
+/// Whether there is a table in `folder`, labelled or not.
+pub(crate) fn has_table(folder: &Path) -> bool {
+    [Labels::Required, Labels::Absent]
+        .iter()
+        .any(|&labels| find_in_folder(folder, labels).is_some())
+}
+
+/// The files of `folder` that are not looked at, because of another that comes first: an archive
+/// beside `train.csv` and `test.csv`, or a compressed file beside the plain one.
+pub fn shadowed(folder: &Path) -> Vec<PathBuf> {
+    // Kaggle's archive is in use as long as one of its tables is.
+    let unused = |labels| {
+        file_names(labels)
+            .map(|name| folder.join(name))
+            .into_iter()
+            .filter(|path| path.is_file())
+            .skip(1)
+            .collect::<Vec<_>>()
+    };
+    let (labelled, unlabelled) = (unused(Labels::Required), unused(Labels::Absent));
+    let archive = folder.join(ARCHIVE);
+    let mut files: Vec<_> = labelled.iter().chain(&unlabelled).cloned().collect();
+    files.retain(|path| *path != archive);
+    if labelled.contains(&archive) && unlabelled.contains(&archive) {
+        files.push(archive);
+    }
+    files
+}
+
+/// The files that may hold a table, the first one found being taken. A table that may be either is
+/// looked for as a labelled one.
 fn file_names(labels: Labels) -> [&'static str; 3] {
     match labels {
-        Labels::Required => ["train.csv", "train.csv.gz", ARCHIVE],
+        Labels::Required | Labels::Optional => ["train.csv", "train.csv.gz", ARCHIVE],
         Labels::Absent => ["test.csv", "test.csv.gz", ARCHIVE],
     }
 }
 
-/// Reads the table in a file. The format goes by the file's first bytes, not by its name.
-pub(crate) fn read_file(path: &Path, labels: Labels) -> Result<Table, Error> {
-    let file = path.display().to_string();
+/// Reads all tables that `named` holds, labelled or not, with their names: one of a CSV file, up to
+/// two of a folder or of Kaggle's archive.
+pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
+    let kinds = [Labels::Required, Labels::Absent];
+    let mut tables = Vec::new();
+    if named.is_dir() {
+        for labels in kinds {
+            let Some(path) = find_in_folder(named, labels) else {
+                continue;
+            };
+            let [table, ..] = file_names(labels);
+            if is_archive(&path)? {
+                let name = format!("{}/{table}", path.display());
+                tables.push((name, read_file(&path, labels)?));
+            } else {
+                tables.push(read_either(&path)?);
+            }
+        }
+        return match tables.is_empty() {
+            true => Err(not_in_folder(named, Labels::Required)),
+            false => Ok(tables),
+        };
+    }
+    if !is_archive(named)? {
+        return Ok(vec![read_either(named)?]);
+    }
+    let mut missing = None;
+    for labels in kinds {
+        let [table, ..] = file_names(labels);
+        match read_file(named, labels) {
+            Ok(read) => tables.push((format!("{}/{table}", named.display()), read)),
+            Err(error @ Error::NotInArchive { .. }) => missing = missing.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    match missing {
+        Some(error) if tables.is_empty() => Err(error),
+        _ => Ok(tables),
+    }
+}
+
+fn read_either(path: &Path) -> Result<(String, Table), Error> {
+    let table = read_file(path, Labels::Optional)?;
+    Ok((path.display().to_string(), table))
+}
+
+/// Whether a file is a zip archive, by its first bytes.
+fn is_archive(path: &Path) -> Result<bool, Error> {
+    let (_, start) = open(path)?;
+    Ok(starts_as_archive(&start))
+}
+
+fn starts_as_archive(start: &[u8]) -> bool {
+    matches!(start, b"PK\x03\x04" | b"PK\x05\x06")
+}
+
+/// A file, to be read from its beginning, and its first four bytes.
+fn open(path: &Path) -> Result<(File, Vec<u8>), Error> {
     let open_error = |cause| Error::Open {
-        file: file.clone(),
+        file: path.display().to_string(),
         cause,
     };
     let mut opened = File::open(path).map_err(open_error)?;
@@ -104,13 +189,19 @@ pub(crate) fn read_file(path: &Path, labels: Labels) -> Result<Table, Error> {
         .read_to_end(&mut start)
         .map_err(open_error)?;
     opened.rewind().map_err(open_error)?;
+    Ok((opened, start))
+}
 
+/// Reads the table in a file. The format goes by the file's first bytes, not by its name.
+pub(crate) fn read_file(path: &Path, labels: Labels) -> Result<Table, Error> {
+    let file = path.display().to_string();
+    let (mut opened, start) = open(path)?;
     match start.as_slice() {
         [0x1f, 0x8b, ..] => {
             let mut reader = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, opened));
             table::read(&mut reader, &file, labels, table::WINDOW)
         }
-        b"PK\x03\x04" | b"PK\x05\x06" => read_archive(opened, &file, labels),
+        start if starts_as_archive(start) => read_archive(opened, &file, labels),
         _ => table::read(&mut opened, &file, labels, table::WINDOW),
     }
 }

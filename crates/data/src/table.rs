@@ -19,6 +19,8 @@ pub(crate) enum Labels {
     Required,
     /// Every column is a pixel.
     Absent,
+    /// Either of the two.
+    Optional,
 }
 
 /// The content of a table, rows in the order of the file.

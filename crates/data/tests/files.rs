@@ -236,3 +236,75 @@ fn the_real_data() {
     assert_eq!((test.len(), test.side()), (28_000, 28));
     assert_eq!(test.get(27_999).unwrap().id, 28_000);
 }
+
+/// Names, numbers of images and whether they have labels.
+fn tables(path: &Path) -> Vec<(String, usize, bool)> {
+    let tables = data::tables(Some(path)).unwrap();
+    tables
+        .iter()
+        .map(|table| {
+            let name = Path::new(table.name()).strip_prefix(path.parent().unwrap());
+            let name = name.unwrap().display().to_string();
+            (name, table.images().len(), table.labels().is_some())
+        })
+        .collect()
+}
+
+#[test]
+fn all_tables_of_a_file_a_folder_or_an_archive() {
+    let bytes = kaggle();
+    let folder = folder(&[
+        ("any.csv.gz", gzip(TEST).as_slice()),
+        ("digit-recognizer.zip", &bytes),
+        ("empty.zip", &zip(&[("readme", "x")])),
+        ("test.csv", TEST.as_bytes()),
+    ]);
+    let at = |name: &str| folder.path().join(name);
+    let one = |name: &str, images, labelled| (name.to_string(), images, labelled);
+    assert_eq!(tables(&at("any.csv.gz")), [one("any.csv.gz", 2, false)]);
+    let archive = tables(&at("digit-recognizer.zip"));
+    assert_eq!(
+        archive,
+        [
+            one("digit-recognizer.zip/train.csv", 3, true),
+            one("digit-recognizer.zip/test.csv", 2, false)
+        ]
+    );
+    let here = folder.path().file_name().unwrap().to_str().unwrap();
+    assert_eq!(
+        tables(folder.path()),
+        [
+            one(&format!("{here}/digit-recognizer.zip/train.csv"), 3, true),
+            one(&format!("{here}/test.csv"), 2, false)
+        ]
+    );
+    let error = data::tables(Some(&at("empty.zip"))).unwrap_err();
+    assert!(matches!(error, Error::NotInArchive { .. }), "{error}");
+    let error = data::tables(Some(&at("nowhere.csv"))).unwrap_err();
+    assert!(matches!(error, Error::Open { .. }), "{error}");
+    fs::create_dir(at("bare")).unwrap();
+    let error = data::tables(Some(&at("bare"))).unwrap_err();
+    assert!(matches!(error, Error::NotInFolder { .. }), "{error}");
+}
+
+#[test]
+fn files_that_others_hide() {
+    let folder = folder(&[("digit-recognizer.zip", b""), ("train.csv", b"")]);
+    let hidden = || {
+        let files = data::shadowed(folder.path());
+        let names = files.iter().map(|path| path.file_name().unwrap().to_str());
+        names
+            .map(|name| name.unwrap().to_string())
+            .collect::<Vec<_>>()
+    };
+    // Its test.csv is still in use.
+    assert_eq!(hidden(), [""; 0]);
+    fs::write(folder.path().join("test.csv.gz"), "").unwrap();
+    assert_eq!(hidden(), ["digit-recognizer.zip"]);
+    fs::write(folder.path().join("train.csv.gz"), "").unwrap();
+    fs::write(folder.path().join("test.csv"), "").unwrap();
+    assert_eq!(
+        hidden(),
+        ["train.csv.gz", "test.csv.gz", "digit-recognizer.zip"]
+    );
+}

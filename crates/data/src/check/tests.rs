@@ -1,0 +1,196 @@
+use super::*;
+
+/// Images of 2×2 pixels.
+fn table(name: &str, images: &[[u8; 4]], labels: Option<&[u8]>) -> ImageTable {
+    ImageTable::new(name, images.concat(), labels.map(<[u8]>::to_vec), 2).unwrap()
+}
+
+/// Warnings of a table, each in words.
+fn said(tables: &[ImageTable]) -> Vec<String> {
+    let report = check(tables);
+    report.warnings.iter().map(Warning::to_string).collect()
+}
+
+/// So many different images of 3×3 pixels with a dark border, and twenty labels of each of 0 to 4.
+fn good(name: &str) -> ImageTable {
+    let pixels = (0..100).flat_map(|n| [0, 0, 0, 0, 101 + n, 0, 0, 0, 0]);
+    let labels = (0..100).map(|n| n % 5).collect();
+    ImageTable::new(name, pixels.collect(), Some(labels), 3).unwrap()
+}
+
+#[test]
+fn a_table_is_described() {
+    let images = [[0, 0, 0, 4], [0, 0, 0, 0], [7, 7, 7, 7], [0, 0, 0, 4]];
+    let report = check(&[table("t", &images, Some(&[1, 0, 1, 2]))]);
+    let [description] = report.tables.as_slice() else {
+        panic!("{report:?}");
+    };
+    // 36 in 16 pixels; squares 4 × 49 + 2 × 16 = 228; 228/16 − 2.25² = 9.1875.
+    let expected = Description {
+        name: "t".into(),
+        images: 4,
+        side: 2,
+        classes: Some(vec![1, 2, 1]),
+        smallest: 0,
+        largest: 7,
+        mean: 2.25,
+        standard_deviation: 9.1875_f64.sqrt(),
+        border_mean: 2.25,
+        blank: vec![2],
+        constant: vec![3],
+        repeated: vec![vec![1, 4]],
+        contradictory: vec![vec![1, 4]],
+    };
+    assert_eq!(*description, expected);
+    assert_eq!(description.copies(), 1);
+}
+
+#[test]
+fn a_good_table_has_no_warnings() {
+    let report = check(&[good("t")]);
+    assert_eq!(report.warnings, []);
+    assert_eq!(report.tables[0].border_mean, 0.0);
+    assert_eq!(report.tables[0].classes, Some(vec![20; 5]));
+}
+
+#[test]
+fn copies_and_contradictions() {
+    let images = [[0, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 1], [0, 0, 0, 2]];
+    let copies = said(&[table("t", &images, None)]);
+    assert_eq!(
+        copies,
+        [
+            "t: 2 images copied from earlier ones, such as number 3 from 1; if one is trained on and \
+             the other held out, the score is too good"
+        ]
+    );
+    let contradiction = said(&[table("t", &images, Some(&[0, 1, 0, 2]))]);
+    assert!(
+        contradiction.iter().any(|warning| warning
+            == "t: 1 image more than once with different labels, such as number 2 (label 1) and 4 \
+                (label 2); at most one of them can be right"),
+        "{contradiction:?}"
+    );
+}
+
+#[test]
+fn what_tables_share_is_counted_for_each_two() {
+    let first = table("a", &[[0, 0, 0, 1], [0, 0, 0, 2]], Some(&[0, 1]));
+    let second = table("b", &[[0, 0, 0, 3], [0, 0, 0, 2]], Some(&[1, 0]));
+    let third = table("c", &[[0, 0, 0, 2]], None);
+    let report = check(&[first, second, third]);
+    let found: Vec<_> = report
+        .shared
+        .iter()
+        .map(|shared| {
+            let Shared { first, second, .. } = shared;
+            (
+                first.as_str(),
+                second.as_str(),
+                shared.images.clone(),
+                shared.contradictory,
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("a", "b", vec![[2, 2]], 1),
+            ("a", "c", vec![[2, 1]], 0),
+            ("b", "c", vec![[2, 1]], 0),
+        ]
+    );
+    let words: Vec<String> = report.warnings.iter().map(Warning::to_string).collect();
+    assert!(
+        words.contains(
+            &"b: 1 image also in a, such as number 2, there 2; 1 with another label; trained on the \
+              one, a network is not tested by the other"
+                .to_string()
+        ),
+        "{words:?}"
+    );
+}
+
+#[test]
+fn images_of_different_sizes_share_nothing() {
+    let blank =
+        |name, side: usize| ImageTable::new(name, vec![0; side * side], None, side).unwrap();
+    let report = check(&[blank("a", 2), blank("b", 3)]);
+    assert_eq!(report.shared, []);
+    assert!(
+        report.warnings.contains(&Warning::Sides {
+            first: "a".into(),
+            second: "b".into(),
+            sides: [2, 3]
+        }),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn classes_with_few_images() {
+    let labels = |counts: &[usize]| class_warning("t", counts);
+    assert_eq!(labels(&[20, 20]), None);
+    assert_eq!(labels(&[1000, 95]), None);
+    let few = |classes: &[(u8, usize)]| {
+        Some(Warning::FewImages {
+            table: "t".into(),
+            classes: classes.to_vec(),
+        })
+    };
+    assert_eq!(labels(&[20, 19]), few(&[(1, 19)]));
+    // Less than a tenth of half the images.
+    assert_eq!(labels(&[50, 1000]), few(&[(0, 50)]));
+    assert_eq!(labels(&[7]), Some(Warning::OneClass { table: "t".into() }));
+    let many = labels(&[3; 8]).unwrap().to_string();
+    assert!(many.contains("class 4 (3) and 3 more classes;"), "{many}");
+}
+
+#[test]
+fn pixels_that_are_not_as_expected() {
+    let kinds = |image: [u8; 9]| {
+        let report = check(&[ImageTable::new("t", image.to_vec(), None, 3).unwrap()]);
+        report.warnings
+    };
+    let table = || "t".to_string();
+    let ink = |background, ink| {
+        let mut image = [background; 9];
+        image[4] = ink;
+        image
+    };
+    assert_eq!(kinds(ink(0, 255)), []);
+    assert_eq!(kinds(ink(0, 1)), [Warning::ZeroToOne { table: table() }]);
+    assert_eq!(
+        kinds(ink(255, 0)),
+        [Warning::Inverted {
+            table: table(),
+            border_mean: 255.0
+        }]
+    );
+    let (images, example) = (1, 1);
+    assert_eq!(
+        kinds(ink(0, 0)),
+        [Warning::Blank {
+            table: table(),
+            images,
+            example
+        }]
+    );
+    assert_eq!(
+        kinds(ink(9, 9)),
+        [Warning::Constant {
+            table: table(),
+            images,
+            example
+        }]
+    );
+}
+
+#[test]
+fn lengths_must_fit() {
+    for (pixels, labels, side) in [(5, None, 2), (0, None, 2), (4, Some(2), 2), (4, None, 0)] {
+        let labels = labels.map(|count| vec![0; count]);
+        let error = ImageTable::new("t", vec![0; pixels], labels, side).unwrap_err();
+        assert!(matches!(error, Error::Shape { .. }), "{error}");
+    }
+}
