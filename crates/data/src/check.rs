@@ -161,8 +161,8 @@ pub struct Shared {
     /// For each image of the second table that is in the first, its number there, where it is
     /// first, and its number in the second.
     pub images: Vec<[usize; 2]>,
-    /// How many of them have another label in the second table.
-    pub contradictory: usize,
+    /// How many of them have another label in the second table; none if not both have labels.
+    pub contradictory: Option<usize>,
 }
 
 /// Something that would spoil a result. Its `Display` says in one line where it is, what it is and
@@ -280,7 +280,7 @@ pub fn check(tables: &[ImageTable]) -> Report {
                     first: common.first.clone(),
                     second: common.second.clone(),
                     images: common.images.len(),
-                    contradictory: common.contradictory,
+                    contradictory: common.contradictory.unwrap_or(0),
                     example,
                 });
                 shared.push(common);
@@ -498,14 +498,15 @@ fn sides(first: &ImageTable, second: &ImageTable) -> Option<Warning> {
 /// The images of `second` that are in `first`, whose `places` these are.
 fn common(first: &ImageTable, places: &Places<'_>, second: &ImageTable) -> Shared {
     let mut images = Vec::new();
-    let mut contradictory = 0;
+    let both = first.labels().zip(second.labels());
+    let mut contradictory = both.map(|_| 0);
     for (index, image) in second.images().enumerate() {
         let Some(group) = places.0.get(image) else {
             continue;
         };
         images.push([group[0] + 1, index + 1]);
-        if let (Some(one), Some(other)) = (first.label(group[0]), second.label(index)) {
-            contradictory += usize::from(one != other);
+        if let Some(count) = &mut contradictory {
+            *count += usize::from(first.label(group[0]) != second.label(index));
         }
     }
     Shared {

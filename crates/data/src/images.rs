@@ -230,7 +230,8 @@ impl fmt::Display for LabelledImages {
             Source::BuiltIn => write!(
                 f,
                 "no train.csv in data/: training on {count} built-in digits drawn by this program; \
-                 for the real ones put Kaggle's digit-recognizer.zip into data/"
+                 for the real ones run `trainer data fetch`, or put Kaggle's digit-recognizer.zip \
+                 into data/"
             ),
             source => write!(
                 f,

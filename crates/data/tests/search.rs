@@ -20,7 +20,7 @@ fn data_below_the_current_folder() {
     assert_eq!(
         drawn.to_string(),
         "no train.csv in data/: training on 42,000 built-in digits drawn by this program; for the \
-         real ones put Kaggle's digit-recognizer.zip into data/"
+         real ones run `trainer data fetch`, or put Kaggle's digit-recognizer.zip into data/"
     );
     assert_eq!(
         drawn.fingerprint(),

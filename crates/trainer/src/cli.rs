@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    activations, compare, ensemble, evaluate, export, predict, resume, study, train,
+    activations, compare, data, ensemble, errors, evaluate, export, predict, resume, study, train,
 };
 
 /// Train a digit classifier with any activation function
@@ -35,6 +35,8 @@ enum Command {
     Ensemble(ensemble::Options),
     /// Score a run's network, or several together, on labelled images
     Evaluate(evaluate::Options),
+    /// Show the images that a run's network, or several together, misread
+    Errors(errors::Options),
     /// Read unlabelled images and write Kaggle's submission file
     Predict(predict::Options),
     /// Write a run's network as safetensors, for PyTorch and others
@@ -44,6 +46,9 @@ enum Command {
     /// Make and report comparisons that are written down in a file
     #[command(subcommand)]
     Study(study::Verb),
+    /// Get images of digits, look at them, and find what is wrong with them
+    #[command(subcommand)]
+    Data(data::Verb),
     /// List the activation functions
     Activations(activations::Options),
 }
@@ -83,10 +88,12 @@ impl Cli {
             Some(Command::Resume(options)) => resume::run(&options),
             Some(Command::Ensemble(options)) => ensemble::run(&options),
             Some(Command::Evaluate(options)) => evaluate::run(&options),
+            Some(Command::Errors(options)) => errors::run(&options),
             Some(Command::Predict(options)) => predict::run(&options),
             Some(Command::Export(options)) => export::run(&options),
             Some(Command::Compare(options)) => compare::run(&options),
             Some(Command::Study(verb)) => study::run(&verb),
+            Some(Command::Data(verb)) => data::run(&verb),
             Some(Command::Activations(options)) => activations::run(&options),
         }
     }

@@ -3,7 +3,9 @@
 
 pub mod activations;
 pub mod compare;
+pub mod data;
 pub mod ensemble;
+pub mod errors;
 pub mod evaluate;
 pub mod export;
 pub mod predict;

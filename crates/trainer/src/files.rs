@@ -1,10 +1,11 @@
 //! Files that are there whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use picture::Sheet;
 use sha2::{Digest, Sha256};
 
 /// Writes `bytes` to `path` so that a crash leaves the old content or the new, never a part.
@@ -20,6 +21,28 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&partial);
     }
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes a sheet of images to `path` as PNG. Another picture that is there is replaced.
+///
+/// # Errors
+///
+/// If what is there is not a PNG picture, or the file cannot be written.
+pub fn write_picture(path: &Path, sheet: &Sheet) -> Result<()> {
+    let mut start = Vec::new();
+    if let Ok(file) = File::open(path) {
+        file.take(picture::SIGNATURE.len() as u64)
+            .read_to_end(&mut start)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        if start != picture::SIGNATURE {
+            bail!(
+                "{} is there already and is not a PNG picture; name another file with --out",
+                path.display()
+            );
+        }
+    }
+    let bytes = sheet.png().context("there are no images to draw")?;
+    write_atomically(path, &bytes)
 }
 
 /// Writes `bytes` to `path` and waits until the disk has them.
@@ -85,6 +108,22 @@ mod tests {
         write_atomically(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn pictures_replace_pictures_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sheet = Sheet::new(1, 1);
+        sheet.push(&[7], "");
+        let path = folder.path().join("a.png");
+        write_picture(&path, &sheet).unwrap();
+        write_picture(&path, &sheet).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), sheet.png().unwrap());
+        let mine = folder.path().join("train.csv");
+        fs::write(&mine, "label").unwrap();
+        let error = write_picture(&mine, &sheet).unwrap_err().to_string();
+        assert!(error.ends_with("name another file with --out"), "{error}");
+        assert_eq!(fs::read(&mine).unwrap(), b"label");
     }
 
     #[test]

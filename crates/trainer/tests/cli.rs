@@ -13,6 +13,13 @@ fn help() {
     insta::assert_snapshot!("help", folder.succeed("--help"));
     insta::assert_snapshot!("help-train", folder.succeed("train --help"));
     insta::assert_snapshot!("help-resume", folder.succeed("resume --help"));
+    insta::assert_snapshot!("help-errors", folder.succeed("errors --help"));
+    for verb in ["check", "fetch", "make", "show"] {
+        let help = folder.succeed(&format!("data {verb} --help"));
+        insta::assert_snapshot!(format!("help-data-{verb}"), help);
+    }
+    // Without a verb, what there is.
+    insta::assert_snapshot!("help-data", folder.fail("data"));
 }
 
 #[test]
@@ -30,6 +37,19 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--backend cuda"), @"error: this build has no `cuda` backend; build it with `cargo run -p trainer --features cuda`, or use --backend flex or ndarray");
     insta::assert_snapshot!(error("--config nowhere.toml"), @"error: cannot read nowhere.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(error("resume nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
+    insta::assert_snapshot!(error("errors nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
+    insta::assert_snapshot!(error("data check"), @"error: the following required arguments were not provided:");
+    insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: cannot be opened: No such file or directory (os error 2)");
+    insta::assert_snapshot!(error("data check tiny.toml"), @r#"error: tiny.toml, line 2, column 1: found "backend = \"flex\"", expected label, pixel0, pixel1, … in the header"#);
+    insta::assert_snapshot!(error("data fetch --mirror ftp://example.org"), @"error: ftp://example.org: found no usable address of a mirror, expected one such as https://example.org/mnist");
+    insta::assert_snapshot!(error("data fetch --out ."), @"error: ./train.csv is there already; name another folder with --out, or replace it with --replace");
+    insta::assert_snapshot!(error("data make --out ."), @"error: ./train.csv is there already, and is not overwritten; name another folder with --out");
+    insta::assert_snapshot!(error("data make --out x --count 0"), @"error: invalid value '0' for '--count <N>': 0 is not in 1..=600000");
+    insta::assert_snapshot!(error("data show --rotation x"), @"error: invalid value 'x' for '--rotation <DEGREES>': invalid float literal");
+    insta::assert_snapshot!(error("data show --shear 60"), @"error: shear is 60, but must be 0 to 45 degrees");
+    insta::assert_snapshot!(error("data show train.csv --shift 28"), @"error: shift is 28, but must be less than the 28 pixels of an image's side");
+    insta::assert_snapshot!(error("data show train.csv --out test.csv"), @"error: test.csv is there already and is not a PNG picture; name another file with --out");
+    insta::assert_snapshot!(error("data show --config tiny.toml"), @"error: tiny.toml has no table [augmentation]");
     insta::assert_snapshot!(error("evaluate ."), @"error: . is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
     fs::write(
         folder.path("bad.toml"),
@@ -38,7 +58,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     .unwrap();
     insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:4:14: unknown activation `rely`; the closest are `relu`, `prelu`, `rrelu`; `trainer activations` lists all");
     fs::write(folder.path("bad.toml"), "epochs = 3\nepoch = 4\n").unwrap();
-    insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:2:1: unknown field `epoch`, expected one of `seed`, `backend`, `kernels`, `epochs`, `batch_size`, `data`, `optimizer`, `schedule`, `network`, `extensions`");
+    insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:2:1: unknown field `epoch`, expected one of `seed`, `backend`, `kernels`, `epochs`, `batch_size`, `data`, `augmentation`, `optimizer`, `schedule`, `loss`, `network`, `extensions`");
 }
 
 #[test]
@@ -188,4 +208,149 @@ fn the_default_network_learns() {
         .as_f64()
         .unwrap();
     assert!((0.85..=1.0).contains(&accuracy), "{accuracy}");
+}
+
+#[test]
+fn data_are_checked() {
+    let folder = Folder::with_digits(200);
+    let report = folder.succeed("data check train.csv test.csv");
+    insta::assert_snapshot!(report, @"
+    train.csv: 200 labelled 28×28 images, 10 classes
+      pixels    0 to 255, mean 33.59, standard deviation 79.16; at the border 0.00
+      copies    none of earlier images, none with another label
+      empty     none of zeros only, none of one other grey
+
+      class    images      share
+          0        20    10.00 %
+          1        20    10.00 %
+          2        20    10.00 %
+          3        20    10.00 %
+          4        20    10.00 %
+          5        20    10.00 %
+          6        20    10.00 %
+          7        20    10.00 %
+          8        20    10.00 %
+          9        20    10.00 %
+
+    test.csv: 200 unlabelled 28×28 images
+      pixels    0 to 255, mean 33.59, standard deviation 79.16; at the border 0.00
+      copies    none of earlier images
+      empty     none of zeros only, none of one other grey
+
+    in train.csv and test.csv: 200 of the latter's images
+
+    warning: test.csv: 200 images also in train.csv, such as number 1, there 1; trained on the one, a network is not tested by the other
+    ");
+    let report = folder.succeed("data check train.csv test.csv --json");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(
+        report["tables"][0]["classes"],
+        serde_json::json!(vec![20; 10])
+    );
+    assert_eq!(report["shared"][0]["images"].as_array().unwrap().len(), 200);
+    assert_eq!(report["warnings"][0]["kind"], "shared");
+    let message = report["warnings"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("test.csv: 200 images also in train.csv"));
+}
+
+#[test]
+fn built_in_digits_become_files_that_are_not_overwritten() {
+    let folder = Folder::with_digits(10);
+    fs::create_dir(folder.path("made")).unwrap();
+    fs::write(folder.path("made/digit-recognizer.zip"), "").unwrap();
+    let said = folder.succeed("data make --out made --count 200");
+    insta::assert_snapshot!(said, @"
+    wrote 200 drawn digits with labels to made/train.csv, 134 without to made/test.csv, whose labels are in made/test-labels.csv
+    warning: made/digit-recognizer.zip is not looked at: train.csv and test.csv come first; move it away, or name it with --data
+    ");
+    // As many and the same as the library has; the test's digits are others.
+    let made = data::tables(Some(&folder.path("made"))).unwrap();
+    let drawn = data::built_in_images(334);
+    let [train, test] = made.as_slice() else {
+        panic!("{made:?}");
+    };
+    assert_eq!((train.images().len(), test.images().len()), (200, 134));
+    let images = train.images().chain(test.images());
+    for (image, expected) in images.zip(burn::data::dataset::Dataset::iter(&drawn)) {
+        assert_eq!(image, expected.unwrap().image.pixels());
+    }
+    assert_eq!(data::check(&made).warnings, []);
+    let labels = fs::read_to_string(folder.path("made/test-labels.csv")).unwrap();
+    assert!(labels.starts_with("ImageId,Label\n1,0\n2,1\n"), "{labels}");
+    assert_eq!(labels.lines().count(), 135);
+
+    for name in ["train.csv", "test.csv"] {
+        fs::remove_file(folder.path("made").join(name)).unwrap();
+    }
+    let error = folder.fail("data make --out made --count 200");
+    insta::assert_snapshot!(error, @"error: made/test-labels.csv is there already, and is not overwritten; name another folder with --out");
+    assert!(!folder.path("made/train.csv").exists());
+}
+
+#[test]
+fn a_mirror_that_cannot_be_reached() {
+    let folder = Folder::with_digits(10);
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mirror = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = folder.fail(&format!("data fetch --out real --mirror {mirror}"));
+    let last = error.lines().last().unwrap().replace(&mirror, "MIRROR");
+    let (reason, advice) = last.split_once(" (").unwrap();
+    assert_eq!(
+        reason,
+        "error: train-images-idx3-ubyte.gz: cannot be downloaded: MIRROR cannot be reached"
+    );
+    assert!(advice.ends_with("; check the connection and try again, or name another mirror"));
+    assert!(!folder.path("real/train.csv").exists());
+}
+
+/// Width and height of a PNG file.
+fn size(png: &[u8]) -> [u32; 2] {
+    assert_eq!(&png[1..4], b"PNG");
+    [16, 20].map(|at| u32::from_be_bytes(png[at..at + 4].try_into().unwrap()))
+}
+
+#[test]
+fn images_are_drawn() {
+    let folder = Folder::with_digits(30);
+    let said = folder.succeed("data show train.csv");
+    assert_eq!(said, "train.csv: drew 30 of 30 images: digits.png\n");
+    let draw = |arguments: &str| {
+        folder.succeed(&format!("data show {arguments} --out a.png"));
+        fs::read(folder.path("a.png")).unwrap()
+    };
+    // Ten tiles of 84 pixels and gaps of 6; the captions take 13 more.
+    let plain = draw("train.csv");
+    assert_eq!(size(&plain), [906, 3 * 103 + 6]);
+    assert_eq!(size(&draw("test.csv")), [906, 3 * 90 + 6]);
+    assert_ne!(draw("train.csv --seed 1"), plain);
+    let turned = draw("train.csv --rotation 20 --count 4");
+    assert_eq!(size(&turned), [906, 4 * 103 + 6]);
+    assert_eq!(draw("train.csv --rotation 20 --count 4"), turned);
+    assert_ne!(draw("train.csv --rotation 21 --count 4"), turned);
+    fs::write(folder.path("a.toml"), "[augmentation]\nrotation = 20\n").unwrap();
+    assert_eq!(draw("train.csv --config a.toml --count 4"), turned);
+}
+
+#[test]
+fn misread_images_are_shown() {
+    let folder = Folder::with_digits(300);
+    folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet --out run");
+    let summary = folder.summary("run");
+    let confusion = summary["validation"]["confusion"].as_array().unwrap();
+    let wrong: u64 = (0..10)
+        .flat_map(|label| (0..10).map(move |read| (label, read)))
+        .filter(|(label, read)| label != read)
+        .map(|(label, read)| confusion[label][read].as_u64().unwrap())
+        .sum();
+    let said = folder.succeed("errors run");
+    let expected = format!("run, network of epoch 1: {wrong} of 30 validation images of ");
+    assert!(said.starts_with(&expected), "{said}");
+    let page = fs::read_to_string(folder.path("run/errors/errors.html")).unwrap();
+    assert_eq!(page.matches("<img").count() as u64, wrong);
+    folder.succeed("errors run --data train.csv --count 3 --out few");
+    let page = fs::read_to_string(folder.path("few/errors.html")).unwrap();
+    assert_eq!(page.matches("<img").count(), 3);
+    size(&fs::read(folder.path("few/errors.png")).unwrap());
 }

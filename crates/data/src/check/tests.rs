@@ -95,9 +95,9 @@ fn what_tables_share_is_counted_for_each_two() {
     assert_eq!(
         found,
         [
-            ("a", "b", vec![[2, 2]], 1),
-            ("a", "c", vec![[2, 1]], 0),
-            ("b", "c", vec![[2, 1]], 0),
+            ("a", "b", vec![[2, 2]], Some(1)),
+            ("a", "c", vec![[2, 1]], None),
+            ("b", "c", vec![[2, 1]], None),
         ]
     );
     let words: Vec<String> = report.warnings.iter().map(Warning::to_string).collect();

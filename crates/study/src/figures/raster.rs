@@ -1,14 +1,11 @@
 //! A figure as PNG.
 //!
-//! The plotting library can write PNG too, but through the `png` crate, whose features would have Burn
-//! compiled again for everybody. What figures are made of are few kinds of shapes.
+//! The plotting library can write PNG too, but through the `png` crate, for whose features see the
+//! `picture` crate. What figures are made of are few kinds of shapes.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
 use kuva::render::color::Color;
 use kuva::render::render::{Primitive, Scene, TextAnchor};
+use picture::Channels;
 use tiny_skia::{
     FillRule, LineCap, LineJoin, Mask, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, StrokeDash,
     Transform,
@@ -35,7 +32,7 @@ pub(super) fn png(scene: &Scene, font: &Font) -> Option<Vec<u8>> {
         .elements
         .iter()
         .for_each(|primitive| raster.draw(primitive));
-    encode(&raster.pixmap).ok()
+    Some(encode(&raster.pixmap))
 }
 
 struct Raster<'a> {
@@ -406,44 +403,13 @@ fn parse_path(data: &str) -> Option<Path> {
     builder.finish()
 }
 
-/// An opaque picture as PNG: ISO/IEC 15948, 8 bits each of red, green and blue, each as its difference
-/// to the row above (filter 2), which is mostly zero.
-fn encode(pixmap: &Pixmap) -> std::io::Result<Vec<u8>> {
-    let (width, height) = (pixmap.width(), pixmap.height());
-    let mut rows = Vec::with_capacity((3 * width as usize + 1) * height as usize);
-    let mut above = vec![0; 4 * width as usize];
-    for row in pixmap.data().chunks_exact(4 * width as usize) {
-        rows.push(2);
-        for (pixel, above) in row.chunks_exact(4).zip(above.chunks_exact(4)) {
-            for channel in 0..3 {
-                rows.push(pixel[channel].wrapping_sub(above[channel]));
-            }
-        }
-        above.copy_from_slice(row);
-    }
-    let mut compressed = ZlibEncoder::new(Vec::new(), Compression::default());
-    compressed.write_all(&rows)?;
-    let compressed = compressed.finish()?;
-
-    let mut header = Vec::new();
-    header.extend(width.to_be_bytes());
-    header.extend(height.to_be_bytes());
-    header.extend([8, 2, 0, 0, 0]);
-    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    for (kind, data) in [
-        (b"IHDR", header),
-        (b"IDAT", compressed),
-        (b"IEND", Vec::new()),
-    ] {
-        let mut crc = flate2::Crc::new();
-        crc.update(kind);
-        crc.update(&data);
-        png.extend((data.len() as u32).to_be_bytes());
-        png.extend(kind);
-        png.extend(&data);
-        png.extend(crc.sum().to_be_bytes());
-    }
-    Ok(png)
+/// An opaque picture as PNG.
+fn encode(pixmap: &Pixmap) -> Vec<u8> {
+    let pixels = pixmap.data().chunks_exact(4);
+    let opaque: Vec<u8> = pixels
+        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
+        .collect();
+    picture::png(pixmap.width(), pixmap.height(), Channels::Rgb, &opaque)
 }
 
 #[cfg(test)]

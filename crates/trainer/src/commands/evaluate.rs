@@ -1,7 +1,7 @@
 //! `trainer evaluate`: how well a run's network reads labelled images.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -63,15 +63,7 @@ struct Step {
 /// What went wrong.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let ensemble = Ensemble::load(&options.ensemble)?;
-    let (images, name) = match &options.data {
-        Some(path) => {
-            let images = data::training_images(Some(path))?;
-            let name = images.source().to_string();
-            (images, name)
-        }
-        None => validation_images(&ensemble)?,
-    };
-    check_fit(&images, ensemble.task())?;
+    let (images, name) = images(&ensemble, options.data.as_deref())?;
     let report = report(&ensemble, &images, name, options.ensemble.tta.get())?;
     show(&ensemble, &report, options.json)
 }
@@ -190,6 +182,21 @@ impl fmt::Display for Step {
         }
         Ok(())
     }
+}
+
+/// The images that `data` names, or else those that all networks have held out; and what they are
+/// called. They fit the networks.
+pub(super) fn images(ensemble: &Ensemble, data: Option<&Path>) -> Result<(LabelledImages, String)> {
+    let (images, name) = match data {
+        Some(path) => {
+            let images = data::training_images(Some(path))?;
+            let name = images.source().to_string();
+            (images, name)
+        }
+        None => validation_images(ensemble)?,
+    };
+    check_fit(&images, ensemble.task())?;
+    Ok((images, name))
 }
 
 /// The images that all networks have held out, and what they are called.

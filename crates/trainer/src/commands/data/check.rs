@@ -1,0 +1,206 @@
+//! `trainer data check`: what is in files of images.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use data::{Description, Report, Shared, Thousands, Warning};
+use serde::Serialize;
+
+use crate::console::print;
+
+/// Options of `trainer data check`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// CSV files (plain, .gz or Kaggle's .zip), labelled or not; folders of such; or built-in
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// The same as JSON, with the numbers of all images that are mentioned
+    #[arg(long)]
+    json: bool,
+}
+
+/// Describes the files, and compares them with each other.
+///
+/// # Errors
+///
+/// If a file cannot be read or is not a table of images. What it warns of is no error.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let mut tables = Vec::new();
+    for path in &options.paths {
+        tables.extend(data::tables(Some(path))?);
+    }
+    let report = data::check(&tables);
+    if options.json {
+        print(&json(&report)?)?;
+    } else {
+        print(text(&report).trim_end())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn json(report: &Report) -> Result<String> {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        tables: &'a [Description],
+        shared: &'a [Shared],
+        warnings: Vec<ToldWarning<'a>>,
+    }
+    #[derive(Serialize)]
+    struct ToldWarning<'a> {
+        message: String,
+        #[serde(flatten)]
+        warning: &'a Warning,
+    }
+    let warnings = report.warnings.iter().map(|warning| ToldWarning {
+        message: warning.to_string(),
+        warning,
+    });
+    let told = Told {
+        tables: &report.tables,
+        shared: &report.shared,
+        warnings: warnings.collect(),
+    };
+    Ok(serde_json::to_string_pretty(&told)?)
+}
+
+/// A paragraph for each table, one for what they share, and the warnings.
+fn text(report: &Report) -> String {
+    let mut paragraphs: Vec<String> = report.tables.iter().map(description).collect();
+    if report.tables.len() > 1 {
+        paragraphs.push(shared(&report.shared));
+    }
+    let warnings = report.warnings.iter();
+    let warnings: Vec<String> = warnings
+        .map(|warning| format!("warning: {warning}"))
+        .collect();
+    paragraphs.push(match warnings.as_slice() {
+        [] => "nothing to warn of".into(),
+        _ => warnings.join("\n"),
+    });
+    paragraphs.join("\n\n")
+}
+
+fn description(table: &Description) -> String {
+    let Description {
+        name,
+        images,
+        side,
+        classes,
+        ..
+    } = table;
+    let count = Thousands(*images);
+    let classes = classes.as_deref();
+    let head = match classes {
+        Some(classes) => format!(
+            "{name}: {count} labelled {side}×{side} images, {} class{}",
+            classes.len(),
+            if classes.len() == 1 { "" } else { "es" }
+        ),
+        None => format!("{name}: {count} unlabelled {side}×{side} images"),
+    };
+    let mut lines = vec![
+        head,
+        format!(
+            "  pixels    {} to {}, mean {:.2}, standard deviation {:.2}; at the border {:.2}",
+            table.smallest, table.largest, table.mean, table.standard_deviation, table.border_mean
+        ),
+        format!(
+            "  copies    {} of earlier images{}",
+            number(table.copies()),
+            contradictory(classes.map(|_| table.contradictory.len()))
+        ),
+        format!(
+            "  empty     {} of zeros only, {} of one other grey",
+            number(table.blank.len()),
+            number(table.constant.len())
+        ),
+    ];
+    if let Some(classes) = classes {
+        lines.push(String::new());
+        lines.push(format!("{:>7} {:>9} {:>10}", "class", "images", "share"));
+        for (class, &count) in classes.iter().enumerate() {
+            let share = 100.0 * count as f64 / *images as f64;
+            lines.push(format!("{class:>7} {:>9} {share:8.2} %", Thousands(count)));
+        }
+    }
+    lines.join("\n")
+}
+
+fn shared(shared: &[Shared]) -> String {
+    if shared.is_empty() {
+        return "no image is in two of them".into();
+    }
+    let lines = shared.iter().map(|common| {
+        let Shared {
+            first,
+            second,
+            images,
+            contradictory: labels,
+        } = common;
+        format!(
+            "in {first} and {second}: {} of the latter's images{}",
+            number(images.len()),
+            contradictory(*labels)
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// How many of some images have another label, where there are labels.
+fn contradictory(count: Option<usize>) -> String {
+    count.map_or_else(String::new, |count| {
+        format!(", {} with another label", number(count))
+    })
+}
+
+/// A number in which nothing is a word.
+fn number(count: usize) -> String {
+    match count {
+        0 => "none".into(),
+        _ => Thousands(count).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use data::ImageTable;
+
+    use super::*;
+
+    #[test]
+    fn text_for_people() {
+        let train = ImageTable::new(
+            "train.csv",
+            [[0, 0, 0, 0], [0, 9, 200, 0], [0, 9, 200, 0]].concat(),
+            Some(vec![0, 1, 0]),
+            2,
+        );
+        let test = ImageTable::new("test.csv", vec![0, 9, 200, 0], None, 2);
+        let report = data::check(&[train.unwrap(), test.unwrap()]);
+        insta::assert_snapshot!(text(&report), @"
+        train.csv: 3 labelled 2×2 images, 2 classes
+          pixels    0 to 200, mean 34.83, standard deviation 73.94; at the border 34.83
+          copies    1 of earlier images, 1 with another label
+          empty     1 of zeros only, none of one other grey
+
+          class    images      share
+              0         2    66.67 %
+              1         1    33.33 %
+
+        test.csv: 1 unlabelled 2×2 images
+          pixels    0 to 200, mean 52.25, standard deviation 85.38; at the border 52.25
+          copies    none of earlier images
+          empty     none of zeros only, none of one other grey
+
+        in train.csv and test.csv: 1 of the latter's images
+
+        warning: train.csv: 1 image of nothing but zeros, such as number 1; there is nothing on it to read
+        warning: train.csv: few images of class 0 (2), class 1 (1); they will be read badly, and scores of them say little
+        warning: train.csv: 1 image more than once with different labels, such as number 2 (label 1) and 3 (label 0); at most one of them can be right
+        warning: train.csv: 1 image copied from earlier ones, such as number 3 from 2; if one is trained on and the other held out, the score is too good
+        warning: test.csv: 1 image also in train.csv, such as number 1, there 2; trained on the one, a network is not tested by the other
+        ");
+    }
+}

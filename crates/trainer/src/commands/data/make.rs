@@ -1,0 +1,76 @@
+//! `trainer data make`: the built-in digits as files.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use burn::data::dataset::Dataset;
+use clap::Args;
+use data::Thousands;
+use mnist::Existing;
+
+use super::warn_of_shadowed;
+use crate::console::print;
+
+/// Options of `trainer data make`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The folder that train.csv, test.csv and test-labels.csv go to
+    #[arg(long, short, value_name = "DIR")]
+    out: PathBuf,
+    /// Digits in train.csv; test.csv has two thirds as many, as with Kaggle's
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "42000",
+        value_parser = clap::value_parser!(u32).range(1..=600_000)
+    )]
+    count: u32,
+}
+
+/// Writes the three files.
+///
+/// # Errors
+///
+/// If one of them is there already, or cannot be written.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let [labels, test, train] =
+        ["test-labels.csv", "test.csv", "train.csv"].map(|name| options.out.join(name));
+    for path in [&train, &test, &labels] {
+        // A dangling link is there too.
+        if path.symlink_metadata().is_ok() {
+            bail!(
+                "{} is there already, and is not overwritten; name another folder with --out",
+                path.display()
+            );
+        }
+    }
+    fs::create_dir_all(&options.out)
+        .with_context(|| format!("cannot make the folder {}", options.out.display()))?;
+
+    let training = options.count as usize;
+    // The test's digits come after those of training in the endless list of built-in digits.
+    let all = data::built_in_images((5 * training).div_ceil(3));
+    let side = all.side();
+    let digits: Vec<_> = all.iter().collect::<Result<_, _>>()?;
+    let (first, rest) = digits.split_at(training);
+    let classes = rest.iter().map(|digit| digit.label);
+    mnist::write_submission(&labels, Existing::Keep, classes)?;
+    let pixels = rest.iter().map(|digit| digit.image.pixels());
+    mnist::write_unlabelled(&test, side, Existing::Keep, pixels)?;
+    let rows = first
+        .iter()
+        .map(|digit| (digit.label, digit.image.pixels()));
+    mnist::write_labelled(&train, side, Existing::Keep, rows)?;
+    print(&format!(
+        "wrote {} drawn digits with labels to {}, {} without to {}, whose labels are in {}",
+        Thousands(first.len()),
+        train.display(),
+        Thousands(rest.len()),
+        test.display(),
+        labels.display()
+    ))?;
+    warn_of_shadowed(&options.out)?;
+    Ok(ExitCode::SUCCESS)
+}
