@@ -1,4 +1,4 @@
-//! Pictures made of pixels: PNG files ([`png`]), and contact sheets of small grey-scale images
+//! Pictures made of pixels: PNG files ([`png()`]), and contact sheets of small grey-scale images
 //! ([`Sheet`]).
 //!
 //! PNG is written here because the `png` crate has features of `flate2` turned on that have Burn

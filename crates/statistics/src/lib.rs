@@ -11,7 +11,7 @@
 //! 3. `permutation` asks whether they differ at all ([`sign_flip_test`]), `equivalence` whether they
 //!    differ by less than matters ([`equivalence_test`]), `improvement` how often one is ahead,
 //!    `power` what so many runs could have found ([`minimum_detectable_effect`]);
-//! 4. `holm` corrects the p-values for the number of comparisons ([`holm`]);
+//! 4. `holm` corrects the p-values for the number of comparisons ([`holm()`]);
 //! 5. `verdict` draws the conclusion ([`Verdict`]), and `comparison` does all of this for every
 //!    contender against its baseline ([`compare`]);
 //! 6. `ranks` summarises many contenders over many data sets or settings ([`RankSummary`]).

@@ -5,7 +5,7 @@
 //! study.toml → Plan → pending RunSpecs → claim → configuration → Training → RunRecord → Store
 //! ```
 //!
-//! [`work`] makes runs one after the other until none is left. [`jobs::run`] starts several processes
+//! [`work()`] makes runs one after the other until none is left. [`jobs::run`] starts several processes
 //! that do so, on one machine; other machines that share the folder may do the same.
 
 mod configuration;

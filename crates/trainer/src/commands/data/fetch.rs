@@ -17,7 +17,7 @@ use crate::interrupt::{INTERRUPTED, Signals};
 /// Options of `trainer data fetch`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Where MNIST's four files are, such as https://example.org/mnist; several are asked in turn
+    /// Where MNIST's four files are, such as `https://example.org/mnist`; several are asked in turn
     /// [default: the copies kept for PyTorch and for TensorFlow]
     #[arg(long = "mirror", value_name = "URL")]
     mirrors: Vec<String>,
@@ -114,7 +114,7 @@ impl<'a> Progress<'a> {
         } else {
             ProgressBar::hidden()
         };
-        let template = "[{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+        let template = "[{bar:30}] {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
