@@ -87,7 +87,10 @@ impl Options {
         let number = |number: usize| Value::Integer(number as i64);
         study.fixed = fields(&[
             ("epochs", number(self.epochs.get())),
-            ("data.validation_fraction", Value::Float(VALIDATION_FRACTION)),
+            (
+                "data.validation_fraction",
+                Value::Float(VALIDATION_FRACTION),
+            ),
             ("data.test_fraction", Value::Float(0.1)),
             (
                 "data.training_fraction",
