@@ -2,7 +2,7 @@
 //!
 //! [`train`] and [`infer`] compute a [`Block`](kernels::block::Block), a layer of a network with
 //! all that follows it, in one operation with one gradient. [`Adam`] and [`AdamW`] are Burn's
-//! optimizers with one pass over the memory instead of a dozen. All of them need a device whose
+//! optimizers with one pass over the memory instead of a dozen, [`move_towards`] a moving average. All of them need a device whose
 //! memory is the host's, see [`runs_on`]; on any other the network and the optimizers are Burn's.
 //!
 //! Between blocks the images are channels-last in memory, behind tensors that say
@@ -12,11 +12,13 @@
 // 0.22 is the last release with ndarray, and marks it as deprecated.
 #![allow(deprecated)]
 
+mod average;
 mod block;
 mod host;
 mod optimizer;
 mod prepared;
 
+pub use average::move_towards;
 pub use block::{Parameters, Statistics, infer, train};
 pub use host::runs_on;
 pub use optimizer::{Adam, AdamW};

@@ -1,6 +1,7 @@
 //! Checkpoints: all that a run needs to continue as if it had never stopped.
 //!
-//! A checkpoint is a folder with Burn's records of network, optimizer and schedule, and a side file
+//! A checkpoint is a folder with Burn's records of network, optimizer, schedule and the network's
+//! moving average if it has one, and a side file
 //! that says what they are and holds their SHA-256. It is written under a hidden name and renamed
 //! when it is whole, so that a checkpoint that can be seen is complete.
 
@@ -25,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
 use crate::files::{partial_path, sha256, write_durably};
-use crate::history::{EpochRecord, PassTime};
+use crate::history::{self, EpochRecord, PassTime};
 use crate::measuring::{EpochMeasurement, GradientsSoFar};
 use crate::metrics::Tally;
 use crate::run_directory::{read_toml, toml};
@@ -107,6 +108,17 @@ pub struct Progress {
     pub sha256: BTreeMap<String, String>,
 }
 
+impl Progress {
+    /// Whether the run has ended before its last epoch, because its best one is long past.
+    pub fn has_stopped_early(&self) -> bool {
+        let stopping = self.config.early_stopping;
+        match (stopping, history::best(&self.history)) {
+            (Some(stopping), Some(best)) => self.history.len() >= best.epoch + stopping.patience,
+            _ => false,
+        }
+    }
+}
+
 /// One of the records of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -116,16 +128,27 @@ pub enum Part {
     Optimizer,
     /// The schedule's step.
     Schedule,
+    /// The moving average of the network, where there is one.
+    Average,
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Network, Self::Optimizer, Self::Schedule];
+    /// Those that every training has, and Burn records.
+    const LEARNER: [Self; 3] = [Self::Network, Self::Optimizer, Self::Schedule];
+
+    /// Those of a run.
+    fn of(config: &RunConfig) -> Vec<Self> {
+        let mut parts = Self::LEARNER.to_vec();
+        parts.extend(config.averaging.map(|_| Self::Average));
+        parts
+    }
 
     fn file_name(self) -> &'static str {
         match self {
             Self::Network => "network.bpk",
             Self::Optimizer => "optimizer.bpk",
             Self::Schedule => "schedule.bpk",
+            Self::Average => "average.bpk",
         }
     }
 }
@@ -145,6 +168,8 @@ pub struct Restored {
     pub optimizer: OptimizerRecord,
     /// The schedule's step.
     pub schedule: LrSchedulerRecord,
+    /// The moving average of weights and running statistics, where there is one.
+    pub average: Option<ModuleRecord>,
 }
 
 /// Writes a checkpoint into `folder`, removes the oldest ones, and returns its path.
@@ -281,7 +306,7 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
         );
     }
     let mut records = Records::new();
-    for part in Part::ALL {
+    for part in Part::of(config) {
         let file = path.join(part.file_name());
         let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         if progress.sha256.get(part.file_name()) != Some(&sha256(&bytes)) {
@@ -292,7 +317,8 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
         }
         records.insert(part, Bytes::from_bytes_vec(bytes));
     }
-    // All parts were put in above.
+    let average = records.remove(&Part::Average);
+    // All others were put in above.
     let mut take = |part| {
         records
             .remove(&part)
@@ -303,9 +329,10 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
             ModuleRecord::from_bytes(take(Part::Network))?,
             OptimizerRecord::from_bytes(take(Part::Optimizer))?,
             LrSchedulerRecord::from_bytes(take(Part::Schedule))?,
+            average.map(ModuleRecord::from_bytes).transpose()?,
         ))
     })();
-    let (network, optimizer, schedule) =
+    let (network, optimizer, schedule, average) =
         parsed.with_context(|| format!("{} is damaged", path.display()))?;
     Ok(Restored {
         path: path.to_owned(),
@@ -313,17 +340,19 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
         network,
         optimizer,
         schedule,
+        average,
     })
 }
 
 /// Whether two configurations describe the same run: they may differ in where it computes, where
-/// its data lie, and how often it was lengthened.
+/// its data lie, how often it was lengthened, and when it ends early.
 fn same_run(a: &RunConfig, b: &RunConfig) -> bool {
     let essence = |config: &RunConfig| {
         let mut config = config.clone();
         config.backend = Default::default();
         config.data.path = None;
         config.extensions.clear();
+        config.early_stopping = None;
         config
     };
     essence(a) == essence(b)
@@ -344,7 +373,7 @@ pub struct RecordReceiver {
 /// The three checkpointers that Burn wants, and the end where their records arrive.
 pub fn record_channel() -> ([RecordSender; 3], RecordReceiver) {
     let (sender, receiver) = channel();
-    let senders = Part::ALL.map(|part| RecordSender {
+    let senders = Part::LEARNER.map(|part| RecordSender {
         part,
         sender: sender.clone(),
     });
@@ -358,7 +387,7 @@ impl RecordReceiver {
     ///
     /// If Burn could not make one of them.
     pub fn receive(&self) -> Result<Records> {
-        Part::ALL
+        Part::LEARNER
             .iter()
             .map(|_| {
                 let (part, bytes) = self.receiver.recv().context("the checkpointer has ended")?;

@@ -21,6 +21,9 @@ pub struct Classifier {
     /// What its training makes small.
     #[module(skip)]
     pub loss: Loss,
+    /// Share of every target that is spread evenly over the classes in training, in 0..1.
+    #[module(skip)]
+    pub label_smoothing: f64,
 }
 
 /// Loss and hits of one batch, on the device until they are asked for.
@@ -51,18 +54,16 @@ pub struct BatchScore {
 }
 
 impl Classifier {
-    /// Mean loss `[1]` and score of `logits` `[batch, classes]` against `labels` `[batch]`.
-    fn score(&self, logits: Tensor<2>, labels: Tensor<1, Int>) -> (Tensor<1>, StepOutput) {
-        let [images, classes] = logits.dims();
-        let loss = match self.loss {
-            Loss::CrossEntropy => CrossEntropyLossConfig::new()
-                .init(&logits.device())
-                .forward(logits.clone(), labels.clone()),
-            Loss::BinaryCrossEntropy => {
-                let targets = labels.clone().one_hot::<2>(classes).float();
-                binary_cross_entropy(logits.clone(), targets)
-            }
-        };
+    /// Mean loss `[1]`, with `smoothing` of the targets, and score of `logits` `[batch, classes]`
+    /// against `labels` `[batch]`.
+    fn score(
+        &self,
+        logits: Tensor<2>,
+        labels: Tensor<1, Int>,
+        smoothing: f64,
+    ) -> (Tensor<1>, StepOutput) {
+        let [images, _] = logits.dims();
+        let loss = self.loss.mean(logits.clone(), labels.clone(), smoothing);
         let hits = logits.argmax(1).reshape([images]).equal(labels);
         let correct = hits.int().float().sum();
         let loss_and_correct = Tensor::cat(vec![loss.clone(), correct], 0).detach();
@@ -74,8 +75,28 @@ impl Classifier {
     }
 }
 
+impl Loss {
+    /// Mean over the batch, `[1]`, of the loss of `logits` `[batch, classes]` against `labels`
+    /// `[batch]`, where a share of `smoothing`, in 0..1, of each target is spread evenly over the
+    /// classes.
+    fn mean(self, logits: Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+        match self {
+            Self::CrossEntropy => CrossEntropyLossConfig::new()
+                .with_smoothing((smoothing > 0.0).then_some(smoothing as f32))
+                .init(&logits.device())
+                .forward(logits, labels),
+            Self::BinaryCrossEntropy => {
+                let [_, classes] = logits.dims();
+                let targets = labels.one_hot::<2>(classes).float();
+                let targets = targets * (1.0 - smoothing) + smoothing / classes as f64;
+                binary_cross_entropy(logits, targets)
+            }
+        }
+    }
+}
+
 /// −Σ ln(σ(z) where the target is 1, else 1 − σ(z)) over the classes, the mean over the images: `[1]`.
-/// `logits` and `targets`, zeros and ones: `[batch, classes]`.
+/// `logits` and `targets`, from 0 to 1: `[batch, classes]`.
 fn binary_cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     let [images, _] = logits.dims();
     // ln(1 + eᶻ) − target · z, without a large exponential.
@@ -92,7 +113,7 @@ impl TrainStep for Classifier {
         // step, it does not depend on what came before.
         batch.images.device().seed(batch.seed);
         let logits = self.network.forward(batch.images);
-        let (loss, output) = self.score(logits, batch.labels);
+        let (loss, output) = self.score(logits, batch.labels, self.label_smoothing);
         TrainOutput::new(self, loss.backward(), output)
     }
 }
@@ -103,7 +124,7 @@ impl InferenceStep for Classifier {
 
     fn step(&self, batch: LabelledBatch) -> StepOutput {
         let logits = self.network.forward(batch.images);
-        self.score(logits, batch.labels).1
+        self.score(logits, batch.labels, 0.0).1
     }
 }
 
@@ -178,6 +199,31 @@ mod tests {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
         }
     }
+
+    /// PyTorch 2.15: `cross_entropy(z, [0, 2], label_smoothing=0.1)`, and
+    /// `binary_cross_entropy_with_logits(z, 0.9 * t + 0.1 / 3, reduction="sum") / 2`.
+    #[test]
+    fn smoothed_losses_are_pytorchs() {
+        let device = Device::flex();
+        let logits = Tensor::<2>::from_data([[1.5, -2.0, 0.0], [-0.5, 3.0, -4.0]], &device);
+        let labels = Tensor::<1, Int>::from_data([0, 2], &device);
+        for (loss, smoothing, expected) in [
+            (Loss::CrossEntropy, 0.0, CROSS_ENTROPY),
+            (Loss::CrossEntropy, 0.1, SMOOTHED),
+            (Loss::BinaryCrossEntropy, 0.1, SMOOTHED_BINARY),
+        ] {
+            let found = loss.mean(logits.clone(), labels.clone(), smoothing);
+            let found = found.into_scalar::<f32>();
+            assert!(
+                (found - expected).abs() < 1e-5,
+                "{loss:?} {smoothing}: {found}"
+            );
+        }
+    }
+
+    const CROSS_ENTROPY: f32 = 3.628_218_7;
+    const SMOOTHED: f32 = 3.536_551_7;
+    const SMOOTHED_BINARY: f32 = 4.189_485;
 
     const LOSS: f32 = 35.747784;
     const GRADIENTS: [f32; 6] = [-0.09121278, 0.05960146, 0.25, 0.18877034, 0.5, -0.5];

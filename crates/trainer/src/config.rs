@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use augmentation::AugmentationConfig;
 use clap::ValueEnum;
 use data::{Fractions, LabelledImages, Split};
-use model::{CnnConfig, Kernels};
+use model::{Activation, CnnConfig, Kernels};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
@@ -37,8 +37,21 @@ pub struct RunConfig {
     /// What is made small.
     #[serde(skip_serializing_if = "is_default")]
     pub loss: Loss,
+    /// Share of every target that is spread evenly over all classes in training, in 0..1 (label
+    /// smoothing; Szegedy et al. 2016, arXiv:1512.00567). Validation losses are without it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub label_smoothing: f64,
+    /// The moving average of the weights, which is then validated and saved instead of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub averaging: Option<AveragingConfig>,
+    /// What ends the run before its last epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStoppingConfig>,
     /// What the network looks like.
     pub network: CnnConfig,
+    /// What `trainer ensemble` makes of the file; no part of a single run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<EnsembleConfig>,
     /// Later lengthenings of the run, by `trainer resume --epochs`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
@@ -77,7 +90,9 @@ pub struct OptimizerConfig {
     pub kind: OptimizerKind,
     /// The schedule's highest learning rate.
     pub learning_rate: f64,
-    /// Weight decay per step: decoupled for AdamW, part of the gradient for the others.
+    /// Weight decay per step: decoupled for AdamW, part of the gradient for the others. Only
+    /// matrices and kernels decay: not biases, the scales and shifts of normalisations, nor the
+    /// parameters of activation functions.
     pub weight_decay: f32,
 }
 
@@ -105,6 +120,34 @@ pub enum Loss {
     CrossEntropy,
     /// One sigmoid per class: the sum of their binary cross-entropies
     BinaryCrossEntropy,
+}
+
+/// An exponential moving average of weights and running statistics (Polyak and Juditsky 1992).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AveragingConfig {
+    /// Share of the average that a step leaves, in 0..1. After `t` steps it is (1 + t) / (10 + t)
+    /// where that is less, so that the first weights are soon forgotten.
+    pub decay: f64,
+}
+
+/// Several runs of one recipe, to be read together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnsembleConfig {
+    /// Number of networks, with the seeds from the recipe's on.
+    pub members: usize,
+    /// The members' activation functions, in turn; without any, all have that of the network.
+    pub activations: Vec<Activation>,
+}
+
+/// When a run ends early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EarlyStoppingConfig {
+    /// Epochs after the best one, by validation accuracy and then loss, before the run ends; at
+    /// least 1.
+    pub patience: usize,
 }
 
 /// A learning-rate schedule over the steps of a run.
@@ -166,6 +209,9 @@ pub enum ConfigError {
     /// A count that must be at least one.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
+    /// Early stopping has no validation accuracy to go by.
+    #[error("early_stopping needs validation images, but validation_fraction is 0")]
+    NothingToStopBy,
     /// A rate or share outside its range.
     #[error("{name} is {value}, but must be {range}")]
     OutOfRange {
@@ -191,7 +237,11 @@ impl Default for RunConfig {
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
             loss: Loss::default(),
+            label_smoothing: 0.0,
+            averaging: None,
+            early_stopping: None,
             network: CnnConfig::default(),
+            ensemble: None,
             extensions: Vec::new(),
         }
     }
@@ -231,6 +281,27 @@ impl Default for OptimizerConfig {
     }
 }
 
+impl Default for AveragingConfig {
+    fn default() -> Self {
+        Self { decay: 0.999 }
+    }
+}
+
+impl Default for EnsembleConfig {
+    fn default() -> Self {
+        Self {
+            members: 5,
+            activations: Vec::new(),
+        }
+    }
+}
+
+impl Default for EarlyStoppingConfig {
+    fn default() -> Self {
+        Self { patience: 5 }
+    }
+}
+
 impl Default for ScheduleConfig {
     fn default() -> Self {
         Self {
@@ -253,6 +324,9 @@ impl RunConfig {
                 return Err(ConfigError::Zero(name));
             }
         }
+        if self.early_stopping == Some(EarlyStoppingConfig { patience: 0 }) {
+            return Err(ConfigError::Zero("early_stopping.patience"));
+        }
         let in_range = |holds: bool, name, value, range| {
             if holds {
                 Ok(())
@@ -272,8 +346,19 @@ impl RunConfig {
         let decay = f64::from(self.optimizer.weight_decay);
         let not_negative = decay.is_finite() && decay >= 0.0;
         in_range(not_negative, "weight_decay", decay, "0 or positive")?;
+        if self.early_stopping.is_some() && self.data.validation_fraction == 0.0 {
+            return Err(ConfigError::NothingToStopBy);
+        }
+        if let Some(ensemble) = &self.ensemble
+            && ensemble.members == 0
+        {
+            return Err(ConfigError::Zero("ensemble.members"));
+        }
+        let averaging = self.averaging.unwrap_or_default();
         for (share, name) in [
             (self.schedule.warmup, "warmup"),
+            (self.label_smoothing, "label_smoothing"),
+            (averaging.decay, "averaging.decay"),
             (self.data.validation_fraction, "validation_fraction"),
             (self.data.test_fraction, "test_fraction"),
         ] {
@@ -292,6 +377,18 @@ impl RunConfig {
             before = extension.epochs;
         }
         Ok(())
+    }
+
+    /// The run of one member of an ensemble, counted from 0. All members hold out the same images.
+    pub fn member(&self, number: usize) -> Self {
+        let mut config = self.clone();
+        let ensemble = config.ensemble.take().unwrap_or_default();
+        config.seed += number as u64;
+        config.data.split_seed = self.data.split_seed.or(Some(self.seed));
+        if let Some(turn) = number.checked_rem(ensemble.activations.len()) {
+            config.network.activation = ensemble.activations[turn];
+        }
+        config
     }
 
     /// The images in their parts.

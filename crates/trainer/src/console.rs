@@ -14,7 +14,7 @@ use burn::train::renderer::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::history::EpochRecord;
+use crate::history::{EpochRecord, SplitRecord};
 
 /// How a training shows what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Style {
 #[derive(Clone)]
 pub struct Console {
     style: Style,
+    /// Which member of an ensemble it speaks of.
+    member: Option<String>,
     bar: ProgressBar,
 }
 
@@ -61,7 +63,24 @@ impl Console {
         } else {
             ProgressBar::hidden()
         };
-        Self { style, bar }
+        Self {
+            style,
+            member: None,
+            bar,
+        }
+    }
+
+    /// A console for a member of an ensemble, which is named in every event.
+    pub fn of_member(style: Style, name: String) -> Self {
+        Self {
+            member: Some(name),
+            ..Self::new(style)
+        }
+    }
+
+    /// Its style.
+    pub fn style(&self) -> Style {
+        self.style
     }
 
     /// Says something in words, outside the dashboard.
@@ -78,11 +97,17 @@ impl Console {
         #[derive(Serialize)]
         struct Event<'a, T> {
             event: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            member: Option<&'a str>,
             #[serde(flatten)]
             data: &'a T,
         }
         if self.style == Style::Json
-            && let Ok(line) = serde_json::to_string(&Event { event: name, data })
+            && let Ok(line) = serde_json::to_string(&Event {
+                event: name,
+                member: self.member.as_deref(),
+                data,
+            })
         {
             drop(print(&line));
         }
@@ -130,7 +155,7 @@ pub fn print(line: &str) -> io::Result<()> {
 }
 
 /// An epoch in one line.
-fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
+pub fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
     let EpochRecord {
         epoch,
         learning_rate,
@@ -138,14 +163,16 @@ fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
         valid,
     } = record;
     let width = epochs.to_string().len();
+    let score = |of: &SplitRecord| {
+        let percent = 100.0 * of.accuracy;
+        format!("loss {:.4} accuracy {percent:6.2} %", of.loss)
+    };
+    let validated = valid.map_or_else(String::new, |valid| format!("  valid {}", score(&valid)));
     format!(
-        "epoch {epoch:>width$}/{epochs}  train loss {:.4} accuracy {:6.2} %  valid loss {:.4} accuracy {:6.2} %  lr {learning_rate:.1e}  {:.0} images/s  {:.1} s",
-        train.loss,
-        100.0 * train.accuracy,
-        valid.loss,
-        100.0 * valid.accuracy,
+        "epoch {epoch:>width$}/{epochs}  train {}{validated}  lr {learning_rate:.1e}  {:.0} images/s  {:.1} s",
+        score(train),
         train.images_per_second(),
-        train.seconds + valid.seconds,
+        train.seconds + valid.map_or(0.0, |valid| valid.seconds),
     )
 }
 
@@ -246,7 +273,6 @@ impl MetricsRenderer for ProgressRenderer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::SplitRecord;
 
     #[test]
     fn an_epoch_is_one_line() {
@@ -261,7 +287,7 @@ mod tests {
             epoch: 3,
             learning_rate: 0.002,
             train: split,
-            valid: split,
+            valid: Some(split),
         };
         assert_eq!(
             epoch_line(&record, 10),

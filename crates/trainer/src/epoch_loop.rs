@@ -20,6 +20,7 @@ use burn::train::{
 use data::LabelledBatch;
 use measurement::gradient_norms;
 
+use crate::averaging::Average;
 use crate::checkpoint::{self, Position, Progress, RecordReceiver, Records};
 use crate::classifier::Classifier;
 use crate::console::Console;
@@ -53,15 +54,17 @@ pub struct EpochLoop {
     measuring: Option<Measuring>,
     /// Where the run stands.
     progress: Mutex<Progress>,
+    average: Mutex<Option<Average>>,
     /// Wall-clock seconds of every training step that this process has made.
     step_seconds: Mutex<Vec<f64>>,
-    ending: Mutex<Option<Result<Ending>>>,
+    ending: Mutex<Option<Result<(Ending, Classifier)>>>,
 }
 
 /// What the loop works with.
 struct Fit<'a> {
     of: &'a EpochLoop,
     progress: &'a mut Progress,
+    average: &'a mut Option<Average>,
     learner: Learner<Classifier>,
     processor: SupervisedTrainingEventProcessor<Classifier>,
     interrupter: Interrupter,
@@ -83,7 +86,8 @@ impl EpochLoop {
     /// A loop that continues from `progress`.
     ///
     /// `tallies` are those of the training and the validation metrics; `records` is where the
-    /// learner's checkpointers send to; `measuring` is for the runs of studies.
+    /// learner's checkpointers send to; `measuring` is for the runs of studies; `average` stands
+    /// where `progress` does.
     pub fn new(
         run: RunDirectory,
         console: Console,
@@ -91,6 +95,7 @@ impl EpochLoop {
         records: RecordReceiver,
         measuring: Option<Measuring>,
         progress: Progress,
+        average: Option<Average>,
     ) -> Self {
         Self {
             run,
@@ -100,6 +105,7 @@ impl EpochLoop {
             measuring,
             step_seconds: Mutex::default(),
             progress: Mutex::new(progress),
+            average: Mutex::new(average),
             ending: Mutex::new(None),
         }
     }
@@ -112,20 +118,21 @@ impl EpochLoop {
         seconds.get(seconds.len() / 2).copied()
     }
 
-    /// How the training ended, and where the run stands.
+    /// How the training ended, where the run stands, and the network that it has come to: the
+    /// moving average, where there is one. It is not in training.
     ///
     /// # Errors
     ///
     /// What stopped the training.
-    pub fn ending(&self) -> Result<(Ending, Progress)> {
+    pub fn ending(&self) -> Result<(Ending, Progress, Classifier)> {
         let ending = self
             .ending
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let ending = ending.context("the training has not run")??;
+        let (ending, network) = ending.context("the training has not run")??;
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok((ending, progress.clone()))
+        Ok((ending, progress.clone(), network))
     }
 }
 
@@ -142,10 +149,12 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
             unreachable!("`train` gives every training its checkpointers")
         };
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut average = self.average.lock().unwrap_or_else(PoisonError::into_inner);
         let mut fit = Fit {
             of: self,
             saved: progress.position,
             progress: &mut progress,
+            average: &mut average,
             learner,
             processor: components.event_processor,
             interrupter: components.interrupter,
@@ -155,6 +164,7 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
             step_seconds: Vec::new(),
         };
         let ending = fit.run(&train_loader, &valid_loader);
+        let ending = ending.map(|ending| (ending, fit.network()));
         let step_seconds = self.step_seconds.lock();
         *step_seconds.unwrap_or_else(PoisonError::into_inner) =
             std::mem::take(&mut fit.step_seconds);
@@ -172,19 +182,26 @@ impl Fit<'_> {
             let before = LearnerEvent::EndEpoch(first - 1);
             self.processor.process_train(before)?;
         }
-        while self.progress.position.epoch <= epochs {
+        while self.progress.position.epoch <= epochs && !self.progress.has_stopped_early() {
             let epoch = self.progress.position.epoch;
             let train = self.train(epoch, train_loader)?;
             if let Some(ending) = self.stopped(epoch, train.loss)? {
                 return Ok(ending);
             }
-            let valid = self.validate(epoch, valid_loader)?;
-            if let Some(ending) = self.stopped(epoch, valid.loss)? {
-                return Ok(ending);
-            }
+            let valid = if valid_loader.num_items() > 0 {
+                let valid = self.validate(epoch, valid_loader)?;
+                if let Some(ending) = self.stopped(epoch, valid.loss)? {
+                    return Ok(ending);
+                }
+                Some(valid)
+            } else {
+                None
+            };
+            let end = LearnerEvent::EndEpoch(epoch);
+            self.processor.process_train(end)?;
+            self.processor.flush()?;
             if let Some(measuring) = &self.of.measuring {
-                let network = self.learner.model().valid();
-                let measured = measuring.measure(&network, &self.progress.gradients)?;
+                let measured = measuring.measure(&self.network(), &self.progress.gradients)?;
                 self.progress.measurements.push(measured);
             }
             let record = EpochRecord {
@@ -221,6 +238,7 @@ impl Fit<'_> {
             self.learner.lr_step();
             self.progress.learning_rate = self.learner.lr_current().base();
             self.learner.optimizer_step(output.grads);
+            self.move_average(epoch, loader);
             let step = start.elapsed().saturating_sub(measuring);
             self.step_seconds.push(step.as_secs_f64());
             self.progress.position.batch += 1;
@@ -240,6 +258,24 @@ impl Fit<'_> {
         self.progress.tally = tally.get();
         self.progress.time = clock.stop();
         Ok(SplitRecord::new(self.progress.tally, self.progress.time))
+    }
+
+    /// The network that is validated and saved: the moving average, where there is one.
+    fn network(&self) -> Classifier {
+        match &*self.average {
+            Some(average) => average.network().clone(),
+            None => self.learner.model().valid(),
+        }
+    }
+
+    /// Takes the step just made in `epoch` into the moving average, where there is one.
+    fn move_average(&mut self, epoch: usize, loader: &Loader) {
+        let Some(average) = &mut *self.average else {
+            return;
+        };
+        let batches = loader.num_items().div_ceil(self.progress.config.batch_size);
+        let steps = (epoch - 1) * batches + self.progress.position.batch + 1;
+        average.take_in(&self.learner.model().valid(), steps);
     }
 
     /// Measures the gradients of a step, if this is one of those where that is done.
@@ -265,7 +301,7 @@ impl Fit<'_> {
             epoch_number: epoch,
             total_items: loader.num_items(),
         })?;
-        let model = self.learner.model().valid();
+        let model = self.network();
         let mut batches = loader.iter();
         let mut iteration = 0;
         while !self.interrupter.should_stop() {
@@ -281,8 +317,6 @@ impl Fit<'_> {
         drop(batches);
         self.processor
             .process_valid(LearnerEvent::EndSplit(epoch))?;
-        self.processor
-            .process_train(LearnerEvent::EndEpoch(epoch))?;
         self.processor.flush()?;
         Ok(SplitRecord::new(tally.get(), clock.stop()))
     }
@@ -327,7 +361,9 @@ impl Fit<'_> {
             return self.save_checkpoint(&records);
         }
         let records = self.records()?;
-        let Some(weights) = records.get(&checkpoint::Part::Network) else {
+        use checkpoint::Part;
+        let weights = records.get(&Part::Average).or(records.get(&Part::Network));
+        let Some(weights) = weights else {
             unreachable!("`RecordReceiver::receive` gives all parts")
         };
         let Progress {
@@ -359,7 +395,13 @@ impl Fit<'_> {
             .records
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        receiver.receive()
+        let mut records = receiver.receive()?;
+        if let Some(average) = &*self.average {
+            let bytes = average.network().clone().into_record().into_bytes();
+            let bytes = bytes.context("cannot record the moving average")?;
+            records.insert(checkpoint::Part::Average, bytes);
+        }
+        Ok(records)
     }
 
     fn save_checkpoint(&mut self, records: &Records) -> Result<()> {

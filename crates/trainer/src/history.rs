@@ -14,8 +14,9 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// The training images, each as it was met during the epoch.
     pub train: SplitRecord,
-    /// The validation images, at the end of the epoch.
-    pub valid: SplitRecord,
+    /// The validation images, at the end of the epoch; `None` if the run holds out none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<SplitRecord>,
 }
 
 /// Score and time of one pass over some images.
@@ -80,10 +81,9 @@ pub fn metrics_csv(history: &[EpochRecord]) -> Result<Vec<u8>> {
     }
     let mut writer = csv::Writer::from_writer(Vec::new());
     for record in history {
-        for (split, of, learning_rate) in [
-            ("train", &record.train, Some(record.learning_rate)),
-            ("valid", &record.valid, None),
-        ] {
+        let train = Some(("train", &record.train, Some(record.learning_rate)));
+        let valid = record.valid.as_ref().map(|of| ("valid", of, None));
+        for (split, of, learning_rate) in train.into_iter().chain(valid) {
             writer.serialize(Row {
                 epoch: record.epoch,
                 split,
@@ -100,11 +100,15 @@ pub fn metrics_csv(history: &[EpochRecord]) -> Result<Vec<u8>> {
     writer.into_inner().context("cannot write metrics as CSV")
 }
 
-/// The best of `history`: highest validation accuracy, then lowest validation loss, then earliest.
+/// The best of `history`: highest validation accuracy, then lowest validation loss, then earliest;
+/// without validation the last.
 pub fn best(history: &[EpochRecord]) -> Option<&EpochRecord> {
+    let rank = |valid: &SplitRecord| (valid.accuracy, -valid.loss);
     history.iter().reduce(|best, record| {
-        let better =
-            (record.valid.accuracy, -record.valid.loss) > (best.valid.accuracy, -best.valid.loss);
+        let better = match (&record.valid, &best.valid) {
+            (Some(valid), Some(best)) => rank(valid) > rank(best),
+            _ => true,
+        };
         if better { record } else { best }
     })
 }
@@ -125,7 +129,7 @@ mod tests {
             epoch,
             learning_rate: 0.001,
             train: split,
-            valid: split,
+            valid: Some(split),
         }
     }
 
@@ -139,6 +143,11 @@ mod tests {
         ];
         assert_eq!(best(&history).map(|record| record.epoch), Some(2));
         assert_eq!(best(&[]), None);
+        let unvalidated = history.map(|record| EpochRecord {
+            valid: None,
+            ..record
+        });
+        assert_eq!(best(&unvalidated).map(|record| record.epoch), Some(4));
     }
 
     #[test]

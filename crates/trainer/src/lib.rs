@@ -4,6 +4,7 @@
 //! [`training::Training`], which leaves a [`run_directory::RunDirectory`] behind. Every verb of the
 //! program is a file of [`commands`].
 
+pub mod averaging;
 pub mod backend;
 pub mod checkpoint;
 pub mod classifier;
@@ -17,9 +18,11 @@ pub mod evaluation;
 pub mod files;
 pub mod history;
 pub mod interrupt;
+pub mod jobs;
 pub mod measuring;
 pub mod metrics;
 pub mod optimizer;
+pub mod probe;
 pub mod run_directory;
 pub mod saved_model;
 pub mod schedule;

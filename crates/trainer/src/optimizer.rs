@@ -18,52 +18,89 @@ impl OptimizerConfig {
     /// The optimizer, with no state yet. Those with a kernel are computed by `kernels`; their
     /// states are the same.
     pub fn init(&self, kernels: Kernels) -> ModuleOptimizer {
-        let decay = (self.weight_decay > 0.0).then(|| WeightDecayConfig::new(self.weight_decay));
         let fused = kernels == Kernels::Fused;
         match self.kind {
-            OptimizerKind::Adam if fused && decay.is_none() => {
-                restorable(fused::Adam::new(EPSILON))
+            OptimizerKind::Adam if fused && self.weight_decay == 0.0 => {
+                self.module_optimizer(|_| fused::Adam::new(EPSILON))
             }
-            OptimizerKind::Adam => restorable(
+            OptimizerKind::Adam => self.module_optimizer(|decay| {
                 AdamConfig::new()
                     .with_epsilon(EPSILON)
-                    .with_weight_decay(decay)
-                    .build(),
-            ),
+                    .with_weight_decay(in_gradient(decay))
+                    .build()
+            }),
             OptimizerKind::Adamw if fused => {
-                restorable(fused::AdamW::new(EPSILON, self.weight_decay))
+                self.module_optimizer(|decay| fused::AdamW::new(EPSILON, decay))
             }
-            OptimizerKind::Adamw => restorable(
+            OptimizerKind::Adamw => self.module_optimizer(|decay| {
                 AdamWConfig::new()
                     .with_epsilon(EPSILON)
-                    .with_weight_decay(self.weight_decay)
-                    .build(),
-            ),
-            OptimizerKind::Sgd => restorable(
-                SgdConfig::new()
                     .with_weight_decay(decay)
+                    .build()
+            }),
+            OptimizerKind::Sgd => self.module_optimizer(|decay| {
+                SgdConfig::new()
+                    .with_weight_decay(in_gradient(decay))
                     .with_momentum(Some(
                         MomentumConfig::new()
                             .with_momentum(0.9)
                             .with_dampening(0.0)
                             .with_nesterov(true),
                     ))
-                    .build(),
-            ),
-            OptimizerKind::Rmsprop => restorable(
+                    .build()
+            }),
+            OptimizerKind::Rmsprop => self.module_optimizer(|decay| {
                 RmsPropConfig::new()
                     .with_alpha(0.99)
                     .with_epsilon(EPSILON)
                     .with_momentum(0.0)
-                    .with_weight_decay(decay)
-                    .build(),
-            ),
+                    .with_weight_decay(in_gradient(decay))
+                    .build()
+            }),
         }
+    }
+
+    /// The optimizer that `with_decay` makes, by its weight decay.
+    fn module_optimizer<O: Optimizer>(&self, with_decay: impl Fn(f32) -> O) -> ModuleOptimizer {
+        ModuleOptimizer::from(RestoredOnCpu(MatricesDecay {
+            matrices: with_decay(self.weight_decay),
+            vectors: with_decay(0.0),
+        }))
     }
 }
 
-fn restorable<O: Optimizer>(optimizer: O) -> ModuleOptimizer {
-    ModuleOptimizer::from(RestoredOnCpu(optimizer))
+/// Weight decay as part of the gradient.
+fn in_gradient(decay: f32) -> Option<WeightDecayConfig> {
+    (decay > 0.0).then(|| WeightDecayConfig::new(decay))
+}
+
+/// An optimizer whose weight decay leaves out the parameters with one dimension: biases, the scales
+/// and shifts of normalisations, the parameters of activation functions.
+#[derive(Clone)]
+struct MatricesDecay<O> {
+    /// With weight decay.
+    matrices: O,
+    /// Without.
+    vectors: O,
+}
+
+impl<O: Optimizer> Optimizer for MatricesDecay<O> {
+    type State<const D: usize> = O::State<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        let optimizer = if D > 1 { &self.matrices } else { &self.vectors };
+        optimizer.step(lr, tensor, grad, state)
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        O::to_device(state, device)
+    }
 }
 
 /// An optimizer whose state is restored from a checkpoint on the CPU.
@@ -109,7 +146,7 @@ impl<S: RecordState> RecordState for State<S> {
 #[cfg(test)]
 mod tests {
     use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
-    use burn::nn::{Linear, LinearConfig};
+    use burn::nn::{Initializer, Linear, LinearConfig};
     use burn::optim::GradientsParams;
     use burn::tensor::TensorData;
 
@@ -123,6 +160,34 @@ mod tests {
         let loss = layer.forward(x).square().mean();
         let gradients = GradientsParams::from_grads(loss.backward(), &layer);
         optimizer.step(ModuleLearningRate::from(0.01), layer, gradients)
+    }
+
+    /// The weights have no gradient here, so that decay alone moves them; the biases have one, and
+    /// Adam's first step is as long as the learning rate.
+    #[test]
+    fn matrices_decay_and_vectors_do_not() {
+        let device = Device::flex().autodiff();
+        let layer = LinearConfig::new(4, 5)
+            .with_initializer(Initializer::Ones)
+            .init(&device);
+        let numbers = |numbers: TensorData| numbers.try_into_vec::<f32>().unwrap();
+        for kernels in [Kernels::Fused, Kernels::Stock] {
+            let mut optimizer = OptimizerConfig {
+                kind: OptimizerKind::Adamw,
+                weight_decay: 0.5,
+                ..OptimizerConfig::default()
+            }
+            .init(kernels);
+            let layer = step(&mut optimizer, layer.clone(), 0.0);
+            let bias = layer.bias.map(|bias| bias.val().into_data()).unwrap();
+            assert!(numbers(bias).iter().all(|x| (x - 0.99).abs() < 1e-6));
+            // 1 − learning rate × decay.
+            let weight = numbers(layer.weight.val().into_data());
+            assert!(
+                weight.iter().all(|x| (x - 0.995).abs() < 1e-6),
+                "{weight:?}"
+            );
+        }
     }
 
     /// A run that begins with one kind of kernels goes on with the other as if it were its own.

@@ -130,15 +130,26 @@ impl RunDirectory {
     ///
     /// If another process does already, or the folder cannot be written to.
     pub fn lock(&self) -> Result<RunLock> {
+        self.try_lock()?.with_context(|| {
+            format!(
+                "another process is training in {}; wait for it or stop it",
+                self.path.display()
+            )
+        })
+    }
+
+    /// [`RunDirectory::lock`]; `None` if another process is training here.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be written to.
+    pub fn try_lock(&self) -> Result<Option<RunLock>> {
         let path = self.path.join(LOCK);
         let file =
             File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         match file.try_lock() {
-            Ok(()) => Ok(RunLock { _file: file }),
-            Err(TryLockError::WouldBlock) => bail!(
-                "another process is training in {}; wait for it or stop it",
-                self.path.display()
-            ),
+            Ok(()) => Ok(Some(RunLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("cannot lock {}", path.display()))
             }

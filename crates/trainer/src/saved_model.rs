@@ -151,9 +151,11 @@ pub fn load(
         .init(card.task, 0, device)
         .with_context(context)?
         .with_kernels(kernels);
-    let loss = card.loss;
-    let classifier = Classifier { network, loss }
-        .try_load_record(record)
-        .with_context(context)?;
+    let classifier = Classifier {
+        network,
+        loss: card.loss,
+        label_smoothing: 0.0,
+    };
+    let classifier = classifier.try_load_record(record).with_context(context)?;
     Ok((classifier, card))
 }

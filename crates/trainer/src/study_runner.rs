@@ -5,11 +5,10 @@
 //! study.toml → Plan → pending RunSpecs → claim → configuration → Training → RunRecord → Store
 //! ```
 //!
-//! [`work()`] makes runs one after the other until none is left. [`jobs::run`] starts several processes
+//! [`work()`] makes runs one after the other until none is left. [`run`](crate::jobs::run) starts several processes
 //! that do so, on one machine; other machines that share the folder may do the same.
 
 mod configuration;
-pub mod jobs;
 pub mod progress;
 mod run;
 mod work;
@@ -17,14 +16,14 @@ mod work;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use data::LabelledImages;
 use model::Activation;
 use study::{Curves, Plan, Store, Study};
 
 use crate::backend::{Backend, Processor};
 
-pub use work::{Event, Worked, work};
+pub use work::{Event, work};
 
 /// Where the runs of studies go that are not told otherwise.
 pub const STUDIES: &str = "experiments/studies";
@@ -84,8 +83,14 @@ impl StudyRunner {
         let specs = self.plan.known(&study::Records::default());
         for spec in &specs {
             let config = self.configuration(spec)?;
-            crate::training::split(&config, &self.images)
-                .with_context(|| format!("{}, {}", spec.contender, spec.setting))?;
+            let name = || format!("{}, {}", spec.contender, spec.setting);
+            if config.data.validation_fraction == 0.0 {
+                return Err(anyhow!(
+                    "validation_fraction is 0, but studies choose by validation"
+                ))
+                .with_context(name);
+            }
+            crate::training::split(&config, &self.images).with_context(name)?;
         }
         Ok(())
     }

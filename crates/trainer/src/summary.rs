@@ -9,7 +9,7 @@ use crate::backend::Backend;
 use crate::classifier::Classifier;
 use crate::evaluation::Evaluation;
 use crate::files::hexadecimal;
-use crate::history::EpochRecord;
+use crate::history::{EpochRecord, SplitRecord};
 
 /// Contents of `summary.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -28,13 +28,14 @@ pub struct Summary {
     pub parameters: usize,
     /// Epochs trained.
     pub epochs: usize,
-    /// The epoch whose network is evaluated below: the one with the highest validation accuracy.
+    /// The epoch whose network is evaluated below: the one with the highest validation accuracy, or
+    /// the last where nothing is held out.
     pub best_epoch: usize,
     /// The best network on the validation images. It was chosen on them: the accuracy on new
-    /// images is a little lower.
-    pub validation: Evaluation,
+    /// images is a little lower. `None` if the run holds out none.
+    pub validation: Option<Evaluation>,
     /// Validation accuracy after the last epoch, which nothing was chosen by.
-    pub last_validation_accuracy: f64,
+    pub last_validation_accuracy: Option<f64>,
     /// Training images per second.
     pub images_per_second: f64,
     /// Where the time went, in seconds.
@@ -80,11 +81,17 @@ pub struct Seconds {
 impl Seconds {
     /// The sums over all epochs.
     pub fn of(history: &[EpochRecord]) -> Self {
-        let sum = |of: fn(&EpochRecord) -> f64| history.iter().map(of).sum();
+        let train = history.iter().map(|epoch| &epoch.train);
+        let valid = history.iter().filter_map(|epoch| epoch.valid.as_ref());
+        let computing = |pass: &SplitRecord| pass.seconds - pass.loading_seconds;
         Self {
-            loading: sum(|epoch| epoch.train.loading_seconds + epoch.valid.loading_seconds),
-            training: sum(|epoch| epoch.train.seconds - epoch.train.loading_seconds),
-            validating: sum(|epoch| epoch.valid.seconds - epoch.valid.loading_seconds),
+            loading: train
+                .clone()
+                .chain(valid.clone())
+                .map(|pass| pass.loading_seconds)
+                .sum(),
+            training: train.map(computing).sum(),
+            validating: valid.map(computing).sum(),
         }
     }
 }

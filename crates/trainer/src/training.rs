@@ -13,6 +13,7 @@ use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use data::{EpochLoader, LabelledImages, Split};
 use model::Task;
 
+use crate::averaging::Average;
 use crate::backend::Processor;
 use crate::checkpoint::{self, Position, Progress, Restored, WheneverAsked, record_channel};
 use crate::classifier::Classifier;
@@ -61,7 +62,7 @@ pub struct Trained {
     pub ending: Ending,
     /// Where the run stands.
     pub progress: Progress,
-    /// The last network.
+    /// The last network, or its moving average; not in training.
     pub network: Classifier,
     /// Median wall-clock seconds of a step, if there was any.
     pub seconds_per_step: Option<f64>,
@@ -74,6 +75,7 @@ struct Prepared {
     split: Split,
     progress: Progress,
     learner: Learner<Classifier>,
+    average: Option<Average>,
 }
 
 const MISFIT: &str = "the network does not fit the images";
@@ -85,7 +87,7 @@ const MISFIT: &str = "the network does not fit the images";
 /// If the configuration does not fit the images.
 pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task)> {
     let split = config.split(images)?;
-    if split.validation.labels().len() == 0 {
+    if split.validation.labels().len() == 0 && config.data.validation_fraction > 0.0 {
         bail!("no image is left for validation: raise validation_fraction or add images");
     }
     let task = Task {
@@ -151,10 +153,12 @@ impl Training {
             Classifier {
                 network,
                 loss: config.loss,
+                label_smoothing: config.label_smoothing,
             },
             config.optimizer.init(config.kernels),
             Schedule::new(config, steps_per_epoch),
         );
+        let mut averaged = learner.model().valid();
         let progress = match restored {
             None => Progress {
                 format: checkpoint::FORMAT,
@@ -171,11 +175,14 @@ impl Training {
                 sha256: Default::default(),
             },
             Some(restored) => {
+                let misfit =
+                    || format!("{} does not fit the run's network", restored.path.display());
                 // `Learner::load_model` panics where this fails.
                 let fits = learner.model().try_load_record(restored.network.clone());
-                fits.with_context(|| {
-                    format!("{} does not fit the run's network", restored.path.display())
-                })?;
+                fits.with_context(misfit)?;
+                if let Some(average) = restored.average {
+                    averaged = averaged.try_load_record(average).with_context(misfit)?;
+                }
                 learner.load_model(restored.network);
                 learner.load_optim(restored.optimizer);
                 learner.load_scheduler(restored.schedule);
@@ -189,6 +196,7 @@ impl Training {
             split,
             progress,
             learner,
+            average: config.averaging.map(|of| Average::new(of, averaged)),
         })
     }
 
@@ -197,6 +205,7 @@ impl Training {
             split,
             progress,
             learner,
+            average,
         } = prepared;
         let config = &self.config;
         let device = self.processor.device.clone();
@@ -239,6 +248,7 @@ impl Training {
             records,
             measuring,
             progress,
+            average,
         ));
         let training = SupervisedTraining::<Classifier>::new(
             self.run.path(),
@@ -261,12 +271,12 @@ impl Training {
         .renderer(self.console.renderer(&interrupter, epoch))
         .with_interrupter(interrupter);
         // The dashboard's "stop immediately" panics in several threads.
-        let launched = catch_unwind(AssertUnwindSafe(|| training.launch(learner).model));
+        let launched = catch_unwind(AssertUnwindSafe(|| training.launch(learner)));
         self.signals.stop_nothing();
-        let Ok(network) = launched else {
+        if launched.is_err() {
             bail!("the training broke off");
-        };
-        let (ending, progress) = epoch_loop.ending()?;
+        }
+        let (ending, progress, network) = epoch_loop.ending()?;
         Ok(Trained {
             ending,
             progress,
@@ -308,14 +318,19 @@ impl Training {
         let last = history.last().context("the run has no epochs")?;
         let kernels = self.config.kernels;
         let (best, card) = saved_model::load(&self.run, Which::Best, device, kernels)?;
-        let loader = EpochLoader::in_order(
-            split.validation.clone(),
-            progress.scaling,
-            evaluation::BATCH_SIZE,
-            device,
-        );
-        let probabilities = evaluation::predict(&best, &loader, progress.task.classes)?;
         let labels: Vec<u8> = split.validation.labels().collect();
+        let validation = if labels.is_empty() {
+            None
+        } else {
+            let loader = EpochLoader::in_order(
+                split.validation,
+                progress.scaling,
+                evaluation::BATCH_SIZE,
+                device,
+            );
+            let probabilities = evaluation::predict(&best, &loader, progress.task.classes)?;
+            Some(Evaluation::new(&probabilities, &labels))
+        };
         let (last_network, _) = saved_model::load(&self.run, Which::Last, device, kernels)?;
         Ok(Summary {
             program: Program::THIS,
@@ -326,8 +341,8 @@ impl Training {
             parameters: best.network.num_parameters(),
             epochs: history.len(),
             best_epoch: card.epoch.epoch,
-            validation: Evaluation::new(&probabilities, &labels),
-            last_validation_accuracy: last.valid.accuracy,
+            validation,
+            last_validation_accuracy: last.valid.map(|valid| valid.accuracy),
             images_per_second: summary::images_per_second(history),
             seconds: Seconds::of(history),
             peak_memory_bytes: summary::peak_memory_bytes(),
@@ -342,11 +357,25 @@ impl Training {
             seconds,
             ..
         } = summary;
+        let score = match validation {
+            Some(validation) => format!(
+                "best epoch {best_epoch}: {:.2} % ± {:.2} (standard error) of {} validation images read correctly",
+                100.0 * validation.accuracy,
+                100.0 * validation.accuracy_standard_error,
+                validation.images,
+            ),
+            None => String::from("no image was held out for validation"),
+        };
+        if let Some(stopping) = self.config.early_stopping
+            && summary.epochs < self.config.total_epochs()
+        {
+            let patience = stopping.patience;
+            self.console.say(&format!(
+                "stopped early: no better epoch than {best_epoch} in {patience} epochs"
+            ));
+        }
         self.console.say(&format!(
-            "best epoch {best_epoch}: {:.2} % ± {:.2} (standard error) of {} validation images read correctly; trained in {:.0} s at {:.0} images/s",
-            100.0 * validation.accuracy,
-            100.0 * validation.accuracy_standard_error,
-            validation.images,
+            "{score}; trained in {:.0} s at {:.0} images/s",
             seconds.training + seconds.loading,
             summary.images_per_second,
         ));

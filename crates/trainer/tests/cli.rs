@@ -58,7 +58,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     .unwrap();
     insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:4:14: unknown activation `rely`; the closest are `relu`, `prelu`, `rrelu`; `trainer activations` lists all");
     fs::write(folder.path("bad.toml"), "epochs = 3\nepoch = 4\n").unwrap();
-    insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:2:1: unknown field `epoch`, expected one of `seed`, `backend`, `kernels`, `epochs`, `batch_size`, `data`, `augmentation`, `optimizer`, `schedule`, `loss`, `network`, `extensions`");
+    insta::assert_snapshot!(error("--config bad.toml"), @"error: bad.toml:2:1: unknown field `epoch`, expected one of `seed`, `backend`, `kernels`, `epochs`, `batch_size`, `data`, `augmentation`, `optimizer`, `schedule`, `loss`, `label_smoothing`, `averaging`, `early_stopping`, `network`, `ensemble`, `extensions`");
 }
 
 #[test]
@@ -112,6 +112,51 @@ fn a_run_from_images_to_submission() {
     }
     assert_eq!(submission.lines().count(), 1201);
     assert_eq!(scores["accuracy"], correct as f64 / 1200.0);
+}
+
+/// All images are trained on, and the last network is the one that is used.
+#[test]
+fn a_run_without_validation() {
+    let folder = Folder::with_digits(200);
+    let printed = folder.succeed(
+        "--config tiny.toml --data train.csv --epochs 2 --validation-fraction 0 --plain --out run",
+    );
+    assert!(printed.contains("no image was held out"), "{printed}");
+    assert!(!printed.contains("valid loss"), "{printed}");
+    let summary = folder.summary("run");
+    assert_eq!(summary["best_epoch"], 2);
+    assert!(summary["validation"].is_null());
+    let mut rows = csv::Reader::from_path(folder.path("run/metrics.csv")).unwrap();
+    let images: Vec<_> = rows
+        .records()
+        .map(|row| row.unwrap()[4].to_owned())
+        .collect();
+    assert_eq!(images, ["200", "200"]);
+    folder.succeed("evaluate run --data train.csv");
+    folder.succeed("resume run --epochs 3 --json");
+    insta::assert_snapshot!(folder.fail("evaluate run"), @"error: run held out no image for validation; name labelled images with --data");
+    let stopping = fs::read_to_string(folder.path("tiny.toml"))
+        .unwrap()
+        .replace("[averaging]", "[early_stopping]\npatience = 2\n[averaging]");
+    fs::write(folder.path("stopping.toml"), stopping).unwrap();
+    insta::assert_snapshot!(folder.fail("--config stopping.toml --data train.csv --validation-fraction 0"), @"error: early_stopping needs validation images, but validation_fraction is 0");
+}
+
+/// With steps too small to change a weight, no epoch is better than the first.
+#[test]
+fn a_run_stops_when_it_gets_no_better() {
+    let folder = Folder::with_digits(200);
+    let config = "[early_stopping]\npatience = 2\n[network]\nnormalization = \"none\"\nhidden_units = 8\n[[network.stages]]\nchannels = 2\nkernel = 3\ndownsampling = \"pool\"\n";
+    fs::write(folder.path("stopping.toml"), config).unwrap();
+    let train = "--config stopping.toml --data train.csv --epochs 9 --lr 1e-30 --plain";
+    let printed = folder.succeed(&format!("{train} --out run"));
+    assert!(
+        printed.contains("no better epoch than 1 in 2 epochs"),
+        "{printed}"
+    );
+    assert_eq!(folder.summary("run")["epochs"], 3);
+    // It has come to its end.
+    insta::assert_snapshot!(folder.fail("resume run"), @"error: run has stopped early; to go on, raise patience in run/config.toml");
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! `trainer ensemble`: several runs of one recipe, to be read together.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
-use anyhow::Result;
-use clap::Args;
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
 use data::LabelledImages;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::evaluate;
 use super::train::found_at;
@@ -14,10 +18,13 @@ use crate::backend::{Backend, Processor};
 use crate::checkpoint;
 use crate::cli::Output;
 use crate::config::RunConfig;
-use crate::console::{Console, Style};
+use crate::console::{Console, Style, epoch_line, print};
 use crate::ensemble::{self, Ensemble};
 use crate::epoch_loop::Ending;
-use crate::interrupt::Signals;
+use crate::history::EpochRecord;
+use crate::interrupt::{INTERRUPTED, Signals};
+use crate::jobs::{self, Jobs, Watch, Worked};
+use crate::probe;
 use crate::run_directory::{RunDirectory, read_toml};
 use crate::saved_model::Which;
 use crate::study_runner;
@@ -29,16 +36,24 @@ const ENSEMBLES: &str = "experiments/ensembles";
 /// Options of `trainer ensemble`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The recipe, a run as a file, such as experiments/recipes/kaggle.toml
+    /// The recipe, a run as a file, such as experiments/recipes/ensemble.toml
     #[arg(value_name = "RECIPE.TOML")]
     recipe: PathBuf,
-    /// Number of networks, with the seeds from that of the recipe on
-    #[arg(long, short, value_name = "N", default_value = "5")]
-    members: NonZeroUsize,
+    /// Number of networks, with the seeds from that of the recipe on [default: that of the recipe, or
+    /// else 5]
+    #[arg(long, short, value_name = "N")]
+    members: Option<NonZeroUsize>,
+    /// Networks that are trained at once, which share the cores [default: as many as there are cores,
+    /// or one, whichever is measured to be faster]
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
     /// Labelled images: a CSV file (plain, .gz or Kaggle's .zip), its folder, or built-in [default:
     /// data/, or else built-in]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// Share of the labelled images held out for validation, the same ones for all; 0 trains on all
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    validation_fraction: Option<f64>,
     /// What computes
     #[arg(long, short, value_enum, default_value_t)]
     backend: Backend,
@@ -47,6 +62,35 @@ pub struct Options {
     out: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
+    /// What this process does for one that has started it
+    #[arg(long, value_enum, hide = true)]
+    role: Option<Role>,
+}
+
+/// What a process does for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// Trains members until none is left.
+    Worker,
+    /// Measures how fast a member trains.
+    Probe,
+}
+
+/// The networks to train, and with what.
+struct Members {
+    /// The folder of each run, and its configuration.
+    runs: Vec<(PathBuf, RunConfig)>,
+    images: LabelledImages,
+    processor: Processor,
+    signals: Signals,
+}
+
+/// What became of a network.
+enum Attempt {
+    Trained,
+    /// Another process trains it.
+    Taken,
+    Stopped(ExitCode),
 }
 
 /// Trains the networks that are still to be trained, and scores all together on the images that
@@ -56,90 +100,231 @@ pub struct Options {
 ///
 /// What went wrong; the same command goes on.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let Output { plain, quiet, json } = options.output;
-    let recipe: RunConfig = read_toml(&options.recipe)?;
-    recipe.check()?;
-    let signals = Signals::listen()?;
-    let processor = options.backend.open()?;
-    let images = data::training_images(options.data.as_deref())?;
-    let out = options
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new(ENSEMBLES).join(study_runner::name(&options.recipe)));
-    let mut runs = Vec::new();
-    for member in 0..options.members.get() as u64 {
-        let console = Console::new(Style::choose(plain, quiet, json));
-        let config = member_config(&recipe, member, &images, processor.backend);
-        let path = out.join(format!("member-{}", config.seed));
-        if let Some(code) = train(&path, config, &processor, &images, console, &signals)? {
-            return Ok(code);
-        }
-        runs.push(path);
+    let mut recipe: RunConfig = read_toml(&options.recipe)?;
+    if let Some(share) = options.validation_fraction {
+        recipe.data.validation_fraction = share;
     }
-    if recipe.data.validation_fraction > 0.0 && !quiet {
+    recipe.check()?;
+    let members = Members::new(options, &recipe)?;
+    match options.role {
+        None => {}
+        Some(Role::Worker) => return members.work(),
+        Some(Role::Probe) => return members.probe(),
+    }
+    if let Some(code) = members.train(options)? {
+        return Ok(code);
+    }
+    if recipe.data.validation_fraction > 0.0 && !options.output.quiet {
         let ensemble = Ensemble::load(&ensemble::Options {
-            runs,
+            runs: members.runs.into_iter().map(|(path, _)| path).collect(),
             model: Which::default(),
             tta: NonZeroUsize::MIN,
             backend: options.backend,
             kernels: recipe.kernels,
         })?;
-        evaluate::on_validation(&ensemble, json)?;
+        evaluate::on_validation(&ensemble, options.output.json)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn member_config(
-    recipe: &RunConfig,
-    member: u64,
-    images: &LabelledImages,
-    backend: Backend,
-) -> RunConfig {
-    let mut config = recipe.clone();
-    config.seed += member;
-    config.backend = backend;
-    config.data.split_seed = recipe.data.split_seed.or(Some(recipe.seed));
-    config.data.fingerprint = Some(images.fingerprint());
-    config.data.path = found_at(images.source());
-    config
+impl Members {
+    fn new(options: &Options, recipe: &RunConfig) -> Result<Self> {
+        let signals = Signals::listen()?;
+        let processor = options.backend.open()?;
+        let images = data::training_images(options.data.as_deref())?;
+        let default = recipe.ensemble.clone().unwrap_or_default().members;
+        let count = options.members.map_or(default, NonZeroUsize::get);
+        let folder = options.folder();
+        let runs = (0..count).map(|number| {
+            let mut config = recipe.member(number);
+            config.backend = processor.backend;
+            config.data.fingerprint = Some(images.fingerprint());
+            config.data.path = found_at(images.source());
+            (folder.join(format!("member-{}", config.seed)), config)
+        });
+        Ok(Self {
+            runs: runs.collect(),
+            images,
+            processor,
+            signals,
+        })
+    }
+
+    /// Trains those that are left, some of them at once where that is faster. The exit code, if it
+    /// was stopped.
+    fn train(&self, options: &Options) -> Result<Option<ExitCode>> {
+        let Output { plain, quiet, json } = options.output;
+        let style = Style::choose(plain, quiet, json);
+        let console = Console::new(style);
+        let mut left = 0;
+        for (path, config) in &self.runs {
+            if is_trained(&RunDirectory::open_or_create(path)?, config)? {
+                console.say(&format!("{} is trained", path.display()));
+            } else {
+                left += 1;
+            }
+        }
+        let cores = available_parallelism().map_or(1, usize::from);
+        let jobs = match options.jobs {
+            Some(count) => Jobs::of(count.get().min(left).max(1), cores),
+            None if left >= cores && self.processor.is_cpu() => {
+                let probe = options.arguments(Role::Probe);
+                Jobs::fastest(cores, &probe, |line| console.say(line))?
+            }
+            None => Jobs::of(1, cores),
+        };
+        if left == 0 {
+            return Ok(None);
+        }
+        if jobs.count > 1 {
+            let mut watch = WatchMembers {
+                console,
+                epochs: self.runs[0].1.epochs,
+            };
+            let work = options.arguments(Role::Worker);
+            let worked = jobs::run(jobs, &work, &self.signals, &mut watch)?;
+            return Ok(match worked {
+                Worked::Finished => None,
+                Worked::Interrupted => {
+                    watch.say("stopped and saved; the same command goes on from here");
+                    Some(ExitCode::from(INTERRUPTED))
+                }
+            });
+        }
+        for (path, config) in &self.runs {
+            match self.attempt(path, config, Console::new(style))? {
+                Attempt::Trained => {}
+                Attempt::Taken => bail!(
+                    "another process is training {}; wait for it or stop it",
+                    path.display()
+                ),
+                Attempt::Stopped(code) => return Ok(Some(code)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Trains those that nobody else trains, and tells of each in lines of JSON.
+    fn work(&self) -> Result<ExitCode> {
+        jobs::stop_at_end_of_input(&self.signals)?;
+        for (path, config) in &self.runs {
+            if self.signals.requested() {
+                return Ok(ExitCode::from(INTERRUPTED));
+            }
+            let console = Console::of_member(Style::Json, path.display().to_string());
+            if let Attempt::Stopped(code) = self.attempt(path, config, console)? {
+                return Ok(code);
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn probe(&self) -> Result<ExitCode> {
+        let (_, config) = &self.runs[0];
+        let speed = probe::speed(config, &self.images, &self.processor)?;
+        print(&serde_json::to_string(&speed)?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Trains one network, or goes on with it.
+    fn attempt(&self, path: &Path, config: &RunConfig, console: Console) -> Result<Attempt> {
+        let run = RunDirectory::open_or_create(path)?;
+        let Some(_lock) = run.try_lock()? else {
+            return Ok(Attempt::Taken);
+        };
+        if is_trained(&run, config)? {
+            return Ok(Attempt::Trained);
+        }
+        training::split(config, &self.images)?;
+        run.save_config(config)?;
+        let restored = checkpoint::restore(&run.checkpoints(), None, config)?;
+        console.say(&format!("training {}", path.display()));
+        let training = Training {
+            run,
+            config: config.clone(),
+            processor: self.processor.clone(),
+            images: self.images.clone(),
+            console,
+            signals: self.signals.clone(),
+            study: None,
+        };
+        match training.run(restored)? {
+            Ending::Finished => Ok(Attempt::Trained),
+            ending => super::exit(&training, &ending).map(Attempt::Stopped),
+        }
+    }
 }
 
-/// Trains one network, or goes on with it. The exit code, if it was stopped.
-fn train(
-    path: &Path,
-    config: RunConfig,
-    processor: &Processor,
-    images: &LabelledImages,
-    console: Console,
-    signals: &Signals,
-) -> Result<Option<ExitCode>> {
-    let run = RunDirectory::open_or_create(path)?;
-    let _lock = run.lock()?;
-    if run.has_config() && run.config()? != config {
-        anyhow::bail!(
+/// Whether a run has come to its end, which must be one with this configuration.
+fn is_trained(run: &RunDirectory, config: &RunConfig) -> Result<bool> {
+    if run.has_config() && run.config()? != *config {
+        bail!(
             "{} is a run with another configuration; name another folder with --out",
-            path.display()
+            run.path().display()
         );
     }
-    if run.has_summary() {
-        console.say(&format!("{} is trained", path.display()));
-        return Ok(None);
+    Ok(run.has_summary())
+}
+
+impl Options {
+    /// The folder of the runs.
+    fn folder(&self) -> PathBuf {
+        self.out
+            .clone()
+            .unwrap_or_else(|| Path::new(ENSEMBLES).join(study_runner::name(&self.recipe)))
     }
-    training::split(&config, images)?;
-    run.save_config(&config)?;
-    let restored = checkpoint::restore(&run.checkpoints(), None, &config)?;
-    console.say(&format!("training {}", path.display()));
-    let training = Training {
-        run,
-        config,
-        processor: processor.clone(),
-        images: images.clone(),
-        console,
-        signals: signals.clone(),
-        study: None,
-    };
-    match training.run(restored)? {
-        Ending::Finished => Ok(None),
-        ending => super::exit(&training, &ending).map(Some),
+
+    /// The arguments of a process that takes part.
+    fn arguments(&self, role: Role) -> Vec<OsString> {
+        let role = match role {
+            Role::Worker => "worker",
+            Role::Probe => "probe",
+        };
+        let mut arguments: Vec<OsString> = vec!["ensemble".into(), self.recipe.clone().into()];
+        arguments.extend(["--role".into(), role.into()]);
+        arguments.extend(["--out".into(), self.folder().into()]);
+        arguments.extend(["--backend".into(), self.backend.to_string().into()]);
+        if let Some(members) = self.members {
+            arguments.extend(["--members".into(), members.to_string().into()]);
+        }
+        if let Some(data) = &self.data {
+            arguments.extend(["--data".into(), data.clone().into()]);
+        }
+        if let Some(share) = self.validation_fraction {
+            arguments.extend(["--validation-fraction".into(), share.to_string().into()]);
+        }
+        arguments
+    }
+}
+
+/// Shows what processes tell of the networks that they train.
+struct WatchMembers {
+    console: Console,
+    epochs: usize,
+}
+
+/// What is shown of an epoch.
+#[derive(Deserialize)]
+struct ToldEpoch {
+    member: String,
+    #[serde(flatten)]
+    record: EpochRecord,
+}
+
+impl Watch for WatchMembers {
+    type Event = Value;
+
+    fn show(&mut self, event: Value) {
+        if self.console.style() == Style::Json {
+            drop(print(&event.to_string()));
+        } else if event["event"] == "epoch"
+            && let Ok(ToldEpoch { member, record }) = serde_json::from_value(event)
+        {
+            self.say(&format!("{member}  {}", epoch_line(&record, self.epochs)));
+        }
+    }
+
+    fn say(&self, line: &str) {
+        self.console.say(line);
     }
 }

@@ -11,7 +11,7 @@ use model::Task;
 use serde::Serialize;
 
 use crate::console::print;
-use crate::ensemble::{self, Ensemble};
+use crate::ensemble::{self, Ensemble, Member};
 use crate::evaluation::{Evaluation, Probabilities};
 
 /// Options of `trainer evaluate`.
@@ -120,9 +120,15 @@ fn report(
     let mut all = Probabilities::mean(&plain);
     let (mut members, mut steps) = (Vec::new(), Vec::new());
     if plain.len() > 1 {
+        let activation = |member: &Member| member.card.network.activation;
+        let first = activation(&ensemble.members[0]);
+        let differ = ensemble.members.iter().any(|one| activation(one) != first);
         for (member, reading) in ensemble.members.iter().zip(&plain) {
-            let path = member.path.display().to_string();
-            members.push(Step::first(path, &correct(std::slice::from_ref(reading))));
+            let mut name = member.path.display().to_string();
+            if differ {
+                name += &format!(" ({})", activation(member));
+            }
+            members.push(Step::first(name, &correct(std::slice::from_ref(reading))));
         }
         let together = correct(std::slice::from_ref(&all));
         let name = format!("average of {} networks", plain.len());
@@ -213,6 +219,12 @@ fn validation_images(ensemble: &Ensemble) -> Result<(LabelledImages, String)> {
         }
     }
     let split = config.split(&images)?;
+    if split.validation.rows().is_empty() {
+        bail!(
+            "{} held out no image for validation; name labelled images with --data",
+            ensemble.members[0].path.display()
+        );
+    }
     for member in &ensemble.members {
         if member.config.split(&images)?.validation.rows() != split.validation.rows() {
             bail!(

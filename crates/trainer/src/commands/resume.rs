@@ -64,6 +64,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             run.path().display()
         );
     }
+    if run.has_summary()
+        && let Some(restored) = &restored
+        && restored.progress.has_stopped_early()
+    {
+        bail!(
+            "{0} has stopped early; to go on, raise patience in {0}/config.toml",
+            run.path().display()
+        );
+    }
     let processor = options.backend.unwrap_or(config.backend).open()?;
     let path = options.data.as_deref().or(config.data.path.as_deref());
     let images = data::training_images(path)?;

@@ -135,6 +135,7 @@ impl Options {
             Some(path) => read_toml(path)?,
             None => RunConfig::default(),
         };
+        config.ensemble = None;
         if let Some(preset) = self.preset {
             config.network = preset.into();
         }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::work::Event;
 use crate::cli::Output;
 use crate::console::print;
+use crate::jobs::Watch;
 
 /// Shows the runs of a study as they are done.
 pub struct Progress {
@@ -62,8 +63,24 @@ impl Progress {
         }
     }
 
-    /// A run is done.
-    pub fn show(&mut self, event: &Event) {
+    /// All is done that will be.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// The time that the other runs will take, if they are like those so far.
+    fn left(&self) -> String {
+        let made = (self.done - self.before).max(1) as u32;
+        let rest = self.total.saturating_sub(self.done) as u32;
+        let left = self.started.elapsed() / made * rest;
+        duration(left)
+    }
+}
+
+impl Watch for Progress {
+    type Event = Event;
+
+    fn show(&mut self, event: Event) {
         self.done += 1;
         // Runs that answer for two are fewer than planned; others may work on the study too.
         let (done, total) = (self.done.min(self.total), self.total);
@@ -73,7 +90,7 @@ impl Progress {
             seed,
             outcome,
             seconds,
-        } = event;
+        } = &event;
         let setting = match setting.as_str() {
             "" => String::new(),
             setting => format!(", {setting}"),
@@ -88,33 +105,23 @@ impl Progress {
                 event: "run",
                 done,
                 total,
-                run: event,
+                run: &event,
             };
             if let Ok(line) = serde_json::to_string(&told) {
                 drop(print(&line));
             }
         } else if self.bar.is_hidden() {
             let width = total.to_string().len();
-            self.say(&format!("{done:>width$}/{total} {line}"));
+            Progress::say(self, &format!("{done:>width$}/{total} {line}"));
         }
     }
 
-    /// Time has gone by.
-    pub fn tick(&self) {
+    fn tick(&mut self) {
         self.bar.tick();
     }
 
-    /// All is done that will be.
-    pub fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
-
-    /// The time that the other runs will take, if they are like those so far.
-    fn left(&self) -> String {
-        let made = (self.done - self.before).max(1) as u32;
-        let rest = self.total.saturating_sub(self.done) as u32;
-        let left = self.started.elapsed() / made * rest;
-        duration(left)
+    fn say(&self, line: &str) {
+        Progress::say(self, line);
     }
 }
 

@@ -193,7 +193,7 @@ fn epoch((record, measured): (&EpochRecord, &EpochMeasurement)) -> Epoch {
 fn epoch_times((record, measured): (&EpochRecord, &EpochMeasurement)) -> EpochTimes {
     EpochTimes {
         training_seconds: record.train.seconds - measured.gradient_seconds,
-        scoring_seconds: record.valid.seconds + measured.scoring_seconds,
+        scoring_seconds: record.valid.map_or(0.0, |valid| valid.seconds) + measured.scoring_seconds,
         measuring_seconds: measured.survey_seconds + measured.gradient_seconds,
     }
 }

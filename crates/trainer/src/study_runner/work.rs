@@ -11,18 +11,10 @@ use study::{Claims, RunSpec, Shard, Start, id_of};
 use super::run::tidy;
 use super::{STALE, StudyRunner, configuration};
 use crate::interrupt::Signals;
+use crate::jobs::Worked;
 
 /// How long to wait where all runs that are left are being made by others.
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// How the work ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worked {
-    /// All runs are done.
-    Finished,
-    /// It was asked to stop.
-    Interrupted,
-}
 
 /// A run is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

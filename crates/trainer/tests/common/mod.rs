@@ -17,12 +17,16 @@ pub struct Folder {
 }
 
 /// A network small enough to train in a second, with all that draws random numbers or keeps state:
-/// batch normalisation, dropout, a randomised activation.
+/// batch normalisation, dropout, a randomised activation, a moving average.
 pub const TINY: &str = r#"
 backend = "flex"
 epochs = 4
 batch_size = 32
 seed = 7
+label_smoothing = 0.05
+
+[averaging]
+decay = 0.95
 
 [network]
 activation = "rrelu"

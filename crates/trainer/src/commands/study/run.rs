@@ -13,9 +13,9 @@ use study::{Shard, Study};
 use super::{Files, Means, results, write_report};
 use crate::cli::Output;
 use crate::interrupt::{INTERRUPTED, Signals};
-use crate::study_runner::jobs::{self, Jobs};
+use crate::jobs::{self, Jobs, Worked};
+use crate::study_runner::StudyRunner;
 use crate::study_runner::progress::Progress;
-use crate::study_runner::{StudyRunner, Worked};
 
 /// Options of `trainer study run`.
 #[derive(Debug, Args)]

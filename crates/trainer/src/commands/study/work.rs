@@ -1,17 +1,16 @@
 //! `trainer study work`: runs of a study, in this process.
 
-use std::io::{Read, stdin};
 use std::process::ExitCode;
-use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use study::{Shard, Study};
 
 use super::{Files, Means};
 use crate::console::print;
 use crate::interrupt::{INTERRUPTED, Signals};
-use crate::study_runner::{StudyRunner, Worked, work};
+use crate::jobs::{Worked, stop_at_end_of_input};
+use crate::study_runner::{StudyRunner, work};
 
 /// Options of `trainer study work`.
 #[derive(Debug, Args)]
@@ -54,20 +53,4 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Worked::Finished => ExitCode::SUCCESS,
         Worked::Interrupted => ExitCode::from(INTERRUPTED),
     })
-}
-
-/// Whoever started this process holds its input open until it wants an end, or dies.
-fn stop_at_end_of_input(signals: &Signals) -> Result<()> {
-    let signals = signals.clone();
-    thread::Builder::new()
-        .name("input".into())
-        .spawn(move || {
-            drop(stdin().read_to_end(&mut Vec::new()));
-            // By Ctrl+C it may have heard of it already, and a second time would be too much.
-            if !signals.requested() {
-                signals.received();
-            }
-        })
-        .context("cannot watch the standard input")?;
-    Ok(())
 }

@@ -1,21 +1,20 @@
-//! Several processes that work on one study.
+//! Several processes that train at once.
 //!
-//! Each is this program again, `study work`, with its own number of threads. It tells of every run in
-//! a line of JSON on its standard output, and stops when its standard input ends, as it does when the
-//! process that started it dies.
+//! Each is this program again, with its own number of threads. It tells of what it does in lines of
+//! JSON on its standard output, and stops when its standard input ends, as it does when the process
+//! that started it dies.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, stdin};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::progress::Progress;
-use super::work::{Event, Worked};
 use crate::interrupt::{INTERRUPTED, Signals};
 
 /// How many runs there are at once, and how many threads each of them has.
@@ -27,7 +26,31 @@ pub struct Jobs {
     pub threads: usize,
 }
 
-/// What `study probe` prints.
+/// How the work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worked {
+    /// All runs are done.
+    Finished,
+    /// It was asked to stop.
+    Interrupted,
+}
+
+/// What shows the user how far the processes are.
+pub trait Watch {
+    /// What a process tells of.
+    type Event: DeserializeOwned + Send + 'static;
+
+    /// A process has told of something.
+    fn show(&mut self, event: Self::Event);
+
+    /// A moment has passed.
+    fn tick(&mut self) {}
+
+    /// Says something in words.
+    fn say(&self, line: &str);
+}
+
+/// What a process prints that has measured how fast it trains.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Speed {
     /// Training images per second.
@@ -90,7 +113,7 @@ pub fn run(
     jobs: Jobs,
     work: &[OsString],
     signals: &Signals,
-    progress: &mut Progress,
+    watch: &mut impl Watch,
 ) -> Result<Worked> {
     let (sender, events) = mpsc::channel();
     let (stop, stopped) = mpsc::channel::<()>();
@@ -109,12 +132,12 @@ pub fn run(
     drop(sender);
     loop {
         match events.recv_timeout(TICK) {
-            Ok(event) => progress.show(&event),
-            Err(RecvTimeoutError::Timeout) => progress.tick(),
+            Ok(event) => watch.show(event),
+            Err(RecvTimeoutError::Timeout) => watch.tick(),
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if stopped.try_recv() == Err(mpsc::TryRecvError::Disconnected) && !inputs.is_empty() {
-            progress.say("stopping; what the runs have done is saved");
+            watch.say("stopping; what the runs have done is saved");
             inputs.clear();
         }
     }
@@ -150,13 +173,13 @@ fn start(arguments: &[OsString], threads: usize) -> Result<(Child, Option<ChildS
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .context("cannot start a process for the study's runs")?;
+        .context("cannot start a process")?;
     let input = child.stdin.take();
     Ok((child, input))
 }
 
 /// Hands on what a process tells until it ends. Lines that are no events come from drivers.
-fn forward(output: impl Read, events: &Sender<Event>) {
+fn forward<E: DeserializeOwned>(output: impl Read, events: &Sender<E>) {
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         if let Ok(event) = serde_json::from_str(&line)
             && events.send(event).is_err()
@@ -164,6 +187,27 @@ fn forward(output: impl Read, events: &Sender<Event>) {
             return;
         }
     }
+}
+
+/// In a process that was started so: whoever started it holds its input open until it wants an end,
+/// or dies.
+///
+/// # Errors
+///
+/// If the system does not let it watch its input.
+pub fn stop_at_end_of_input(signals: &Signals) -> Result<()> {
+    let signals = signals.clone();
+    thread::Builder::new()
+        .name("input".into())
+        .spawn(move || {
+            drop(stdin().read_to_end(&mut Vec::new()));
+            // By Ctrl+C it may have heard of it already, and a second time would be too much.
+            if !signals.requested() {
+                signals.received();
+            }
+        })
+        .context("cannot watch the standard input")?;
+    Ok(())
 }
 
 fn images_per_second(process: Child) -> Result<f64> {

@@ -1,0 +1,53 @@
+//! A moving average in one pass over the memory.
+
+use burn::tensor::{DType, Tensor};
+
+use crate::host::{change, read, runs_on};
+
+/// `average` moved by a share of `weight`, in 0..=1, of the way to `current`: of the same shape, on
+/// the same device. It is computed by Burn's operations where the kernels do not run.
+pub fn move_towards<const D: usize>(
+    average: Tensor<D>,
+    current: Tensor<D>,
+    weight: f32,
+) -> Tensor<D> {
+    let applies = |tensor: &Tensor<D>| tensor.dtype() == DType::F32 && runs_on(&tensor.device());
+    if !applies(&average) || !applies(&current) {
+        let way = (current - average.clone()) * weight;
+        return average + way;
+    }
+    read(&current, |current| {
+        change(&average, |average, moved| {
+            for ((moved, average), current) in moved.iter_mut().zip(average).zip(current) {
+                *moved = average + weight * (current - average);
+            }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(deprecated)]
+
+    use burn::tensor::{DType, Device, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn it_goes_its_share_of_the_way() {
+        for device in [Device::flex(), Device::ndarray()] {
+            for dtype in [DType::F32, DType::F64] {
+                let tensor =
+                    |rows: [[f32; 3]; 2]| Tensor::<2>::from_data(rows, &device).cast(dtype);
+                let average = tensor([[0.0, 1.0, -2.0], [8.0, 4.0, 0.5]]);
+                let current = tensor([[4.0, 1.0, 2.0], [-8.0, 0.0, 0.5]]);
+                let moved = move_towards(average.clone(), current.clone(), 0.25);
+                let found: Vec<f32> = moved.into_data().iter().collect();
+                assert_eq!(found, [1.0, 1.0, -1.0, 4.0, 3.0, 0.5]);
+                // What it is made of stays.
+                let found: Vec<f32> = average.into_data().iter().collect();
+                assert_eq!(found, [0.0, 1.0, -2.0, 8.0, 4.0, 0.5]);
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Ensembles as a user meets them: whole, several members at once, interrupted, and wrong.
+
+mod common;
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use common::Folder;
+use serde_json::Value;
+
+const MEMBERS: [&str; 3] = ["member-7", "member-8", "member-9"];
+
+/// A folder with a recipe of three members of two activation functions.
+fn folder() -> Folder {
+    let folder = Folder::with_digits(600);
+    let recipe = "[ensemble]\nmembers = 3\nactivations = [\"rrelu\", \"gelu\"]\n";
+    let tiny = fs::read_to_string(folder.path("tiny.toml")).unwrap();
+    let (run, network) = tiny.split_at(tiny.find("[network]").unwrap());
+    fs::write(
+        folder.path("recipe.toml"),
+        format!("{run}{recipe}{network}"),
+    )
+    .unwrap();
+    folder
+}
+
+fn weights(folder: &Folder, out: &str) -> [Value; 3] {
+    MEMBERS.map(|member| folder.summary(&format!("{out}/{member}"))["weights_sha256"].clone())
+}
+
+#[test]
+fn members_trained_at_once_are_those_trained_in_turn() {
+    let folder = folder();
+    let train = "ensemble recipe.toml --data train.csv --plain";
+    let in_turn = folder.succeed(&format!("{train} --jobs 1 --out turn"));
+    let at_once = folder.succeed(&format!("{train} --jobs 2 --out once"));
+    assert_eq!(weights(&folder, "turn"), weights(&folder, "once"));
+    for printed in [&in_turn, &at_once] {
+        assert!(printed.contains("/member-8 (gelu): "), "{printed}");
+        assert!(printed.contains("average of 3 networks: "), "{printed}");
+    }
+    assert!(
+        at_once.contains("once/member-9  epoch 4/4  train loss "),
+        "{at_once}"
+    );
+
+    // What is trained stays, and more members go on from there.
+    let more = folder.succeed(&format!("{train} --members 4 --out turn"));
+    assert!(more.contains("turn/member-9 is trained"), "{more}");
+    assert!(more.contains("average of 4 networks: "), "{more}");
+
+    // A member is a run like any other: its file repeats it.
+    folder.succeed("--config turn/member-8/config.toml --out alone --quiet");
+    assert_eq!(
+        folder.summary("alone")["weights_sha256"],
+        folder.summary("turn/member-8")["weights_sha256"]
+    );
+    // And a recipe for an ensemble is one for a single run.
+    folder.succeed("--config recipe.toml --data train.csv --epochs 1 --out single --quiet");
+    let config = fs::read_to_string(folder.path("single/config.toml")).unwrap();
+    assert!(!config.contains("ensemble"), "{config}");
+}
+
+#[test]
+fn a_stopped_ensemble_goes_on() {
+    let folder = folder();
+    let train = "ensemble recipe.toml --data train.csv --json --jobs 2";
+    folder.succeed(&format!("{train} --out whole"));
+    // Asked to stop, and killed, so that its processes lose it.
+    for (signal, delay) in [("-INT", 300), ("-KILL", 500), ("-INT", 50)] {
+        let mut child = folder
+            .command(&format!("{train} --out stopped"))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        sleep(Duration::from_millis(delay));
+        let pid = child.id().to_string();
+        Command::new("kill").args([signal, &pid]).status().unwrap();
+        child.wait().unwrap();
+    }
+    // The processes of the killed one may still be saving.
+    let rest = format!("{train} --out stopped");
+    let done = (0..50).any(|_| {
+        let output = folder.run(&rest);
+        sleep(Duration::from_millis(100));
+        output.status.success()
+    });
+    assert!(done, "{}", folder.fail(&rest));
+    assert_eq!(weights(&folder, "stopped"), weights(&folder, "whole"));
+}
+
+#[test]
+fn wrong_recipes_are_refused() {
+    let folder = folder();
+    let recipe = fs::read_to_string(folder.path("recipe.toml")).unwrap();
+    let error = |from: &str, to: &str| {
+        fs::write(folder.path("wrong.toml"), recipe.replace(from, to)).unwrap();
+        folder.fail("ensemble wrong.toml --data train.csv --out wrong")
+    };
+    insta::assert_snapshot!(error("members = 3", "members = 0"), @"error: ensemble.members must be at least 1");
+    insta::assert_snapshot!(error("\"gelu\"", "\"gelo\""), @"error: wrong.toml:13:15: unknown activation `gelo`; the closest are `gelu`, `relu`, `elu`; `trainer activations` lists all");
+    insta::assert_snapshot!(error("members = 3", "member = 3"), @"error: wrong.toml:12:1: unknown field `member`, expected `members` or `activations`");
+    folder.succeed("ensemble recipe.toml --data train.csv --members 1 --out one --quiet");
+    fs::write(
+        folder.path("recipe.toml"),
+        recipe.replace("batch_size = 32", "batch_size = 16"),
+    )
+    .unwrap();
+    let error = folder.fail("ensemble recipe.toml --data train.csv --members 1 --out one");
+    insta::assert_snapshot!(error, @"error: one/member-7 is a run with another configuration; name another folder with --out");
+}
