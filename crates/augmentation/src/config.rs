@@ -204,6 +204,24 @@ impl AugmentationConfig {
         Ok(())
     }
 
+    /// Changes of shape a share of `strength` as large, and nothing erased: views of an image that
+    /// is to be read.
+    pub fn for_reading(&self, strength: f64) -> Self {
+        Self {
+            rotation: strength * self.rotation,
+            shift: strength * self.shift,
+            zoom: strength * self.zoom,
+            stretch: strength * self.stretch,
+            shear: strength * self.shear,
+            thickness: strength * self.thickness,
+            elastic: ElasticConfig {
+                strength: strength * self.elastic.strength,
+                ..self.elastic
+            },
+            erasing: ErasingConfig::default(),
+        }
+    }
+
     /// Whether images stay as they are.
     pub fn is_identity(&self) -> bool {
         !self.moves() && self.thickness == 0.0 && self.erasing.probability == 0.0
@@ -301,6 +319,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn views_for_reading_are_gentler_and_whole() {
+        let mut config = AugmentationConfig {
+            rotation: 10.0,
+            ..AugmentationConfig::default()
+        };
+        config.elastic.strength = 1.0;
+        config.erasing.probability = 0.5;
+        let gentler = config.for_reading(0.5);
+        assert_eq!(gentler.rotation, 5.0);
+        assert_eq!(gentler.elastic.strength, 0.5);
+        assert_eq!(gentler.elastic.smoothness, config.elastic.smoothness);
+        assert_eq!(gentler.erasing.probability, 0.0);
+        assert!(config.for_reading(0.0).is_identity());
     }
 
     #[test]

@@ -27,16 +27,47 @@ pub struct Options {
     /// Which of a run's networks
     #[arg(long, value_enum, default_value_t)]
     pub model: Which,
-    /// Views of each image: itself, then augmented as in the run's training; their probabilities
-    /// are averaged
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub tta: NonZeroUsize,
+    /// How often each image is read.
+    #[command(flatten)]
+    pub views: Views,
     /// What computes
     #[arg(long, short, value_enum, default_value_t)]
     pub backend: Backend,
     /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
     #[arg(long, default_value_t)]
     pub kernels: Kernels,
+}
+
+/// How often each image is read (test-time augmentation).
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Views {
+    /// Views of each image: itself, then augmented as in the run's training, but more gently; their
+    /// probabilities are averaged
+    #[arg(long = "tta", value_name = "N", default_value = "1")]
+    pub count: NonZeroUsize,
+    /// Size of the changes in those views, as a share of those in training, 0 to 1
+    #[arg(
+        long = "tta-strength",
+        value_name = "SHARE",
+        default_value = "0.5",
+        value_parser = parse_share
+    )]
+    pub strength: f64,
+}
+
+impl Views {
+    /// Every image as it is, and no more.
+    pub const ONE: Self = Self {
+        count: NonZeroUsize::MIN,
+        strength: 0.0,
+    };
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err(String::from("expected a number from 0 to 1")),
+    }
 }
 
 /// Networks that read images together.
@@ -70,7 +101,7 @@ impl Ensemble {
             let config = run.config()?;
             let (classifier, card) =
                 saved_model::load(&run, options.model, &device, options.kernels)?;
-            if options.tta.get() > 1 && config.augmentation.is_identity() {
+            if options.views.count.get() > 1 && config.augmentation.is_identity() {
                 bail!(
                     "{} was trained without augmentation, which --tta takes its views from; leave --tta away",
                     path.display()
@@ -108,7 +139,7 @@ impl Ensemble {
     /// # Errors
     ///
     /// If the images cannot be loaded, or the device's results not be copied.
-    pub fn read<S>(&self, images: &S, side: usize, views: usize) -> Result<Vec<Probabilities>>
+    pub fn read<S>(&self, images: &S, side: usize, views: Views) -> Result<Vec<Probabilities>>
     where
         S: ImageSet,
         S::Batch: Images + 'static,
@@ -125,15 +156,16 @@ impl Member {
         &self,
         images: &S,
         side: usize,
-        views: usize,
+        views: Views,
         device: &Device,
     ) -> Result<Probabilities>
     where
         S: ImageSet,
         S::Batch: Images + 'static,
     {
-        let augmenter = Augmenter::new(&self.config.augmentation, side, self.config.seed)?;
-        let of_views: Vec<Probabilities> = (0..views as u64)
+        let augmentation = self.config.augmentation.for_reading(views.strength);
+        let augmenter = Augmenter::new(&augmentation, side, self.config.seed)?;
+        let of_views: Vec<Probabilities> = (0..views.count.get() as u64)
             .map(|view| {
                 let (scaling, batch_size) = (self.card.scaling, evaluation::BATCH_SIZE);
                 let mut loader = EpochLoader::in_order(images.clone(), scaling, batch_size, device);

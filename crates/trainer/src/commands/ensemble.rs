@@ -19,7 +19,7 @@ use crate::checkpoint;
 use crate::cli::Output;
 use crate::config::RunConfig;
 use crate::console::{Console, Style, epoch_line, print};
-use crate::ensemble::{self, Ensemble};
+use crate::ensemble::{self, Ensemble, Views};
 use crate::epoch_loop::Ending;
 use crate::history::EpochRecord;
 use crate::interrupt::{INTERRUPTED, Signals};
@@ -118,7 +118,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let ensemble = Ensemble::load(&ensemble::Options {
             runs: members.runs.into_iter().map(|(path, _)| path).collect(),
             model: Which::default(),
-            tta: NonZeroUsize::MIN,
+            views: Views::ONE,
             backend: options.backend,
             kernels: recipe.kernels,
         })?;

@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let ensemble = Ensemble::load(&options.ensemble)?;
     let folder = options.folder(&ensemble)?;
     let (images, name) = evaluate::images(&ensemble, options.data.as_deref())?;
-    let readings = ensemble.read(&images, images.side(), options.ensemble.tta.get())?;
+    let readings = ensemble.read(&images, images.side(), options.ensemble.views)?;
     let probabilities = Probabilities::mean(&readings);
     let mut mistakes = mistakes(&images, &probabilities)?;
     let name = match options.data {

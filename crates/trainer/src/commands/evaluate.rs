@@ -11,7 +11,7 @@ use model::Task;
 use serde::Serialize;
 
 use crate::console::print;
-use crate::ensemble::{self, Ensemble, Member};
+use crate::ensemble::{self, Ensemble, Member, Views};
 use crate::evaluation::{Evaluation, Probabilities};
 
 /// Options of `trainer evaluate`.
@@ -64,7 +64,7 @@ struct Step {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let ensemble = Ensemble::load(&options.ensemble)?;
     let (images, name) = images(&ensemble, options.data.as_deref())?;
-    let report = report(&ensemble, &images, name, options.ensemble.tta.get())?;
+    let report = report(&ensemble, &images, name, options.ensemble.views)?;
     show(&ensemble, &report, options.json)
 }
 
@@ -75,7 +75,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 /// If there are none, or they are not found again.
 pub fn on_validation(ensemble: &Ensemble, json: bool) -> Result<ExitCode> {
     let (images, name) = validation_images(ensemble)?;
-    show(ensemble, &report(ensemble, &images, name, 1)?, json)
+    show(
+        ensemble,
+        &report(ensemble, &images, name, Views::ONE)?,
+        json,
+    )
 }
 
 fn show(ensemble: &Ensemble, report: &Report, json: bool) -> Result<ExitCode> {
@@ -99,7 +103,7 @@ fn report(
     ensemble: &Ensemble,
     images: &LabelledImages,
     data: String,
-    views: usize,
+    views: Views,
 ) -> Result<Report> {
     let labels: Vec<u8> = images.labels().collect();
     // For each image, the share of the readings that are right.
@@ -115,7 +119,7 @@ fn report(
         }
         shares
     };
-    let plain = ensemble.read(images, images.side(), 1)?;
+    let plain = ensemble.read(images, images.side(), Views::ONE)?;
     let mut before = correct(&plain);
     let mut all = Probabilities::mean(&plain);
     let (mut members, mut steps) = (Vec::new(), Vec::new());
@@ -135,11 +139,11 @@ fn report(
         steps.push(Step::after(name, &before, &together));
         before = together;
     }
-    if views > 1 {
+    if views.count.get() > 1 {
         all = Probabilities::mean(&ensemble.read(images, images.side(), views)?);
         let together = correct(std::slice::from_ref(&all));
         steps.push(Step::after(
-            format!("{views} views of each image"),
+            format!("{} views of each image", views.count),
             &before,
             &together,
         ));

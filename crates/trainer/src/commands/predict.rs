@@ -41,7 +41,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             images.source(),
         );
     }
-    let readings = ensemble.read(&images, side, options.ensemble.tta.get())?;
+    let readings = ensemble.read(&images, side, options.ensemble.views)?;
     let probabilities = Probabilities::mean(&readings);
     write_submission(&options.out, &probabilities.predictions(), count)?;
     print(&format!(
