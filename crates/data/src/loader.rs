@@ -36,8 +36,8 @@ pub fn epoch_order(run_seed: u64, epoch: u64, count: usize) -> Vec<u32> {
 ///
 /// Every call of [`iter`](DataLoader::iter) is one epoch. In training, its order and the seeds of
 /// its batches depend on the run's seed and the number of the epoch alone: a run that is resumed at
-/// epoch `e` sees what an uninterrupted run sees in epoch `e`. The last batch is smaller where the
-/// batch size does not divide the number of images.
+/// epoch `e` sees what an uninterrupted run sees in epoch `e`. Where the batch size does not divide
+/// the number of images, some batches have one image less than others.
 ///
 /// A thread per epoch gathers the bytes of a few batches ahead of the training; it ends with the
 /// iterator, and if it panics, so does the iterator.
@@ -179,13 +179,12 @@ impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
                 )
             }
         };
-        let batch_size = self.batch_size.get();
-        let batches = skipped..count.div_ceil(batch_size);
+        let cuts = Cuts::new(count, self.batch_size);
+        let batches = skipped..cuts.batches;
         let images = self.images.clone();
         let mut augmenter = self.augmenter.clone();
         let gather = move |batch: usize| {
-            let start = batch * batch_size;
-            let indices = &order[start..order.len().min(start + batch_size)];
+            let indices = &order[cuts.batch(batch)];
             let mut gathered = images.gather(indices);
             if let Some(augmenter) = &mut augmenter {
                 let rows = indices.iter().map(|&index| images.row(index));
@@ -198,7 +197,7 @@ impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
             gathered: Ahead::start(batches, gather),
             seeds,
             batches: skipped as u64,
-            images: count.min(skipped * batch_size),
+            images: cuts.batch(skipped).start,
         })
     }
 
@@ -225,6 +224,33 @@ impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
             device: self.device.clone(),
             ..*self
         })
+    }
+}
+
+/// Where an epoch is cut into batches.
+#[derive(Clone, Copy)]
+struct Cuts {
+    images: usize,
+    batches: usize,
+}
+
+impl Cuts {
+    /// As few batches as a size of at most `batch_size` allows, of sizes that differ by one at most.
+    ///
+    /// Full batches and a rest would end some epochs with a batch of one image or two. Their gradient
+    /// is many times as large as that of others and says little, most of all where batch
+    /// normalisation takes its statistics from them.
+    fn new(images: usize, batch_size: NonZeroUsize) -> Self {
+        Self {
+            images,
+            batches: images.div_ceil(batch_size.get()),
+        }
+    }
+
+    /// The places of a batch in the order of the epoch; empty after the last one.
+    fn batch(&self, number: usize) -> Range<usize> {
+        let cut = |number: usize| self.images * number.min(self.batches) / self.batches.max(1);
+        cut(number)..cut(number + 1)
     }
 }
 

@@ -23,7 +23,7 @@ pub struct RunConfig {
     pub kernels: Kernels,
     /// Passes over the training images.
     pub epochs: usize,
-    /// Images per training step.
+    /// Images per training step, at most: the batches of an epoch differ in size by one image at most.
     pub batch_size: usize,
     /// What is trained on.
     pub data: DataConfig,
