@@ -44,7 +44,7 @@ pub struct Views {
     /// Views of each image: itself, then augmented as in the run's training, but more gently; their
     /// probabilities are averaged
     #[arg(long = "tta", value_name = "N", default_value = "1")]
-    pub count: NonZeroUsize,
+    pub per_image: NonZeroUsize,
     /// Size of the changes in those views, as a share of those in training, 0 to 1
     #[arg(
         long = "tta-strength",
@@ -58,7 +58,7 @@ pub struct Views {
 impl Views {
     /// Every image as it is, and no more.
     pub const ONE: Self = Self {
-        count: NonZeroUsize::MIN,
+        per_image: NonZeroUsize::MIN,
         strength: 0.0,
     };
 }
@@ -101,7 +101,7 @@ impl Ensemble {
             let config = run.config()?;
             let (classifier, card) =
                 saved_model::load(&run, options.model, &device, options.kernels)?;
-            if options.views.count.get() > 1 && config.augmentation.is_identity() {
+            if options.views.per_image.get() > 1 && config.augmentation.is_identity() {
                 bail!(
                     "{} was trained without augmentation, which --tta takes its views from; leave --tta away",
                     path.display()
@@ -165,7 +165,7 @@ impl Member {
     {
         let augmentation = self.config.augmentation.for_reading(views.strength);
         let augmenter = Augmenter::new(&augmentation, side, self.config.seed)?;
-        let of_views: Vec<Probabilities> = (0..views.count.get() as u64)
+        let of_views: Vec<Probabilities> = (0..views.per_image.get() as u64)
             .map(|view| {
                 let (scaling, batch_size) = (self.card.scaling, evaluation::BATCH_SIZE);
                 let mut loader = EpochLoader::in_order(images.clone(), scaling, batch_size, device);

@@ -32,6 +32,10 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--kernels fast"), @"error: invalid value 'fast' for '--kernels <KERNELS>': unknown kernels `fast`; expected `fused` or `stock`");
     insta::assert_snapshot!(error("--epochs 0"), @"error: epochs must be at least 1");
     insta::assert_snapshot!(error("--lr -1"), @"error: learning_rate is -1, but must be positive");
+    insta::assert_snapshot!(error("--averaging 1"), @"error: averaging.decay is 1, but must be at least 0 and below 1");
+    insta::assert_snapshot!(error("--label-smoothing -0.1"), @"error: label_smoothing is -0.1, but must be at least 0 and below 1");
+    insta::assert_snapshot!(error("--early-stopping 0"), @"error: early_stopping.patience must be at least 1");
+    insta::assert_snapshot!(error("evaluate run --tta 2 --tta-strength 2"), @"error: invalid value '2' for '--tta-strength <SHARE>': expected a number from 0 to 1");
     insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: cannot be opened: No such file or directory (os error 2)");
     insta::assert_snapshot!(error("--backend flex --backend cuda"), @"error: the argument '--backend <BACKEND>' cannot be used multiple times");
     insta::assert_snapshot!(error("--backend cuda"), @"error: this build has no `cuda` backend; build it with `cargo run -p trainer --features cuda`, or use --backend flex or ndarray");

@@ -139,11 +139,11 @@ fn report(
         steps.push(Step::after(name, &before, &together));
         before = together;
     }
-    if views.count.get() > 1 {
+    if views.per_image.get() > 1 {
         all = Probabilities::mean(&ensemble.read(images, images.side(), views)?);
         let together = correct(std::slice::from_ref(&all));
         steps.push(Step::after(
-            format!("{} views of each image", views.count),
+            format!("{} views of each image", views.per_image),
             &before,
             &together,
         ));

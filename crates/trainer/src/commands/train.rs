@@ -10,7 +10,7 @@ use model::{Activation, Initialization, Kernels, Normalization, Preset};
 
 use crate::backend::Backend;
 use crate::cli::Output;
-use crate::config::{OptimizerKind, RunConfig, ScheduleKind};
+use crate::config::{AveragingConfig, EarlyStoppingConfig, OptimizerKind, RunConfig, ScheduleKind};
 use crate::console::{Console, Style};
 use crate::interrupt::Signals;
 use crate::run_directory::{RUNS, RunDirectory, read_toml};
@@ -64,6 +64,15 @@ pub struct Options {
     /// How the learning rate changes over the run
     #[arg(long, value_enum)]
     schedule: Option<ScheduleKind>,
+    /// Share of every target that is spread evenly over all classes
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    label_smoothing: Option<f64>,
+    /// Validate and save a moving average of the weights with this decay per step, such as 0.999
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
+    averaging: Option<f64>,
+    /// End the run when so many epochs have not been better than the best one
+    #[arg(long, value_name = "EPOCHS")]
+    early_stopping: Option<usize>,
     /// What stands in front of every activation: batch, layer, group:G or none
     #[arg(long)]
     normalization: Option<Normalization>,
@@ -157,6 +166,13 @@ impl Options {
         set(&mut config.optimizer.kind, &self.optimizer);
         set(&mut config.optimizer.weight_decay, &self.weight_decay);
         set(&mut config.schedule.kind, &self.schedule);
+        set(&mut config.label_smoothing, &self.label_smoothing);
+        if let Some(decay) = self.averaging {
+            config.averaging = Some(AveragingConfig { decay });
+        }
+        if let Some(patience) = self.early_stopping {
+            config.early_stopping = Some(EarlyStoppingConfig { patience });
+        }
         set(&mut config.seed, &self.seed);
         if self.data.is_some() {
             config.data.path.clone_from(&self.data);
