@@ -14,7 +14,9 @@
 //! 4. `holm` corrects the p-values for the number of comparisons ([`holm()`]);
 //! 5. `verdict` draws the conclusion ([`Verdict`]), and `comparison` does all of this for every
 //!    contender against its baseline ([`compare`]);
-//! 6. `ranks` summarises many contenders over many data sets or settings ([`RankSummary`]).
+//! 6. `ranks` summarises many contenders over many data sets or settings ([`RankSummary`]);
+//! 7. `mcnemar` asks whether two classifiers that read the same images are right equally often
+//!    ([`mcnemar()`]).
 //!
 //! ```
 //! use statistics::{Criteria, Verdict, compare, paired_differences};
@@ -44,6 +46,7 @@ mod equivalence;
 mod error;
 mod holm;
 mod improvement;
+mod mcnemar;
 mod permutation;
 mod power;
 mod ranks;
@@ -58,6 +61,7 @@ pub use holm::holm;
 pub use improvement::{
     Direction, paired_differences, paired_probability_of_improvement, probability_of_improvement,
 };
+pub use mcnemar::mcnemar;
 pub use permutation::{
     Alternative, DRAWS, EXACT_UP_TO, SignFlip, pairs_for_significance, sign_flip_test,
     smallest_p_value,

@@ -17,6 +17,7 @@ struct Reference {
     equivalence_powers: Vec<EquivalencePowerCase>,
     studentized_ranges: Vec<StudentizedRangeCase>,
     rankings: Vec<RankingCase>,
+    mcnemars: Vec<McnemarCase>,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +118,13 @@ struct RankingCase {
     f: f64,
     f_p_value: f64,
     critical_difference: f64,
+}
+
+#[derive(Deserialize)]
+struct McnemarCase {
+    only_first: usize,
+    only_second: usize,
+    p_value: f64,
 }
 
 fn reference() -> Reference {
@@ -328,5 +336,13 @@ fn rankings() {
         assert_close(friedman.f.unwrap(), case.f, 1e-11);
         assert_close(friedman.f_p_value, case.f_p_value, 1e-10);
         assert_close(summary.critical_difference, case.critical_difference, 1e-9);
+    }
+}
+
+#[test]
+fn mcnemar_tests() {
+    for case in reference().mcnemars {
+        let got = mcnemar(case.only_first, case.only_second);
+        assert_close(got, case.p_value, 1e-10);
     }
 }

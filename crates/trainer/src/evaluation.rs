@@ -1,5 +1,7 @@
 //! What a trained network makes of images, and how good that is.
 
+use std::borrow::Borrow;
+
 use anyhow::{Result, anyhow};
 use burn::data::dataloader::DataLoader;
 use burn::tensor::Tensor;
@@ -74,12 +76,14 @@ impl Probabilities {
     }
 
     /// The mean of several readings of the same images; at least one.
-    pub fn mean(readings: &[Self]) -> Self {
+    pub fn mean<P: Borrow<Self>>(readings: &[P]) -> Self {
         let count = readings.len() as f64;
-        let first = &readings[0];
+        let first = readings[0].borrow();
         let mean = |place: usize| {
-            let sum: f64 = readings.iter().map(|reading| reading.values[place]).sum();
-            sum / count
+            let values = readings
+                .iter()
+                .map(|reading| reading.borrow().values[place]);
+            values.sum::<f64>() / count
         };
         Self {
             values: (0..first.values.len()).map(mean).collect(),

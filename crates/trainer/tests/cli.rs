@@ -387,12 +387,7 @@ fn misread_images_are_shown() {
     let folder = Folder::with_digits(300);
     folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet --out run");
     let summary = folder.summary("run");
-    let confusion = summary["validation"]["confusion"].as_array().unwrap();
-    let wrong: u64 = (0..10)
-        .flat_map(|label| (0..10).map(move |read| (label, read)))
-        .filter(|(label, read)| label != read)
-        .map(|(label, read)| confusion[label][read].as_u64().unwrap())
-        .sum();
+    let wrong = misread(&summary);
     let said = folder.succeed("errors run");
     let expected = format!("run, network of epoch 1: {wrong} of 30 validation images of ");
     assert!(said.starts_with(&expected), "{said}");
@@ -402,4 +397,70 @@ fn misread_images_are_shown() {
     let page = fs::read_to_string(folder.path("few/errors.html")).unwrap();
     assert_eq!(page.matches("<img").count(), 3);
     size(&fs::read(folder.path("few/errors.png")).unwrap());
+}
+
+/// The number of images that a run's network misread in its validation.
+fn misread(summary: &Value) -> u64 {
+    let confusion = summary["validation"]["confusion"].as_array().unwrap();
+    let count = |label: usize, read: usize| confusion[label][read].as_u64().unwrap();
+    (0..10)
+        .flat_map(|label| (0..10).map(move |read| (label, read)))
+        .filter(|(label, read)| label != read)
+        .map(|(label, read)| count(label, read))
+        .sum()
+}
+
+#[test]
+fn what_only_one_function_reads_is_shown() {
+    let folder = Folder::with_digits(600);
+    for activation in ["relu", "tanh"] {
+        folder.succeed(&format!(
+            "--config tiny.toml --data train.csv --activation {activation} --quiet --out {activation}"
+        ));
+    }
+    let said = folder.succeed("errors relu tanh --out both");
+    let json: Value =
+        serde_json::from_slice(&fs::read(folder.path("both/errors.json")).unwrap()).unwrap();
+    let alone = ["relu", "tanh"].map(|run| misread(&folder.summary(run)));
+    let pair = &json["pairs"][0];
+    let [only_relu, only_tanh] = [0, 1].map(|place| pair["only"][place].as_u64().unwrap());
+    assert!(only_relu + only_tanh > 0, "{json}");
+    for (place, name) in ["relu", "tanh"].into_iter().enumerate() {
+        assert_eq!(json["functions"][place]["activation"], name);
+        assert_eq!(json["functions"][place]["misread"], alone[place]);
+    }
+    let neither = json["misread_by_all"].as_u64().unwrap();
+    assert_eq!(alone, [only_tanh + neither, only_relu + neither]);
+
+    // What the list says of each image adds up to the counts.
+    let mistakes = json["mistakes"].as_array().unwrap();
+    let count = |reads: [bool; 2]| {
+        let right = |mistake: &Value| {
+            [0, 1].map(|place| mistake["functions"][place]["predicted"] == mistake["label"])
+        };
+        mistakes.iter().filter(|one| right(one) == reads).count() as u64
+    };
+    assert_eq!(count([true, false]), only_relu);
+    assert_eq!(count([false, true]), only_tanh);
+    assert_eq!(count([false, false]), neither);
+
+    let line =
+        format!("relu and tanh: only relu reads {only_relu}, only tanh {only_tanh}; McNemar's");
+    assert!(said.contains(&line), "{said}");
+    let row = format!("tanh{only_tanh:>18}{:>8}{:>9}", '–', alone[1]);
+    assert!(said.contains(&row), "{said}");
+    let page = fs::read_to_string(folder.path("both/errors.html")).unwrap();
+    assert!(
+        page.contains(&format!("Only relu reads {only_relu}<")),
+        "{page}"
+    );
+    let together = json["misread"].as_u64().unwrap();
+    let shown = together + only_relu + only_tanh;
+    assert_eq!(page.matches("<img").count() as u64, shown);
+
+    // Two runs of one function are no pair.
+    let said = folder.succeed("errors relu relu --out same");
+    assert!(!said.contains("McNemar"), "{said}");
+    let page = fs::read_to_string(folder.path("same/errors.html")).unwrap();
+    assert!(!page.contains("Only relu"), "{page}");
 }

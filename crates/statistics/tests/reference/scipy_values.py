@@ -235,6 +235,13 @@ def rankings():
         }
 
 
+def mcnemars():
+    for only_first, only_second in [(0, 0), (0, 1), (3, 3), (1, 9), (12, 5), (30, 31), (60, 25), (0, 40), (1000, 1100), (30_000, 30_700)]:
+        images = only_first + only_second
+        p_value = stats.binomtest(only_first, images).pvalue if images else 1.0
+        yield {"only_first": only_first, "only_second": only_second, "p_value": p_value}
+
+
 VERSIONS = {"numpy": np.__version__, "scipy": scipy.__version__, "statsmodels": statsmodels.__version__}
 SECTIONS = {
     "summaries": summaries,
@@ -250,6 +257,7 @@ SECTIONS = {
     "equivalence_powers": equivalence_powers,
     "studentized_ranges": studentized_ranges,
     "rankings": rankings,
+    "mcnemars": mcnemars,
 }
 
 # One case a line.

@@ -1,6 +1,8 @@
 //! `trainer errors`: the images that a run's network, or several together, misread.
 
+mod json;
 mod page;
+mod pairs;
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,9 +11,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use burn::data::dataset::Dataset;
 use clap::Args;
-use data::{Image, LabelledImages, Thousands};
+use data::{Image, LabelledImage, LabelledImages, Thousands};
 use picture::Sheet;
 
+use self::json::Record;
+use self::page::Page;
+use self::pairs::{Comparison, Reading};
 use super::evaluate;
 use crate::console::print;
 use crate::ensemble::{self, Ensemble};
@@ -29,10 +34,12 @@ pub struct Options {
     /// Labelled images to look at [default: the runs' own validation images]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// The folder that errors.html and errors.png go to [default: errors in the folder of the only run]
+    /// The folder that errors.html, errors.png and errors.json go to [default: errors in the folder of
+    /// the only run]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Number of misread images that are shown
+    /// Number of misread images that are shown, and of those that only one of two activation
+    /// functions reads; errors.json lists all
     #[arg(
         long,
         value_name = "N",
@@ -42,18 +49,24 @@ pub struct Options {
     count: u32,
 }
 
-/// An image that was read as something else.
-struct Mistake<'a> {
+/// An image, and what it is.
+struct Item {
     image: Image,
     /// Its number in the file, counted from 1.
     number: usize,
     label: usize,
+}
+
+/// An image that was read as something else.
+struct Mistake<'a> {
+    item: &'a Item,
     predicted: usize,
     /// One for each class.
     probabilities: &'a [f64],
 }
 
-/// Draws the misread images, those first of which the network is most sure.
+/// Draws the misread images, those first of which the network is most sure; of several activation
+/// functions, also those that only one of two reads.
 ///
 /// # Errors
 ///
@@ -63,8 +76,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let folder = options.folder(&ensemble)?;
     let (images, name) = evaluate::images(&ensemble, options.data.as_deref())?;
     let readings = ensemble.read(&images, images.side(), options.ensemble.views)?;
+    let items = items(&images)?;
+    let comparison = comparison(&ensemble, &readings, &items);
     let probabilities = Probabilities::mean(&readings);
-    let mut mistakes = mistakes(&images, &probabilities)?;
+    let mut mistakes = mistakes(&items, &probabilities);
     let name = match options.data {
         Some(_) => format!("images of {name}"),
         None => name,
@@ -76,25 +91,46 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Thousands(images.len()),
         100.0 * mistakes.len() as f64 / images.len() as f64
     );
-    if mistakes.is_empty() {
-        print(&title)?;
+    print(&title)?;
+    if comparison.functions.len() > 1 {
+        print(&comparison.to_string())?;
+    }
+    if mistakes.is_empty() && !comparison.misreads() {
         return Ok(ExitCode::SUCCESS);
     }
-    mistakes.truncate(options.count as usize);
+    let limit = options.count as usize;
+    mistakes.truncate(limit);
 
     fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let [page, picture] = ["errors.html", "errors.png"].map(|name| folder.join(name));
-    write_picture(&picture, &sheet(&mistakes))?;
-    let command = format!("trainer errors {}", paths(&ensemble));
-    write_atomically(&page, page::page(&title, &command, &mistakes).as_bytes())?;
-    print(&title)?;
-    print(&format!(
-        "the {} of which it is most sure: {} and {}",
-        Thousands(mistakes.len()),
-        page.display(),
-        picture.display()
-    ))?;
+    let [page, picture, json] =
+        ["errors.html", "errors.png", "errors.json"].map(|name| folder.join(name));
+    // Each network can misread some image, and all together none.
+    if !mistakes.is_empty() {
+        write_picture(&picture, &sheet(&mistakes))?;
+    }
+    let contents = Page {
+        title: &title,
+        command: &format!("trainer errors {}", paths(&ensemble)),
+        mistakes: &mistakes,
+        items: &items,
+        comparison: &comparison,
+        limit,
+    };
+    write_atomically(&page, contents.html().as_bytes())?;
+    let record = Record::new(&name, &items, &Reading::of(&probabilities), &comparison);
+    write_atomically(&json, &serde_json::to_vec_pretty(&record)?)?;
+    if mistakes.is_empty() {
+        print(&format!("the images: {}", page.display()))?;
+    } else {
+        print(&format!(
+            "the {} of which it is most sure: {} and {}",
+            Thousands(mistakes.len()),
+            page.display(),
+            picture.display()
+        ))?;
+    }
+    print(&format!("all, for programs: {}", json.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -127,28 +163,46 @@ fn paths(ensemble: &Ensemble) -> String {
     paths.join(" ")
 }
 
+/// The images with their labels and numbers, in their order.
+fn items(images: &LabelledImages) -> Result<Vec<Item>> {
+    let item = |(item, &row): (Result<LabelledImage, _>, &u32)| -> Result<Item> {
+        let LabelledImage { image, label } = item?;
+        Ok(Item {
+            image,
+            number: row as usize + 1,
+            label: usize::from(label),
+        })
+    };
+    images.iter().zip(images.rows()).map(item).collect()
+}
+
+/// The networks by activation function.
+fn comparison(ensemble: &Ensemble, readings: &[Probabilities], items: &[Item]) -> Comparison {
+    let members = ensemble.members.iter();
+    let activations = members.map(|member| member.card.network.activation);
+    let networks: Vec<_> = activations.zip(readings).collect();
+    let labels: Vec<usize> = items.iter().map(|item| item.label).collect();
+    Comparison::new(&networks, &labels)
+}
+
 /// The misread images; those first of which the network is most sure.
-fn mistakes<'a>(
-    images: &LabelledImages,
-    probabilities: &'a Probabilities,
-) -> Result<Vec<Mistake<'a>>> {
-    let mut mistakes = Vec::new();
-    let read = probabilities.rows().zip(probabilities.predictions());
-    for ((item, &row), (probabilities, predicted)) in images.iter().zip(images.rows()).zip(read) {
-        let item = item?;
-        let label = usize::from(item.label);
-        if label != predicted {
-            mistakes.push(Mistake {
-                image: item.image,
-                number: row as usize + 1,
-                label,
-                predicted,
-                probabilities,
-            });
-        }
-    }
+fn mistakes<'a>(items: &'a [Item], probabilities: &'a Probabilities) -> Vec<Mistake<'a>> {
+    let read = probabilities
+        .predictions()
+        .into_iter()
+        .zip(probabilities.rows());
+    let mut mistakes: Vec<Mistake<'a>> = items
+        .iter()
+        .zip(read)
+        .filter(|(item, (predicted, _))| item.label != *predicted)
+        .map(|(item, (predicted, probabilities))| Mistake {
+            item,
+            predicted,
+            probabilities,
+        })
+        .collect();
     mistakes.sort_by(|a, b| b.sureness().total_cmp(&a.sureness()));
-    Ok(mistakes)
+    mistakes
 }
 
 impl Mistake<'_> {
@@ -160,16 +214,18 @@ impl Mistake<'_> {
 
 /// The images, each with its label, what it was taken for, and how surely.
 fn sheet(mistakes: &[Mistake<'_>]) -> Sheet {
-    let side = mistakes.first().map_or(1, |mistake| mistake.image.side());
+    let side = mistakes
+        .first()
+        .map_or(1, |mistake| mistake.item.image.side());
     let mut sheet = Sheet::new(side, COLUMNS);
     for mistake in mistakes {
         let Mistake {
-            label, predicted, ..
+            item, predicted, ..
         } = mistake;
         let percent = 100.0 * mistake.sureness();
         sheet.push(
-            mistake.image.pixels(),
-            format!("{label}>{predicted} {percent:.1}%"),
+            item.image.pixels(),
+            format!("{}>{predicted} {percent:.1}%", item.label),
         );
     }
     sheet
@@ -177,6 +233,8 @@ fn sheet(mistakes: &[Mistake<'_>]) -> Sheet {
 
 #[cfg(test)]
 mod tests {
+    use model::Activation;
+
     use super::*;
 
     /// Four images of one pixel.
@@ -186,31 +244,101 @@ mod tests {
 
     #[test]
     fn sure_mistakes_come_first() {
-        let images = images();
+        let items = items(&images()).unwrap();
         // Read as 0, 0, 0, 1.
         let logits = [1.0, 0.0, 1.0, 0.0, 3.0, 0.0, 0.0, 2.0];
         let probabilities = Probabilities::softmax(&logits, 2);
-        let mistakes = mistakes(&images, &probabilities).unwrap();
+        let mistakes = mistakes(&items, &probabilities);
         let found: Vec<_> = mistakes
             .iter()
-            .map(|mistake| (mistake.number, mistake.label, mistake.predicted))
+            .map(|mistake| (mistake.item.number, mistake.item.label, mistake.predicted))
             .collect();
         assert_eq!(found, [(3, 1, 0), (4, 0, 1), (2, 1, 0)]);
-        assert_eq!(mistakes[0].image.pixels(), [30]);
+        assert_eq!(mistakes[0].item.image.pixels(), [30]);
         // 1 / (1 + e⁻³)
         assert!((mistakes[0].sureness() - 0.952_574_126_822_433).abs() < 1e-12);
     }
 
+    /// The page about networks with these activation functions.
+    fn page(networks: &[(Activation, Probabilities)], limit: usize) -> String {
+        let items = items(&images()).unwrap();
+        let networks: Vec<_> = networks.iter().map(|(one, read)| (*one, read)).collect();
+        let readings: Vec<_> = networks.iter().map(|(_, read)| *read).collect();
+        let probabilities = Probabilities::mean(&readings);
+        let page = Page {
+            title: "a <b> title",
+            command: "trainer errors run",
+            mistakes: &mistakes(&items, &probabilities),
+            items: &items,
+            comparison: &Comparison::new(&networks, &[0, 1, 1, 0]),
+            limit,
+        };
+        let html = page.html();
+        assert!(!html.contains("http"), "{html}");
+        html
+    }
+
     #[test]
     fn the_page_is_complete_in_itself() {
-        let images = images();
-        let probabilities = Probabilities::softmax(&[1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0], 2);
-        let mistakes = mistakes(&images, &probabilities).unwrap();
-        let page = page::page("a <b> title", "trainer errors run", &mistakes);
+        let read = Probabilities::softmax(&[1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0], 2);
+        let page = page(&[(Activation::Relu, read)], 100);
         assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
         assert!(page.contains("<h1>a &lt;b&gt; title</h1>"), "{page}");
         assert_eq!(page.matches("src=\"data:image/png;base64,iVBOR").count(), 1);
         assert!(page.contains("number 2: a 1 read as 0, 73.1 %"), "{page}");
-        assert!(!page.contains("http"), "{page}");
+        assert!(!page.contains("relu"), "{page}");
+    }
+
+    #[test]
+    fn the_page_shows_what_only_one_function_reads() {
+        // Read as 0, 1, 1, 0; and as 1, 0, 1, 0, more surely.
+        let networks = [
+            [1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0],
+            [0.0, 2.0, 3.0, 0.0, 0.0, 1.0, 1.0, 0.0],
+        ]
+        .map(|logits| Probabilities::softmax(&logits, 2));
+        let networks = [Activation::Relu, Activation::Tanh]
+            .into_iter()
+            .zip(networks);
+        let networks: Vec<_> = networks.collect();
+        let whole = page(&networks, 100);
+        // Two that both together misread, and the same two again.
+        assert_eq!(whole.matches("<img").count(), 4);
+        assert!(whole.contains("<a href=\"#only-0-1\">2</a>"), "{whole}");
+        assert!(
+            whole.contains("<h3 id=\"only-0-1\">Only relu reads 2</h3>"),
+            "{whole}"
+        );
+        assert!(
+            whole.contains("<h3 id=\"only-1-0\">Only tanh reads 0</h3>"),
+            "{whole}"
+        );
+        assert!(
+            whole.contains("McNemar's exact test: p = 0.500."),
+            "{whole}"
+        );
+        let sure = whole.find("number 2: a 1, read as 1 by relu and as 0 by tanh");
+        let less = whole.find("number 1: a 0, read as 0 by relu and as 1 by tanh");
+        assert!(sure.is_some() && sure < less, "{whole}");
+
+        let part = page(&networks, 1);
+        assert!(part.contains("Only relu reads 2 (shown: 1)"), "{part}");
+        assert!(!part.contains("number 1: a 0, read as 0 by relu"), "{part}");
+    }
+
+    #[test]
+    fn networks_can_be_right_together_alone() {
+        // Read as 0, 1, 1, 0; and number 1 as 1, less surely.
+        let networks = [
+            [2.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0],
+            [0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0],
+        ]
+        .map(|logits| Probabilities::softmax(&logits, 2));
+        let networks = [Activation::Relu, Activation::Tanh]
+            .into_iter()
+            .zip(networks);
+        let page = page(&networks.collect::<Vec<_>>(), 100);
+        assert!(page.contains("<p>None.</p>"), "{page}");
+        assert_eq!(page.matches("<img").count(), 1);
     }
 }

@@ -1,54 +1,84 @@
 //! Misread images as one page that needs nothing else.
 
+mod pairs;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use data::Image;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use picture::Channels;
 
-use super::Mistake;
+use super::pairs::Comparison;
+use super::{Item, Mistake};
 
 const STYLE: &str = include_str!("style.css");
 
 /// Classes that are shown for each image, besides its own.
 const CLASSES: usize = 3;
 
-pub(super) fn page(title: &str, command: &str, mistakes: &[Mistake<'_>]) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    h1 { (title) }
-                    p {
-                        "The network is most sure of the first ones. Under each image, its number in \
-                         the file, what it is and what it was taken for, and the most probable \
-                         classes. Made by " code { (command) } "."
+/// What the page shows.
+pub(super) struct Page<'a> {
+    pub(super) title: &'a str,
+    /// The command that made it.
+    pub(super) command: &'a str,
+    /// Those that are shown of all networks together.
+    pub(super) mistakes: &'a [Mistake<'a>],
+    /// All images, misread or not.
+    pub(super) items: &'a [Item],
+    pub(super) comparison: &'a Comparison,
+    /// The most images that are shown of a function against another.
+    pub(super) limit: usize,
+}
+
+impl Page<'_> {
+    /// The page as a file.
+    pub(super) fn html(&self) -> String {
+        let title = self.title;
+        let several = self.comparison.functions.len() > 1;
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (title) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    main {
+                        h1 { (title) }
+                        p {
+                            "The network is most sure of the first ones. Under each image, its number in \
+                             the file, what it is and what it was taken for, and the most probable \
+                             classes. Made by " code { (self.command) } "."
+                        }
+                        @if several {
+                            (pairs::table(self.comparison))
+                            h2 { "Misread by the networks together, their probabilities averaged" }
+                            @if self.mistakes.is_empty() { p { "None." } }
+                        }
+                        div.sheet { @for mistake in self.mistakes { (card(mistake)) } }
+                        @if several { (pairs::sections(self)) }
                     }
-                    div.sheet { @for mistake in mistakes { (card(mistake)) } }
                 }
             }
-        }
-    };
-    page.into_string()
+        };
+        page.into_string()
+    }
 }
 
 fn card(mistake: &Mistake<'_>) -> Markup {
     let Mistake {
-        image,
-        number,
-        label,
+        item,
         predicted,
         probabilities,
     } = mistake;
-    let side = image.side() as u32;
-    let png = picture::png(side, side, Channels::Grey, image.pixels());
+    let Item {
+        image,
+        number,
+        label,
+    } = item;
     let percent = |class: usize| format!("{:.1} %", 100.0 * probabilities[class]);
     let about = format!(
         "number {number}: a {label} read as {predicted}, {}",
@@ -56,7 +86,7 @@ fn card(mistake: &Mistake<'_>) -> Markup {
     );
     html! {
         figure {
-            img src=(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png))) alt=(about);
+            (picture(image, &about))
             figcaption {
                 strong { (label) " read as " (predicted) }
                 span.number { "number " (number) }
@@ -74,6 +104,14 @@ fn card(mistake: &Mistake<'_>) -> Markup {
             }
         }
     }
+}
+
+/// An image inside the page, described by `about` for those who do not see it.
+fn picture(image: &Image, about: &str) -> Markup {
+    let side = image.side() as u32;
+    let png = picture::png(side, side, Channels::Grey, image.pixels());
+    let source = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png));
+    html! { img src=(source) alt=(about); }
 }
 
 /// The most probable classes, and the image's own wherever it stands.
