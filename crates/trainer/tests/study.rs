@@ -253,7 +253,7 @@ fn wrong_studies_are_explained_in_a_line() {
         error.lines().next().unwrap().to_owned()
     };
     insta::assert_snapshot!(error(("\"tanh\"]", "\"tanhh\"]"), ""), @"error: the study's run `tanhh`: unknown activation `tanhh`; the closest are `tanh`, `mish`, `lisht`; `trainer activations` lists all");
-    insta::assert_snapshot!(error(("epochs = 2", "epoch = 2"), ""), @"error: the study's run `sigmoid`: unknown field `epoch`, expected one of `seed`, `backend`, `kernels`, `epochs`, `batch_size`, `data`, `augmentation`, `optimizer`, `schedule`, `loss`, `network`, `extensions`");
+    insta::assert_snapshot!(error(("epochs = 2", "epoch = 2"), ""), @"error: the study's run `sigmoid`: unknown field `epoch`, expected one of `seed`, `backend`, `kernels`, `epochs`, `batch_size`, `data`, `augmentation`, `optimizer`, `schedule`, `loss`, `label_smoothing`, `averaging`, `early_stopping`, `network`, `ensemble`, `extensions`");
     insta::assert_snapshot!(error(("epochs = 2", "epochs = 0"), ""), @"error: the study's run `sigmoid`: epochs must be at least 1");
     insta::assert_snapshot!(error(("epochs = 2", "backend = \"wgpu\""), ""), @"error: backend is not a field of studies; name it with --backend");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 0"), ""), @"error: study.toml:4:9: there are no seeds; write seeds = 10 for the seeds 0 to 9");
