@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -89,6 +89,38 @@ fn a_stopped_ensemble_goes_on() {
     });
     assert!(done, "{}", folder.fail(&rest));
     assert_eq!(weights(&folder, "stopped"), weights(&folder, "whole"));
+}
+
+/// What a recipe says of images and backend holds where the command line says nothing.
+#[test]
+fn a_recipe_names_its_images_and_backend() {
+    let folder = folder();
+    let recipe = fs::read_to_string(folder.path("recipe.toml")).unwrap();
+    let recipe = recipe
+        .replace("[ensemble]", "[data]\npath = \"train.csv\"\n\n[ensemble]")
+        .replace("backend = \"flex\"", "backend = \"ndarray\"");
+    fs::write(folder.path("recipe.toml"), recipe).unwrap();
+    folder.succeed("ensemble recipe.toml --jobs 2 --out out --quiet");
+    for member in MEMBERS {
+        let summary = folder.summary(&format!("out/{member}"));
+        assert!(summary["data"].as_str().unwrap().ends_with("train.csv"));
+        assert_eq!(summary["backend"], "ndarray");
+    }
+}
+
+/// A member that another program is training is not taken for trained.
+#[test]
+fn members_of_another_program_are_waited_for() {
+    let folder = folder();
+    fs::create_dir_all(folder.path("out/member-8")).unwrap();
+    let lock = File::create(folder.path("out/member-8/run.lock")).unwrap();
+    lock.lock().unwrap();
+    for jobs in [1, 2] {
+        let train = format!("ensemble recipe.toml --data train.csv --out out --jobs {jobs}");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(folder.fail(&train), @"error: another process is training out/member-8; wait for it or stop it");
+        }
+    }
 }
 
 #[test]

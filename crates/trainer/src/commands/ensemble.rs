@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use data::LabelledImages;
 use serde::Deserialize;
@@ -48,15 +48,15 @@ pub struct Options {
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Labelled images: a CSV file (plain, .gz or Kaggle's .zip), its folder, or built-in [default:
-    /// data/, or else built-in]
+    /// those of the recipe, or else data/, or else built-in]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Share of the labelled images held out for validation, the same ones for all; 0 trains on all
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     validation_fraction: Option<f64>,
-    /// What computes
-    #[arg(long, short, value_enum, default_value_t)]
-    backend: Backend,
+    /// What computes [default: that of the recipe]
+    #[arg(long, short, value_enum)]
+    backend: Option<Backend>,
     /// The folder of the runs [default: one below experiments/ensembles]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -119,7 +119,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             runs: members.runs.into_iter().map(|(path, _)| path).collect(),
             model: Which::default(),
             views: Views::ONE,
-            backend: options.backend,
+            backend: options.backend.unwrap_or(recipe.backend),
             kernels: recipe.kernels,
         })?;
         evaluate::on_validation(&ensemble, options.output.json)?;
@@ -130,8 +130,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 impl Members {
     fn new(options: &Options, recipe: &RunConfig) -> Result<Self> {
         let signals = Signals::listen()?;
-        let processor = options.backend.open()?;
-        let images = data::training_images(options.data.as_deref())?;
+        let processor = options.backend.unwrap_or(recipe.backend).open()?;
+        let path = options.data.as_deref().or(recipe.data.path.as_deref());
+        let images = data::training_images(path)?;
         let default = recipe.ensemble.clone().unwrap_or_default().members;
         let count = options.members.map_or(default, NonZeroUsize::get);
         let folder = options.folder();
@@ -183,21 +184,22 @@ impl Members {
             };
             let work = options.arguments(Role::Worker);
             let worked = jobs::run(jobs, &work, &self.signals, &mut watch)?;
-            return Ok(match worked {
-                Worked::Finished => None,
-                Worked::Interrupted => {
-                    watch.say("stopped and saved; the same command goes on from here");
-                    Some(ExitCode::from(INTERRUPTED))
+            if worked == Worked::Interrupted {
+                watch.say("stopped and saved; the same command goes on from here");
+                return Ok(Some(ExitCode::from(INTERRUPTED)));
+            }
+            for (path, config) in &self.runs {
+                // The processes leave alone what they find locked.
+                if !is_trained(&RunDirectory::open_or_create(path)?, config)? {
+                    return Err(taken(path));
                 }
-            });
+            }
+            return Ok(None);
         }
         for (path, config) in &self.runs {
             match self.attempt(path, config, Console::new(style))? {
                 Attempt::Trained => {}
-                Attempt::Taken => bail!(
-                    "another process is training {}; wait for it or stop it",
-                    path.display()
-                ),
+                Attempt::Taken => return Err(taken(path)),
                 Attempt::Stopped(code) => return Ok(Some(code)),
             }
         }
@@ -255,6 +257,14 @@ impl Members {
     }
 }
 
+/// Another program trains the member in this folder.
+fn taken(path: &Path) -> anyhow::Error {
+    anyhow!(
+        "another process is training {}; wait for it or stop it",
+        path.display()
+    )
+}
+
 /// Whether a run has come to its end, which must be one with this configuration.
 fn is_trained(run: &RunDirectory, config: &RunConfig) -> Result<bool> {
     if run.has_config() && run.config()? != *config {
@@ -283,7 +293,9 @@ impl Options {
         let mut arguments: Vec<OsString> = vec!["ensemble".into(), self.recipe.clone().into()];
         arguments.extend(["--role".into(), role.into()]);
         arguments.extend(["--out".into(), self.folder().into()]);
-        arguments.extend(["--backend".into(), self.backend.to_string().into()]);
+        if let Some(backend) = self.backend {
+            arguments.extend(["--backend".into(), backend.to_string().into()]);
+        }
         if let Some(members) = self.members {
             arguments.extend(["--members".into(), members.to_string().into()]);
         }
