@@ -128,6 +128,10 @@ pub struct Gradients {
 /// Into how many tasks a batch is cut, at most. Each has a weight gradient of its own.
 const TASKS: usize = 16;
 
+/// Images of a dense layer's task at inference, at least: every task reads all weights, and a few
+/// images have no use for all sums of a register tile.
+const FEWEST_DENSE: usize = 16;
+
 /// Tells the draws of a randomised function from those of dropout.
 const FUNCTION_DRAWS: u64 = 0x6a09_e667_f3bc_c908;
 
@@ -367,6 +371,13 @@ impl Block {
         }
     }
 
+    /// Whether pooling may come before everything that follows the map: a function that does not
+    /// decrease keeps the largest.
+    fn pools_first(&self) -> bool {
+        let by_groups = matches!(self.normalization, Normalization::Group { .. });
+        self.pool && !by_groups && self.function.is_nondecreasing()
+    }
+
     /// The function of an image and then its pooling, or the other way round where it comes to the
     /// same.
     fn apply_and_pool(
@@ -544,7 +555,10 @@ impl Prepared {
         assert_eq!(input.len(), images * input_len);
         block.check(parameters);
         let mut output = Buffer::new(images * output_len);
-        let task = task_len(images);
+        let task = match map {
+            PackedMap::Convolution(..) => task_len(images),
+            PackedMap::Dense(..) => task_len(images).max(FEWEST_DENSE),
+        };
         output
             .par_chunks_mut(task * output_len)
             .zip(input.par_chunks(task * input_len))
@@ -558,14 +572,23 @@ impl Prepared {
                     });
                     return;
                 }
-                // The same memory for all, which stays in the cache.
                 let group = map.group();
-                let mut linear = Buffer::new(group * linear_len);
                 let mut padded = map.padded();
+                if block.pools_first() {
+                    let outputs = output.chunks_mut(group * output_len);
+                    for (inputs, outputs) in input.chunks(group * input_len).zip(outputs) {
+                        map.images(inputs, &mut padded, true, outputs);
+                        let context = block.context(parameters, None, 0, 0);
+                        block.function.apply(isa, context, outputs);
+                    }
+                    return;
+                }
+                // The same memory for all, which stays in the cache.
+                let mut linear = Buffer::new(group * linear_len);
                 let outputs = output.chunks_mut(group * output_len);
                 for (inputs, outputs) in input.chunks(group * input_len).zip(outputs) {
                     let linear = &mut linear[..inputs.len() / input_len * linear_len];
-                    map.images(inputs, &mut padded, linear);
+                    map.images(inputs, &mut padded, false, linear);
                     let linear = linear.chunks_exact_mut(linear_len);
                     for (linear, output) in linear.zip(outputs.chunks_exact_mut(output_len)) {
                         block.normalize_groups(isa, parameters, &mut rows, linear);
@@ -734,8 +757,16 @@ impl PackedMap {
         }
     }
 
-    /// Computes the map of no more images than a group has. `padded`: from [`Self::padded`].
-    fn images(&self, input: &[f32], padded: &mut [f32], linear: &mut [f32]) {
+    /// Computes the map of no more images than a group has, with `pool` the largest of each 2×2
+    /// window. `padded`: from [`Self::padded`].
+    fn images(&self, input: &[f32], padded: &mut [f32], pool: bool, output: &mut [f32]) {
+        let of_panel = |panel: &convolution::ForwardPanel, padded: &[f32], output: &mut [f32]| {
+            if pool {
+                panel.pooled_output(padded, output);
+            } else {
+                panel.output(padded, output);
+            }
+        };
         match self {
             Self::Convolution(convolution, panel) if convolution.has_border() => {
                 let (input_len, padded_len) = (convolution.input_len(), convolution.padded_len());
@@ -744,10 +775,13 @@ impl PackedMap {
                 for (image, padded) in images.zip(padded.chunks_exact_mut(padded_len)) {
                     convolution.pad(image, padded);
                 }
-                panel.output(padded, linear);
+                of_panel(panel, padded, output);
             }
-            Self::Convolution(_, panel) => panel.output(input, linear),
-            Self::Dense(_, panel) => panel.output(input, linear),
+            Self::Convolution(_, panel) => of_panel(panel, input, output),
+            Self::Dense(_, panel) => {
+                assert!(!pool, "a dense layer's output is one pixel");
+                panel.output(input, output);
+            }
         }
     }
 
@@ -767,7 +801,7 @@ impl PackedMap {
                 let inputs = input.chunks(group * input_len);
                 let outputs = linear.chunks_mut(group * output_len);
                 for (number, (input, outputs)) in inputs.zip(outputs).enumerate() {
-                    self.images(input, &mut padded, outputs);
+                    self.images(input, &mut padded, false, outputs);
                     for (i, output) in outputs.chunks_exact_mut(output_len).enumerate() {
                         then(number * group + i, output);
                     }

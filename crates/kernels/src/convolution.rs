@@ -13,6 +13,7 @@
 use rayon::prelude::*;
 
 use crate::buffer::Buffer;
+use crate::rows;
 use crate::simd::Isa;
 use crate::tile::{Blocks, Order, OuterSweep, Sweep};
 use crate::winograd;
@@ -228,6 +229,8 @@ enum Forward {
 #[derive(Debug)]
 struct DirectForward {
     convolution: Convolution,
+    /// The convolution's, which takes a while to find out.
+    padded_row: usize,
     isa: Isa,
     blocks: Blocks,
     weights: Vec<f32>,
@@ -271,16 +274,41 @@ impl ForwardPanel {
     ///
     /// If the slices do not have equal numbers of whole images.
     pub fn output(&self, padded: &[f32], output: &mut [f32]) {
+        self.compute(padded, false, output);
+    }
+
+    /// The largest of each 2×2 window of the outputs, which halves height and width, rounded down:
+    /// not a number, if one of them is none.
+    ///
+    /// # Panics
+    ///
+    /// If the slices do not have equal numbers of whole images.
+    pub fn pooled_output(&self, padded: &[f32], pooled: &mut [f32]) {
+        self.compute(padded, true, pooled);
+    }
+
+    fn compute(&self, padded: &[f32], pool: bool, output: &mut [f32]) {
         let convolution = &self.convolution;
-        let (padded_len, output_len) = (convolution.padded_len(), convolution.output_len());
+        let padded_len = convolution.padded_len();
+        let shrink = if pool { 2 } else { 1 };
+        let [height, width] = convolution.output_size();
+        let output_len = (height / shrink) * (width / shrink) * convolution.outputs;
         let images = padded.len() / padded_len;
         assert_eq!(padded.len(), images * padded_len);
         assert_eq!(output.len(), images * output_len);
         let padded = padded.chunks_exact(padded_len);
         match &self.way {
-            Forward::Direct(panel) => padded
-                .zip(output.chunks_exact_mut(output_len))
-                .for_each(|(padded, output)| panel.output(padded, output)),
+            Forward::Direct(panel) => {
+                let outputs = output.chunks_exact_mut(output_len);
+                let compute = if pool {
+                    DirectForward::pooled_output
+                } else {
+                    DirectForward::output
+                };
+                padded
+                    .zip(outputs)
+                    .for_each(|(padded, output)| compute(panel, padded, output));
+            }
             Forward::Winograd(panel) => {
                 let (row, channels) = (convolution.padded_row(), convolution.cell_channels());
                 let views = padded.map(|numbers| winograd::View {
@@ -289,7 +317,7 @@ impl ForwardPanel {
                     row,
                     channels,
                 });
-                panel.output(views, convolution.output_size(), output);
+                panel.output(views, convolution.output_size(), pool, output);
             }
         }
     }
@@ -316,10 +344,24 @@ impl DirectForward {
         }
         Self {
             convolution,
+            padded_row: convolution.padded_row(),
             isa,
             blocks,
             weights: panel,
             bias: padded_bias,
+        }
+    }
+
+    fn pooled_output(&self, padded: &[f32], pooled: &mut [f32]) {
+        let convolution = &self.convolution;
+        let [_, width] = convolution.output_size();
+        let outputs = convolution.outputs;
+        let row = width * outputs;
+        let mut output = Buffer::new(convolution.output_len());
+        self.output(padded, &mut output);
+        let pairs = output.chunks_exact(2 * row);
+        for (pair, pooled) in pairs.zip(pooled.chunks_exact_mut(width / 2 * outputs)) {
+            rows::pool(self.isa, pair.split_at(row).into(), outputs, pooled);
         }
     }
 
@@ -335,8 +377,8 @@ impl DirectForward {
             bias: Some(&self.bias),
             source: padded,
             source_start: 0,
-            source_row: convolution.padded_row() * convolution.stride,
-            source_tap: convolution.padded_row(),
+            source_row: self.padded_row * convolution.stride,
+            source_tap: self.padded_row,
             source_pixel: convolution.inputs * convolution.stride,
             taps: convolution.kernel[0],
             tap_len: row_len,
@@ -435,12 +477,12 @@ impl BackwardPanel {
                 let cells = [convolution.image_cells(0), convolution.image_cells(1)];
                 let size = cells.map(|(_, count)| count);
                 if convolution.cell() == 1 {
-                    panel.output(views, size, gradient);
+                    panel.output(views, size, false, gradient);
                     return;
                 }
                 let row = size[1] * convolution.cell_channels();
                 let mut by_cells = Buffer::new(images * size[0] * row);
-                panel.output(views, size, &mut by_cells);
+                panel.output(views, size, false, &mut by_cells);
                 let first = cells.map(|(first, _)| first);
                 let by_cells = by_cells.chunks_exact(size[0] * row);
                 for (gradient, by_cells) in gradient.chunks_exact_mut(input_len).zip(by_cells) {

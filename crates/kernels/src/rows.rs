@@ -143,12 +143,11 @@ pass! {
             // SAFETY: `channels` numbers from `start` on, and from the window's corners, are in
             // their slices.
             for_each_place(simd, channels, #[inline(always)] |place| unsafe {
-                let mut best = simd.load_at(window[0], place);
-                for &from in &window[1..] {
-                    let x = simd.load_at(from, place);
-                    best = simd.select(larger(simd, x, best), x, best);
+                let mut corners = [simd.splat(0.0); 4];
+                for (corner, &from) in corners.iter_mut().zip(&window) {
+                    *corner = simd.load_at(from, place);
                 }
-                simd.store_at(to, place, best);
+                simd.store_at(to, place, largest_of(simd, corners));
             });
         }
     }
@@ -193,6 +192,15 @@ pass! {
             });
         }
     }
+}
+
+/// The largest of four: the first of several equal ones; not a number, if one of them is none.
+#[inline(always)]
+pub(crate) fn largest_of<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> S::F32 {
+    // Of equal ones `max` gives the second.
+    let largest = simd.max(simd.max(d, c), simd.max(b, a));
+    let nan = simd.or(simd.unordered(a, b), simd.unordered(c, d));
+    simd.select(nan, simd.splat(f32::NAN), largest)
 }
 
 /// Whether x takes the place of the largest so far.

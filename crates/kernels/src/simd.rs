@@ -234,7 +234,7 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     /// The smaller; b where one of them is not a number.
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// The larger; b where one of them is not a number.
+    /// The larger; b where they are equal or one of them is not a number.
     fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// √a.
     fn sqrt(self, a: Self::F32) -> Self::F32;
@@ -253,6 +253,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn less_equal(self, a: Self::F32, b: Self::F32) -> Self::Mask;
     /// a is not a number.
     fn is_nan(self, a: Self::F32) -> Self::Mask;
+    /// a or b is not a number.
+    fn unordered(self, a: Self::F32, b: Self::F32) -> Self::Mask;
     /// a and b.
     fn and(self, a: Self::Mask, b: Self::Mask) -> Self::Mask;
     /// a or b.

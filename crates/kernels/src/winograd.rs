@@ -12,6 +12,7 @@
 
 use crate::buffer::Buffer;
 use crate::convolution::Convolution;
+use crate::rows::largest_of;
 use crate::simd::{Isa, Routine, Simd, for_each_place};
 use crate::tile::{Blocks, Order, OuterSweep, Sweep};
 
@@ -70,6 +71,14 @@ pub(crate) fn group(size: [usize; 2]) -> usize {
 pub(crate) fn suits_weights(convolution: &Convolution) -> bool {
     let cell = convolution.inputs * convolution.stride * convolution.stride;
     suits(convolution) && cell * convolution.outputs * POINTS <= MOST_SUMS
+}
+
+/// From the numbers of one point to those of the next, of which each has `len`: an odd number of
+/// cache lines. Transforms go through all points at once, and at a distance of 2 KB, say, they would
+/// all fall on the same few sets of the first-level cache.
+fn point_distance(len: usize) -> usize {
+    const LINE: usize = 64 / size_of::<f32>();
+    (len.div_ceil(LINE) | 1) * LINE
 }
 
 /// Rows (or columns) of input that the tiles of `size` outputs read.
@@ -138,24 +147,34 @@ impl Panel {
         }
     }
 
-    /// The convolution's outputs `[rows, columns, outputs]` for some images.
+    /// The convolution's outputs `[rows, columns, outputs]` for some images; with `pool`, the
+    /// largest of each 2×2 window of them.
     pub(crate) fn output<'a>(
         &self,
         images: impl Iterator<Item = View<'a>>,
         size: [usize; 2],
+        pool: bool,
         output: &mut [f32],
     ) {
         let tiles = size.map(|size| size.div_ceil(OUTPUTS));
         let in_image = tiles[0] * tiles[1];
         let outputs = self.blocks.channels();
-        let output_len = size[0] * size[1] * outputs;
+        let shrink = if pool { 2 } else { 1 };
+        let output_len = (size[0] / shrink) * (size[1] / shrink) * outputs;
         let count = output.len() / output_len * in_image;
-        let mut transformed = Buffer::new(POINTS * count * self.inputs);
-        let mut products = Buffer::new(POINTS * count * outputs);
+        let input_distance = point_distance(count * self.inputs);
+        let output_distance = point_distance(count * outputs);
+        let mut transformed = Buffer::new(POINTS * input_distance);
+        let mut products = Buffer::new(POINTS * output_distance);
         for (number, image) in images.enumerate() {
             assert_eq!(image.channels, self.inputs);
-            let first = number * in_image;
-            transform_inputs(self.isa, image, tiles, first, count, &mut transformed);
+            self.isa.run(TransformInputs {
+                image,
+                tiles,
+                first: number * in_image,
+                distance: input_distance,
+                points: &mut transformed,
+            });
         }
         let point_len = self.blocks.panel_len(self.inputs);
         self.isa.run(Sweep {
@@ -166,14 +185,14 @@ impl Panel {
             bias: Some(&self.zeros),
             source: &transformed,
             source_start: 0,
-            source_row: count * self.inputs,
+            source_row: input_distance,
             source_pixel: self.inputs,
             source_tap: 0,
             taps: 1,
             tap_len: self.inputs,
             target: &mut products,
             target_start: 0,
-            target_row: count * outputs,
+            target_row: output_distance,
             target_pixel: outputs,
             size: [POINTS, count],
         });
@@ -183,8 +202,9 @@ impl Panel {
                 bias: &self.bias,
                 tiles,
                 first: number * in_image,
-                all: count,
+                distance: output_distance,
                 size,
+                pool,
                 channels: outputs,
                 output,
             });
@@ -358,29 +378,13 @@ fn gradient_to_points<S: Simd>(s: S, y: [S::F32; OUTPUTS]) -> [S::F32; INPUTS] {
     ]
 }
 
-/// Transforms the tiles of an image to the points, as tiles `first` and after of `all`.
-fn transform_inputs(
-    isa: Isa,
-    image: View,
-    tiles: [usize; 2],
-    first: usize,
-    all: usize,
-    points: &mut [f32],
-) {
-    isa.run(TransformInputs {
-        image,
-        tiles,
-        first,
-        all,
-        points,
-    });
-}
-
+/// Transforms the tiles of an image to the points, as tiles `first` and after.
 struct TransformInputs<'a> {
     image: View<'a>,
     tiles: [usize; 2],
     first: usize,
-    all: usize,
+    /// From one point to the next.
+    distance: usize,
     points: &'a mut [f32],
 }
 
@@ -393,13 +397,14 @@ impl Routine for TransformInputs<'_> {
             image,
             tiles: [rows, columns],
             first,
-            all,
+            distance,
             points,
         } = self;
         let channels = image.channels;
         let last_row = image.start + (rows * OUTPUTS + KERNEL - 2) * image.row;
         assert!(last_row + (columns * OUTPUTS + KERNEL - 1) * channels <= image.numbers.len());
-        assert!(first + rows * columns <= all && points.len() >= POINTS * all * channels);
+        assert!((first + rows * columns) * channels <= distance);
+        assert!(points.len() >= POINTS * distance);
         let points = points.as_mut_ptr();
         for tile in 0..rows * columns {
             let start = image.start
@@ -427,7 +432,7 @@ impl Routine for TransformInputs<'_> {
                     for (row, d) in half.into_iter().enumerate() {
                         for (column, x) in to_points(simd, d).into_iter().enumerate() {
                             let point = row * INPUTS + column;
-                            simd.store_at(to.add(point * all * channels), place, x);
+                            simd.store_at(to.add(point * distance), place, x);
                         }
                     }
                 },
@@ -441,8 +446,9 @@ struct TransformOutputs<'a> {
     bias: &'a [f32],
     tiles: [usize; 2],
     first: usize,
-    all: usize,
+    distance: usize,
     size: [usize; 2],
+    pool: bool,
     channels: usize,
     output: &'a mut [f32],
 }
@@ -457,15 +463,18 @@ impl Routine for TransformOutputs<'_> {
             bias,
             tiles: [tile_rows, tile_columns],
             first,
-            all,
+            distance,
             size: [rows, columns],
+            pool,
             channels,
             output,
         } = self;
         let tiles = tile_rows * tile_columns;
-        assert!(first + tiles <= all && points.len() >= POINTS * all * channels);
+        assert!((first + tiles) * channels <= distance);
+        assert!(points.len() >= POINTS * distance);
         assert!(bias.len() >= channels);
-        assert!(output.len() >= rows * columns * channels);
+        let shrink = if pool { 2 } else { 1 };
+        assert!(output.len() >= (rows / shrink) * (columns / shrink) * channels);
         let output = output.as_mut_ptr();
         for tile in 0..tiles {
             let (row, column) = (tile / tile_columns * OUTPUTS, tile % tile_columns * OUTPUTS);
@@ -484,13 +493,32 @@ impl Routine for TransformOutputs<'_> {
                         let mut m = [simd.splat(0.0); INPUTS];
                         for (row, m) in m.iter_mut().enumerate() {
                             let point = row * INPUTS + column;
-                            *m = simd.load_at(from.add(point * all * channels), place);
+                            *m = simd.load_at(from.add(point * distance), place);
                         }
                         for (half, x) in half.iter_mut().zip(to_outputs(simd, m)) {
                             half[column] = x;
                         }
                     }
                     let bias = simd.load_at(bias.as_ptr(), place);
+                    if pool {
+                        let (row, column) = (row / 2, column / 2);
+                        for i in 0..rows_here / 2 {
+                            let to = output.add(((row + i) * (columns / 2) + column) * channels);
+                            let above = to_outputs(simd, half[2 * i]);
+                            let below = to_outputs(simd, half[2 * i + 1]);
+                            for j in 0..columns_here / 2 {
+                                let window = [
+                                    above[2 * j],
+                                    above[2 * j + 1],
+                                    below[2 * j],
+                                    below[2 * j + 1],
+                                ];
+                                let x = largest_of(simd, window);
+                                simd.store_at(to.add(j * channels), place, simd.add(x, bias));
+                            }
+                        }
+                        return;
+                    }
                     for (i, m) in half.into_iter().enumerate().take(rows_here) {
                         let to = output.add(((row + i) * columns + column) * channels);
                         let outputs = to_outputs(simd, m);
@@ -532,16 +560,24 @@ impl GradientSums {
         let count = tiles[0] * tiles[1];
         let all = images.len() * count;
         let outputs = self.blocks.channels();
-        let mut inputs = Buffer::new(POINTS * all * self.inputs);
-        let mut gradients = Buffer::new(POINTS * all * outputs);
+        let input_distance = point_distance(all * self.inputs);
+        let gradient_distance = point_distance(all * outputs);
+        let mut inputs = Buffer::new(POINTS * input_distance);
+        let mut gradients = Buffer::new(POINTS * gradient_distance);
         for (number, &(image, gradient)) in images.iter().enumerate() {
             let first = number * count;
-            transform_inputs(self.isa, image, tiles, first, all, &mut inputs);
+            self.isa.run(TransformInputs {
+                image,
+                tiles,
+                first,
+                distance: input_distance,
+                points: &mut inputs,
+            });
             self.isa.run(TransformGradients {
                 gradient,
                 tiles,
                 first,
-                all,
+                distance: gradient_distance,
                 points: &mut gradients,
             });
         }
@@ -551,11 +587,11 @@ impl GradientSums {
                 blocks: self.blocks,
                 inputs: self.inputs,
                 source: &inputs,
-                source_start: point * all * self.inputs,
+                source_start: point * input_distance,
                 source_row: 0,
                 source_pixel: self.inputs,
                 gradient: &gradients,
-                gradient_start: point * all * outputs,
+                gradient_start: point * gradient_distance,
                 gradient_row: 0,
                 gradient_pixel: outputs,
                 rows: 1,
@@ -593,7 +629,7 @@ struct TransformGradients<'a> {
     gradient: View<'a>,
     tiles: [usize; 2],
     first: usize,
-    all: usize,
+    distance: usize,
     points: &'a mut [f32],
 }
 
@@ -606,13 +642,14 @@ impl Routine for TransformGradients<'_> {
             gradient,
             tiles: [rows, columns],
             first,
-            all,
+            distance,
             points,
         } = self;
         let channels = gradient.channels;
         let last_row = gradient.start + (rows * OUTPUTS - 1) * gradient.row;
         assert!(last_row + columns * OUTPUTS * channels <= gradient.numbers.len());
-        assert!(first + rows * columns <= all && points.len() >= POINTS * all * channels);
+        assert!((first + rows * columns) * channels <= distance);
+        assert!(points.len() >= POINTS * distance);
         let points = points.as_mut_ptr();
         for tile in 0..rows * columns {
             let start = gradient.start
@@ -640,7 +677,7 @@ impl Routine for TransformGradients<'_> {
                     for (row, y) in half.into_iter().enumerate() {
                         for (column, x) in gradient_to_points(simd, y).into_iter().enumerate() {
                             let point = row * INPUTS + column;
-                            simd.store_at(to.add(point * all * channels), place, x);
+                            simd.store_at(to.add(point * distance), place, x);
                         }
                     }
                 },

@@ -154,6 +154,50 @@ fn check(c: Convolution, images: usize, seed: u64) {
     }
 }
 
+/// Exactly, on every instruction set; `with_nan`: one of the inputs is not a number.
+fn check_pooled(c: Convolution, images: usize, seed: u64, with_nan: bool) {
+    let weights = numbers(c.weight_len(), seed);
+    let bias = numbers(c.outputs, seed + 1);
+    let mut inputs = numbers(images * c.input_len(), seed + 2);
+    if with_nan {
+        let place = seed as usize % inputs.len();
+        inputs[place] = f32::NAN;
+    }
+    let mut padded = vec![0.0; images * c.padded_len()];
+    let padded_images = padded.chunks_exact_mut(c.padded_len());
+    for (image, padded) in inputs.chunks_exact(c.input_len()).zip(padded_images) {
+        c.pad(image, padded);
+    }
+    let [height, width] = c.output_size();
+    let row = width * c.outputs;
+    for isa in Isa::available() {
+        let panel = ForwardPanel::new(isa, c, &weights, Some(&bias));
+        let mut output = vec![0.0; images * c.output_len()];
+        panel.output(&padded, &mut output);
+        let mut pooled = vec![0.0; images * (height / 2) * (width / 2) * c.outputs];
+        panel.pooled_output(&padded, &mut pooled);
+        let mut pooled = pooled.into_iter();
+        for image in output.chunks_exact(c.output_len()) {
+            for pair in image.chunks_exact(2 * row) {
+                for start in (0..width / 2).map(|column| 2 * column * c.outputs) {
+                    for first in start..start + c.outputs {
+                        let second = first + c.outputs;
+                        let window = [first, second, row + first, row + second];
+                        let window = window.map(|place| pair[place]);
+                        let pooled = pooled.next().unwrap();
+                        if window.iter().any(|x| x.is_nan()) {
+                            assert!(pooled.is_nan(), "{isa}: {window:?} give {pooled}");
+                        } else {
+                            let largest = window.into_iter().fold(f32::NEG_INFINITY, f32::max);
+                            assert_eq!(pooled, largest, "{isa}: of {window:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -176,6 +220,30 @@ proptest! {
             padding,
         };
         check(c, images, seed.into());
+    }
+
+    #[test]
+    fn pooled_outputs_are_the_largest_of_outputs(
+        size in [6usize..24, 6usize..24],
+        channels in [1usize..20, 1usize..50],
+        kernel in 1usize..6,
+        stride in 1usize..3,
+        padding in [0usize..4, 0usize..4],
+        images in 1usize..4,
+        seed in any::<u32>(),
+        with_nan in any::<bool>(),
+    ) {
+        let c = Convolution {
+            height: size[0],
+            width: size[1],
+            inputs: channels[0],
+            outputs: channels[1],
+            kernel: [kernel; 2],
+            stride,
+            padding,
+        };
+        prop_assume!(c.output_size().iter().all(|&size| size >= 2));
+        check_pooled(c, images, seed.into(), with_nan);
     }
 
     #[test]

@@ -138,6 +138,10 @@ impl Simd for Portable {
         map(a, f32::is_nan)
     }
     #[inline(always)]
+    fn unordered(self, a: F32, b: F32) -> Mask {
+        zip(a, b, |a, b| a.is_nan() || b.is_nan())
+    }
+    #[inline(always)]
     fn and(self, a: Mask, b: Mask) -> Mask {
         zip(a, b, |a, b| a & b)
     }
