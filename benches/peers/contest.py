@@ -1,17 +1,14 @@
 """Who is timed, at what, and in which order."""
 
-import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from prepare import FOLDER
+from processes import Load, RunError, finish, parse_result, start
 
 # After so many rounds, variants this much slower than their side's fastest are left out.
 SCOUTING_ROUNDS = 2
@@ -63,10 +60,6 @@ class Run:
     # Cores that other programs kept busy meanwhile; `None` where that cannot be known.
     busy_elsewhere: float | None
     processes: list[Process]
-
-
-class RunError(Exception):
-    """A process failed, or printed something else than was asked for."""
 
 
 # What is tried of each peer; the fastest counts. More is known to `torch_steps.py` and
@@ -162,15 +155,17 @@ class Contest:
             command += ["--threads", str(threads)]
         name = f"{contender.side} {contender.variant}"
         load = Load()
-        started = [self._start(command, threads, threads * jobs) for _ in range(jobs)]
+        cores = None if self.cores is None else self.cores[: threads * jobs]
+        started = [start(command, threads, cores, self.compiled) for _ in range(jobs)]
         try:
             deadline = time.monotonic() + LONGEST_RUN
-            results = [_finish(name, process, deadline) for process in started]
+            outputs = [finish(name, process, deadline) for process in started]
         finally:
             for process in started:
                 process.kill()
                 process.wait()
         busy_elsewhere = load.busy_elsewhere()
+        results = [parse_result(name, output) for output in outputs]
         for result in results:
             found = {key: result.get(key) for key in (*asked, "threads")}
             if found != asked | {"threads": threads} or len(result["seconds"]) != self.steps:
@@ -196,28 +191,6 @@ class Contest:
         self._report(run)
         return run
 
-    def _start(self, command: list[str], threads: int, cores: int) -> subprocess.Popen[str]:
-        chosen = None if self.cores is None else self.cores[:cores]
-        environment = os.environ | {
-            "RAYON_NUM_THREADS": str(threads),
-            "OMP_NUM_THREADS": str(threads),
-            "MKL_NUM_THREADS": str(threads),
-            # Compiled once, here, without helpers that could still be running.
-            "TORCHINDUCTOR_CACHE_DIR": str(self.compiled),
-            "TORCHINDUCTOR_COMPILE_THREADS": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            # The CPU is what is compared.
-            "CUDA_VISIBLE_DEVICES": "",
-        }
-        return subprocess.Popen(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=None if chosen is None else lambda: os.sched_setaffinity(0, chosen),
-        )
-
     def _report(self, run: Run) -> None:
         workload = run.workload
         jobs = f"{run.jobs} processes of " if run.jobs > 1 else ""
@@ -229,36 +202,6 @@ class Contest:
         )
 
 
-class Load:
-    """How busy processors are with something else than our children, from its making on."""
-
-    def __init__(self) -> None:
-        self._start = self._now()
-
-    @staticmethod
-    def _now() -> tuple[float, float, float] | None:
-        """The clock, seconds of all processors, seconds of children that ended."""
-        try:
-            total = Path("/proc/stat").read_text().splitlines()[0].split()
-        except OSError:
-            return None
-        user, nice, system, _idle, _waiting, interrupt, soft_interrupt, stolen = map(
-            int, total[1:9]
-        )
-        busy = user + nice + system + interrupt + soft_interrupt + stolen
-        times = os.times()
-        own = times.user + times.system + times.children_user + times.children_system
-        return time.monotonic(), busy / os.sysconf("SC_CLK_TCK"), own
-
-    def busy_elsewhere(self) -> float | None:
-        """Cores busy with other programs, on average."""
-        end = self._now()
-        if self._start is None or end is None:
-            return None
-        clock, busy, own = (after - before for before, after in zip(self._start, end, strict=True))
-        return max(0.0, (busy - own) / clock)
-
-
 def _is_fast(contender: Contender, threads: int, best: dict[tuple[int, str, str], float]) -> bool:
     if contender.side == "ours":
         return True
@@ -268,19 +211,3 @@ def _is_fast(contender: Contender, threads: int, best: dict[tuple[int, str, str]
         if (count, side) == (threads, contender.side)
     }
     return rates[contender.variant] >= SCOUTING_SHARE * max(rates.values())
-
-
-def _finish(name: str, process: subprocess.Popen[str], deadline: float) -> dict[str, Any]:
-    """The JSON line that a process ends with."""
-    try:
-        output, errors = process.communicate(timeout=deadline - time.monotonic())
-    except subprocess.TimeoutExpired as error:
-        raise RunError(f"{name} took more than {LONGEST_RUN} s") from error
-    if process.returncode != 0:
-        last = "\n".join(errors.strip().splitlines()[-5:])
-        raise RunError(f"{name} failed with status {process.returncode}:\n{last}")
-    lines = output.strip().splitlines()
-    try:
-        return json.loads(lines[-1])
-    except (IndexError, ValueError) as error:
-        raise RunError(f"{name} printed no result: {output!r}") from error

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,12 +82,21 @@ def check_compiler() -> None:
         )
 
 
-def build_ours() -> Path:
+def build_example() -> Path:
     """Builds the example `step_speed`; where it lies."""
+    return _build("step_speed", "--example", "step_speed")
+
+
+def build_trainer() -> Path:
+    """Builds the program itself, as `cargo run -p trainer` has it; where it lies."""
+    return _build("trainer")
+
+
+def _build(name: str, *targets: str) -> Path:
     if shutil.which("cargo") is None:
         raise PreparationError("cargo is not there: install Rust from https://rustup.rs")
     # The whole workspace, so that Burn keeps its features and is not compiled anew.
-    command = ["cargo", "build", "--workspace", "--example", "step_speed"]
+    command = ["cargo", "build", "--workspace", *targets]
     print(" ".join(command), file=sys.stderr)
     build = subprocess.run(
         [*command, "--message-format=json-render-diagnostics"],
@@ -98,9 +108,17 @@ def build_ours() -> Path:
         raise PreparationError("cargo could not build our side (its message is above)")
     for line in build.stdout.splitlines():
         message = json.loads(line)
-        if message.get("executable") and message["target"]["name"] == "step_speed":
+        if message.get("executable") and message["target"]["name"] == name:
             return Path(message["executable"])
-    raise PreparationError("cargo built no example `step_speed`")
+    raise PreparationError(f"cargo built no `{name}`")
+
+
+def check_threads(threads: int, cores: Sequence[int] | None) -> None:
+    """Threads that share a core would say nothing."""
+    if cores is not None and threads > len(cores):
+        raise PreparationError(
+            f"{threads} threads were asked for, but there are {len(cores)} cores: see `--threads`"
+        )
 
 
 def cores() -> list[int] | None:

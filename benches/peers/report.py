@@ -1,9 +1,12 @@
-"""From runs to ratios, and to the tables that are printed."""
+"""From runs to ratios, to the tables that are printed, and to the file with everything."""
 
+import json
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from contest import Run, Workload
 
@@ -187,10 +190,13 @@ def _table(comparisons: Sequence[Comparison]) -> str:
         "max",
         "peak MiB",
     )
-    rows = [_row(comparison) for comparison in comparisons]
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     # Texts to the left, numbers to the right.
-    texts = {0, 1, 2, 5, 7}
+    return table(header, [_row(comparison) for comparison in comparisons], {0, 1, 2, 5, 7})
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: set[int]) -> str:
+    """A Markdown table whose columns `texts` stand to the left, and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = [
         "-" * width if index in texts else "-" * (width - 1) + ":"
         for index, width in enumerate(widths)
@@ -231,3 +237,22 @@ def _row(comparison: Comparison) -> tuple[str, ...]:
 
 def _rate(spread: Spread) -> str:
     return f"{spread.median:,.0f} ({spread.min:,.0f} to {spread.max:,.0f})"
+
+
+def busy(shares: Sequence[float | None]) -> str:
+    """How busy other programs kept the machine, as the end of a sentence."""
+    known = [share for share in shares if share is not None]
+    if not known:
+        return ""
+    return (
+        f"; other programs kept {statistics.median(known):.2f} cores busy "
+        f"(at most {max(known):.2f})"
+    )
+
+
+def save(path: Path, results: Any) -> None:
+    """Writes a data class as JSON, under another name first: what can be seen is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.name}.partial")
+    hidden.write_text(json.dumps(asdict(results), indent=1) + "\n", encoding="utf-8")
+    hidden.replace(path)

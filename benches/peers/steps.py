@@ -22,14 +22,14 @@ from typing import TextIO
 
 import numpy
 
+from recipes import ACTIVATIONS
+
 SIDE = 28
 CLASSES = 10
 LEARNING_RATE = 1e-3
 EPSILON = 1e-8
 # Mean and standard deviation of MNIST's pixels in 0..1.
 MEAN, DEVIATION = 0.1307, 0.3081
-
-ACTIVATIONS = ("relu", "gelu", "silu", "mish", "tanh", "sigmoid", "elu", "prelu")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def load_batch(options: Options) -> tuple[numpy.ndarray, numpy.ndarray]:
         pixels = random.random((options.batch, SIDE * SIDE))
         labels = random.integers(CLASSES, size=options.batch)
     else:
-        with _open_table(options.data) as file:
+        with open_table(options.data) as file:
             rows = csv.reader(file)
             next(rows)
             table = numpy.array(list(itertools.islice(rows, options.batch)), dtype=numpy.uint8)
@@ -158,7 +158,8 @@ def load_batch(options: Options) -> tuple[numpy.ndarray, numpy.ndarray]:
 
 
 @contextmanager
-def _open_table(path: Path) -> Iterator[TextIO]:
+def open_table(path: Path) -> Iterator[TextIO]:
+    """A CSV file, plain, gzipped, or in Kaggle's archive."""
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive, archive.open("train.csv") as file:
             yield TextIOWrapper(file, encoding="utf-8")
