@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 # The networks and activation functions that the peers know.
-PRESETS = ("small", "classic", "kaggle")
+PRESETS = ("tiny", "small", "classic", "kaggle")
 ACTIVATIONS = ("relu", "gelu", "silu", "mish", "tanh", "sigmoid", "elu", "prelu")
 # As in `crates/trainer/src/schedule.rs`.
 FIRST, LAST = 1 / 25, 1e-4

@@ -72,6 +72,12 @@ def _kaggle(channels: int) -> tuple[Convolution, ...]:
 
 # As in `crates/model/src/preset.rs`; the numbers of parameters as in its tests.
 PRESETS = {
+    "tiny": Network(
+        (Convolution(16, 5, padding=2, pool=True), Convolution(32, 3, padding=1, pool=True)),
+        hidden_units=128,
+        hidden_dropout=0.0,
+        parameters=207_354,
+    ),
     "small": Network(
         (Convolution(24, 5, padding=2, pool=True), Convolution(32, 3, padding=1, pool=True)),
         hidden_units=256,

@@ -24,6 +24,7 @@ fn images(batch: usize, side: usize, device: &Device) -> Tensor<4> {
 /// Counted by hand: weights and biases, plus scale and shift of every normalised channel.
 #[test]
 fn presets_have_as_many_parameters_as_counted_by_hand() {
+    let tiny = (16 * 25 + 2 * 16) + (32 * 16 * 9 + 2 * 32) + (32 * 49 * 128 + 2 * 128);
     let small = (24 * 25 + 2 * 24) + (32 * 24 * 9 + 2 * 32) + (32 * 49 * 256 + 2 * 256);
     let classic = (32 * 9 + 64)
         + (32 * 32 * 9 + 64)
@@ -39,6 +40,7 @@ fn presets_have_as_many_parameters_as_counted_by_hand() {
         + (64 * 16 * 128 + 2 * 128);
     let deep = (16 * 9 + 16) + (16 * 16 * 9 + 16) * 2 + (16 * 49 * 64 + 64);
     for (preset, hidden, units) in [
+        (Preset::Tiny, tiny, 128),
         (Preset::Small, small, 256),
         (Preset::Classic, classic, 128),
         (Preset::Kaggle, kaggle, 128),

@@ -28,7 +28,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     let error = |arguments| folder.fail(arguments).lines().next().unwrap().to_owned();
     insta::assert_snapshot!(error("--activation rely"), @"error: invalid value 'rely' for '--activation <NAME[:PARAMETERS]>': unknown activation `rely`; the closest are `relu`, `prelu`, `rrelu`; `trainer activations` lists all");
     insta::assert_snapshot!(error("--activation leaky-relu:x"), @"error: invalid value 'leaky-relu:x' for '--activation <NAME[:PARAMETERS]>': parameter `x` of `leaky-relu` is not a finite number");
-    insta::assert_snapshot!(error("--preset huge"), @"error: invalid value 'huge' for '--preset <PRESET>': unknown preset `huge`; expected `small`, `classic`, `kaggle`, or `deep:N` with N from 1 to 200");
+    insta::assert_snapshot!(error("--preset huge"), @"error: invalid value 'huge' for '--preset <PRESET>': unknown preset `huge`; expected `tiny`, `small`, `classic`, `kaggle`, or `deep:N` with N from 1 to 200");
     insta::assert_snapshot!(error("--kernels fast"), @"error: invalid value 'fast' for '--kernels <KERNELS>': unknown kernels `fast`; expected `fused` or `stock`");
     insta::assert_snapshot!(error("--epochs 0"), @"error: epochs must be at least 1");
     insta::assert_snapshot!(error("--lr -1"), @"error: learning_rate is -1, but must be positive");
