@@ -134,6 +134,7 @@ mod tests {
         assert!(again.iter().all(|&byte| byte == 0));
         assert!(address.addr().is_multiple_of(64));
     }
+
     #[test]
     fn sizes_that_vary_a_little_share_memory() {
         // So large that the buffers of the other test, which may run meanwhile, are of no use here.
