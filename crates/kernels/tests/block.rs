@@ -12,6 +12,11 @@ use proptest::prelude::*;
 const SLOPE: f32 = 0.3;
 const KEY: u64 = 42;
 
+/// A size, a smaller one under Miri, which takes thousands of times as long.
+const fn up_to(size: usize, under_miri: usize) -> usize {
+    if cfg!(miri) { under_miri } else { size }
+}
+
 /// Numbers in −1..1 that look random.
 fn numbers(len: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -264,7 +269,7 @@ impl Case {
         let scale = ours.iter().fold(0.1f64, |a, &b| a.max(f64::from(b).abs()));
         // A kink or a change of the largest within the step spoils a difference, but not many.
         let mut wrong = Vec::new();
-        let places = ours.len().min(12);
+        let places = ours.len().min(up_to(12, 0));
         for place in (0..places).map(|i| i * ours.len() / places) {
             let middle = of(&mut case)[place];
             of(&mut case)[place] = middle + STEP;
@@ -346,9 +351,9 @@ impl Floats {
 
 fn maps() -> impl Strategy<Value = Map> {
     let convolution = (
-        [1usize..9, 1usize..11],
-        [1usize..6, 1usize..21],
-        [1usize..5, 1usize..5],
+        [1..up_to(9, 6), 1..up_to(11, 7)],
+        [1..up_to(6, 4), 1..up_to(21, 12)],
+        [1..up_to(5, 4), 1..up_to(5, 4)],
         1usize..3,
         [0usize..3, 0usize..3],
     )
@@ -416,7 +421,7 @@ fn blocks() -> impl Strategy<Value = Block> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 80,
+        cases: up_to(80, 4) as u32,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -424,7 +429,7 @@ proptest! {
     #[test]
     fn values_and_gradients_are_those_of_the_definition(
         block in blocks(),
-        images in 1usize..6,
+        images in 1..up_to(6, 3),
         seed in any::<u16>(),
     ) {
         let case = Case::new(block, images, seed.into());
@@ -438,10 +443,10 @@ proptest! {
 fn full_block() -> Block {
     Block {
         map: Map::Convolution(Convolution {
-            height: 9,
-            width: 10,
-            inputs: 3,
-            outputs: 20,
+            height: up_to(9, 6),
+            width: up_to(10, 7),
+            inputs: up_to(3, 2),
+            outputs: up_to(20, 12),
             kernel: [3, 3],
             stride: 1,
             padding: [1, 1],
@@ -459,34 +464,36 @@ fn the_number_of_threads_does_not_matter() {
         full_block(),
         Block {
             map: Map::Dense(Dense {
-                pixels: 12,
+                pixels: up_to(12, 2),
                 channels: 20,
-                outputs: 33,
+                outputs: up_to(33, 13),
             }),
             pool: false,
             ..full_block()
         },
     ];
+    let images = up_to(37, 2);
+    let threads: &[usize] = if cfg!(miri) { &[1, 2] } else { &[1, 2, 7] };
     for block in blocks {
-        let floats = Case::new(block, 37, 1).floats();
-        let results = [1, 2, 7].map(|threads| {
+        let floats = Case::new(block, images, 1).floats();
+        let results = threads.iter().map(|&threads| {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .build()
                 .unwrap();
             pool.install(|| {
-                let (output, gradients) = floats.train(Isa::best(), &block, 37);
+                let (output, gradients) = floats.train(Isa::best(), &block, images);
                 let running = Some((&output.mean[..], &output.variance[..]));
                 let prepared = block.prepare(Isa::best(), floats.parameters(), running);
-                let infer = prepared.infer(37, &floats.input, floats.parameters());
+                let infer = prepared.infer(images, &floats.input, floats.parameters());
                 format!(
                     "{:?} {:?} {gradients:?} {infer:?}",
                     output.output, output.variance
                 )
             })
         });
-        assert_eq!(results[0], results[1]);
-        assert_eq!(results[0], results[2]);
+        let results: Vec<String> = results.collect();
+        assert!(results.iter().all(|result| *result == results[0]));
     }
 }
 
@@ -505,12 +512,13 @@ fn inference_with_the_batchs_statistics_is_training_without_dropout() {
             dropout: 0.0,
             ..full_block()
         };
-        let floats = Case::new(block, 5, 3).floats();
+        let images = up_to(5, 2);
+        let floats = Case::new(block, images, 3).floats();
         for isa in Isa::available() {
-            let output = block.train(isa, 5, &floats.input, floats.parameters(), KEY);
+            let output = block.train(isa, images, &floats.input, floats.parameters(), KEY);
             let running = Some((&output.mean[..], &output.variance[..]));
             let prepared = block.prepare(isa, floats.parameters(), running);
-            let inferred = prepared.infer(5, &floats.input, floats.parameters());
+            let inferred = prepared.infer(images, &floats.input, floats.parameters());
             for (&a, &b) in inferred.iter().zip(output.output.iter()) {
                 assert!((a - b).abs() <= 1e-5, "{isa}: {a} is not {b}");
             }

@@ -17,6 +17,11 @@ fn numbers(len: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
+/// A size, a smaller one under Miri, which takes thousands of times as long.
+const fn up_to(size: usize, under_miri: usize) -> usize {
+    if cfg!(miri) { under_miri } else { size }
+}
+
 /// Calls `f(output index, input index, weight index)` for every product of a convolution.
 fn for_each_product(c: &Convolution, mut f: impl FnMut(usize, usize, usize)) {
     let [rows, columns] = c.output_size();
@@ -80,9 +85,9 @@ fn assert_close(name: &str, isa: Isa, ours: &[f32], reference: &[Sum]) {
 
 fn shapes() -> impl Strategy<Value = Convolution> {
     (
-        [1usize..14, 1usize..34],
-        [1usize..20, 1usize..80],
-        [1usize..8, 1usize..8],
+        [1..up_to(14, 5), 1..up_to(34, 7)],
+        [1..up_to(20, 4), 1..up_to(80, 12)],
+        [1..up_to(8, 4), 1..up_to(8, 4)],
         1usize..4,
         [0usize..4, 0usize..4],
     )
@@ -199,15 +204,15 @@ fn check_pooled(c: Convolution, images: usize, seed: u64, with_nan: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: up_to(120, 3) as u32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn by_winograd_equals_the_definition(
-        size in [6usize..24, 6usize..24],
-        channels in [4usize..40, 12usize..70],
+        size in [6..up_to(24, 8), 6..up_to(24, 8)],
+        channels in [4..up_to(40, 5), 12..up_to(70, 15)],
         stride in 1usize..3,
         padding in [0usize..4, 0usize..4],
-        images in 1usize..4,
+        images in 1..up_to(4, 3),
         seed in any::<u32>(),
     ) {
         let c = Convolution {
@@ -224,12 +229,12 @@ proptest! {
 
     #[test]
     fn pooled_outputs_are_the_largest_of_outputs(
-        size in [6usize..24, 6usize..24],
-        channels in [1usize..20, 1usize..50],
+        size in [6..up_to(24, 8), 6..up_to(24, 8)],
+        channels in [1..up_to(20, 4), 1..up_to(50, 15)],
         kernel in 1usize..6,
         stride in 1usize..3,
         padding in [0usize..4, 0usize..4],
-        images in 1usize..4,
+        images in 1..up_to(4, 3),
         seed in any::<u32>(),
         with_nan in any::<bool>(),
     ) {
@@ -247,12 +252,13 @@ proptest! {
     }
 
     #[test]
-    fn equals_the_definition(c in shapes(), images in 1usize..4, seed in any::<u32>()) {
+    fn equals_the_definition(c in shapes(), images in 1..up_to(4, 3), seed in any::<u32>()) {
         check(c, images, seed.into());
     }
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of millions of products")]
 fn of_the_presets_equal_the_definition() {
     for (size, inputs, outputs, kernel, stride, padding) in [
         (28, 1, 24, 5, 1, 2),

@@ -39,6 +39,7 @@ fn unevenness(bins: impl Iterator<Item = usize>, bin_count: usize) -> f64 {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "statistics take many numbers")]
 fn numbers_are_uniform() {
     for key in KEYS {
         let sample = uniform(Isa::best(), key, 0, 1 << 20);
@@ -65,6 +66,7 @@ fn numbers_are_uniform() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "statistics take many numbers")]
 fn neighbours_are_independent() {
     for key in KEYS {
         let sample = uniform(Isa::best(), key, 0, 1 << 20);
@@ -76,6 +78,7 @@ fn neighbours_are_independent() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "statistics take many numbers")]
 fn keys_and_upper_halves_of_places_give_independent_numbers() {
     let mut samples: Vec<Vec<f32>> = KEYS.map(|key| uniform(Isa::best(), key, 0, 1 << 16)).into();
     samples.extend([1, 2, 1 << 31].map(|upper| uniform(Isa::best(), 0, upper << 32, 1 << 16)));
@@ -133,6 +136,7 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "statistics take many numbers")]
 fn dropout_keeps_the_mean() {
     for isa in Isa::available() {
         for rate in [0.0, 0.1, 0.25, 0.5, 0.9] {
