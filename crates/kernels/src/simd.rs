@@ -4,12 +4,19 @@
 //! set and calls the one asked for. A value of a `Simd` type is the proof that its instructions are
 //! there, so that arithmetic on vectors is safe; loads and stores through pointers are not.
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[macro_use]
+mod intrinsics;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::fmt;
 
+#[cfg(target_arch = "aarch64")]
+pub use neon::Neon;
 pub use portable::Portable;
 #[cfg(target_arch = "x86_64")]
 pub use x86::{Avx2, Avx512};
@@ -25,6 +32,9 @@ pub enum Isa {
     /// AVX-512 F, BW, DQ and VL: 16 lanes, 32 registers.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// NEON: 4 lanes, 32 registers; every aarch64 processor has it.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 /// A computation over vectors of any width.
@@ -53,6 +63,8 @@ impl Isa {
                 available.push(Self::Avx512);
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        available.push(Self::Neon);
         available
     }
 
@@ -67,25 +79,32 @@ impl Isa {
                 return Self::Avx2;
             }
         }
-        Self::Portable
+        #[cfg(target_arch = "aarch64")]
+        let undetected = Self::Neon;
+        #[cfg(not(target_arch = "aarch64"))]
+        let undetected = Self::Portable;
+        undetected
     }
 
     /// Runs `routine` with this instruction set, or with the portable one where the machine lacks
     /// it.
     #[inline]
     pub fn run<R: Routine>(self, routine: R) -> R::Output {
-        #[cfg(target_arch = "x86_64")]
         match self {
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
                 if let Some(simd) = Avx512::detect() {
                     return simd.run(routine);
                 }
             }
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => {
                 if let Some(simd) = Avx2::detect() {
                     return simd.run(routine);
                 }
             }
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => return routine.run(Neon),
             Self::Portable => {}
         }
         routine.run(Portable)
@@ -99,6 +118,8 @@ impl Isa {
             Self::Avx2 => Avx2::LANES,
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Avx512::LANES,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => Neon::LANES,
         }
     }
 }
@@ -111,6 +132,8 @@ impl fmt::Display for Isa {
             Self::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
         })
     }
 }
