@@ -119,7 +119,6 @@ impl Preset {
                 };
                 CnnConfig {
                     stages: vec![stage(32), stage(64)],
-                    initial_bias: 0.0,
                     hidden_units: 128,
                     hidden_dropout: 0.5,
                     ..network
@@ -138,7 +137,6 @@ impl Preset {
                 };
                 CnnConfig {
                     stages: [stages(32), stages(64)].concat(),
-                    initial_bias: 0.0,
                     hidden_units: 128,
                     hidden_dropout: 0.4,
                     ..network
@@ -155,7 +153,6 @@ impl Preset {
                 }
                 CnnConfig {
                     stages,
-                    initial_bias: 0.0,
                     hidden_units: 64,
                     normalization: Normalization::None,
                     ..network
