@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::simd::{Isa, Routine, Simd, for_each_place};
+use crate::tasks;
 
 /// Adam (Kingma and Ba 2015), with decoupled weight decay (Loshchilov and Hutter 2019).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,15 +56,17 @@ impl Adam {
             isa.run(Update(step, parameter, updated, gradient, [first, second]));
             return;
         }
-        parameter
-            .par_chunks(TASK)
-            .zip(updated.par_chunks_mut(TASK))
-            .zip(gradient.par_chunks(TASK))
-            .zip(first.par_chunks_mut(TASK))
-            .zip(second.par_chunks_mut(TASK))
-            .for_each(|((((parameter, updated), gradient), first), second)| {
+        tasks::for_each(
+            parameter
+                .par_chunks(TASK)
+                .zip(updated.par_chunks_mut(TASK))
+                .zip(gradient.par_chunks(TASK))
+                .zip(first.par_chunks_mut(TASK))
+                .zip(second.par_chunks_mut(TASK)),
+            |((((parameter, updated), gradient), first), second)| {
                 isa.run(Update(step, parameter, updated, gradient, [first, second]));
-            });
+            },
+        );
     }
 }
 

@@ -14,6 +14,7 @@ use crate::function::{Context, Draws, Function};
 use crate::random;
 use crate::rows;
 use crate::simd::Isa;
+use crate::tasks;
 
 /// Linear map → normalisation → activation function → 2×2 max pooling → dropout.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -207,70 +208,76 @@ impl Block {
     ) -> Output {
         assert_eq!(input.len(), images * self.input_len());
         self.check(parameters);
-        let [.., channels] = self.linear_size();
-        let mut linear = Buffer::new(images * self.linear_len());
-        let mut moments = vec![0.0; images * 2 * channels];
-        let with_moments = self.normalization != Normalization::None;
-        self.linear(
-            isa,
-            input,
-            parameters,
-            &mut linear,
-            |image, linear| {
-                if with_moments {
-                    let (mean, deviations) = image.split_at_mut(channels);
-                    rows::moments(isa, linear, channels, mean, deviations);
+        tasks::together(|| {
+            let [.., channels] = self.linear_size();
+            let mut linear = Buffer::new(images * self.linear_len());
+            let mut moments = vec![0.0; images * 2 * channels];
+            let with_moments = self.normalization != Normalization::None;
+            self.linear(
+                isa,
+                input,
+                parameters,
+                &mut linear,
+                |image, linear| {
+                    if with_moments {
+                        let (mean, deviations) = image.split_at_mut(channels);
+                        rows::moments(isa, linear, channels, mean, deviations);
+                    }
+                },
+                &mut moments,
+            );
+            let statistics = self.statistics(&moments);
+            let (mean, variance) = match self.normalization {
+                Normalization::Batch { .. } => {
+                    (statistics.mean.clone(), statistics.variance.clone())
                 }
-            },
-            &mut moments,
-        );
-        let statistics = self.statistics(&moments);
-        let (mean, variance) = match self.normalization {
-            Normalization::Batch { .. } => (statistics.mean.clone(), statistics.variance.clone()),
-            _ => (Vec::new(), Vec::new()),
-        };
-        let output_len = self.output_len();
-        let mut output = Buffer::new(images * output_len);
-        let mut pooling = self.pool.then(|| Pooling {
-            which: Buffer::new(output.len()),
-            linear: Buffer::new(output.len()),
-        });
-        let task = task_len(images);
-        let finish =
-            |number: usize, output: &mut [f32], pooled: Option<(&mut [u8], &mut [f32])>| {
-                let mut finish = Finish::new(self, isa, parameters, &statistics, key);
-                let mut pooled = pooled;
-                for (i, output) in output.chunks_exact_mut(output_len).enumerate() {
-                    let image = number * task + i;
-                    let linear = &linear[image * self.linear_len()..][..self.linear_len()];
-                    let range = i * output_len..(i + 1) * output_len;
-                    let pooled = pooled
-                        .as_mut()
-                        .map(|(which, linear)| (&mut which[range.clone()], &mut linear[range]));
-                    finish.image(image, linear, output, pooled);
-                }
+                _ => (Vec::new(), Vec::new()),
             };
-        let outputs = output.par_chunks_mut(task * output_len).enumerate();
-        match &mut pooling {
-            Some(Pooling { which, linear }) => outputs
-                .zip(which.par_chunks_mut(task * output_len))
-                .zip(linear.par_chunks_mut(task * output_len))
-                .for_each(|(((number, output), which), linear)| {
-                    finish(number, output, Some((which, linear)));
-                }),
-            None => outputs.for_each(|(number, output)| finish(number, output, None)),
-        }
-        Output {
-            output,
-            mean,
-            variance,
-            saved: Saved {
-                linear,
-                pooling,
-                statistics,
-                key,
-            },
-        }
+            let output_len = self.output_len();
+            let mut output = Buffer::new(images * output_len);
+            let mut pooling = self.pool.then(|| Pooling {
+                which: Buffer::new(output.len()),
+                linear: Buffer::new(output.len()),
+            });
+            let task = task_len(images);
+            let finish =
+                |number: usize, output: &mut [f32], pooled: Option<(&mut [u8], &mut [f32])>| {
+                    let mut finish = Finish::new(self, isa, parameters, &statistics, key);
+                    let mut pooled = pooled;
+                    for (i, output) in output.chunks_exact_mut(output_len).enumerate() {
+                        let image = number * task + i;
+                        let linear = &linear[image * self.linear_len()..][..self.linear_len()];
+                        let range = i * output_len..(i + 1) * output_len;
+                        let pooled = pooled
+                            .as_mut()
+                            .map(|(which, linear)| (&mut which[range.clone()], &mut linear[range]));
+                        finish.image(image, linear, output, pooled);
+                    }
+                };
+            let outputs = output.par_chunks_mut(task * output_len).enumerate();
+            match &mut pooling {
+                Some(Pooling { which, linear }) => tasks::for_each(
+                    outputs
+                        .zip(which.par_chunks_mut(task * output_len))
+                        .zip(linear.par_chunks_mut(task * output_len)),
+                    |(((number, output), which), linear)| {
+                        finish(number, output, Some((which, linear)));
+                    },
+                ),
+                None => tasks::for_each(outputs, |(number, output)| finish(number, output, None)),
+            }
+            Output {
+                output,
+                mean,
+                variance,
+                saved: Saved {
+                    linear,
+                    pooling,
+                    statistics,
+                    key,
+                },
+            }
+        })
     }
 
     /// The block with its weights made ready for inference: without dropout, with the mean slope of
@@ -424,55 +431,62 @@ impl Block {
         assert_eq!(input.len(), images * self.input_len());
         assert_eq!(gradient.len(), images * self.output_len());
         let [.., channels] = self.linear_size();
-        let task = task_len(images);
-        // Of what the function is given, at the places that its output came from.
-        let mut inner = Buffer::new(gradient.len());
-        let mut sums = vec![0.0; images * (2 * channels + 1)];
-        inner
-            .par_chunks_mut(task * self.output_len())
-            .zip(sums.par_chunks_mut(task * (2 * channels + 1)))
-            .enumerate()
-            .for_each(|(number, (inner, sums))| {
-                let mut unfinish = Unfinish::new(self, isa, parameters, saved);
-                let sums = sums.chunks_exact_mut(2 * channels + 1);
-                for (i, (inner, sums)) in inner
-                    .chunks_exact_mut(self.output_len())
-                    .zip(sums)
-                    .enumerate()
-                {
-                    let image = number * task + i;
-                    let gradient = &gradient[image * self.output_len()..][..self.output_len()];
-                    unfinish.image(image, gradient, inner, sums);
+        tasks::together(|| {
+            let task = task_len(images);
+            // Of what the function is given, at the places that its output came from.
+            let mut inner = Buffer::new(gradient.len());
+            let mut sums = vec![0.0; images * (2 * channels + 1)];
+            tasks::for_each(
+                inner
+                    .par_chunks_mut(task * self.output_len())
+                    .zip(sums.par_chunks_mut(task * (2 * channels + 1)))
+                    .enumerate(),
+                |(number, (inner, sums))| {
+                    let mut unfinish = Unfinish::new(self, isa, parameters, saved);
+                    let sums = sums.chunks_exact_mut(2 * channels + 1);
+                    for (i, (inner, sums)) in inner
+                        .chunks_exact_mut(self.output_len())
+                        .zip(sums)
+                        .enumerate()
+                    {
+                        let image = number * task + i;
+                        let gradient = &gradient[image * self.output_len()..][..self.output_len()];
+                        unfinish.image(image, gradient, inner, sums);
+                    }
+                },
+            );
+            let totals = Totals::new(self, &saved.statistics, parameters, &sums);
+            let linear = LinearGradient {
+                block: self,
+                isa,
+                saved,
+                totals: &totals,
+                inner: &inner,
+            };
+            let (weight, input) = match self.map {
+                Map::Convolution(convolution) => linear.through_convolution(
+                    convolution,
+                    input,
+                    parameters.weight,
+                    input_gradient,
+                ),
+                Map::Dense(dense) => {
+                    linear.through_dense(dense, input, parameters.weight, input_gradient)
                 }
-            });
-        let totals = Totals::new(self, &saved.statistics, parameters, &sums);
-        let linear = LinearGradient {
-            block: self,
-            isa,
-            saved,
-            totals: &totals,
-            inner: &inner,
-        };
-        let (weight, input) = match self.map {
-            Map::Convolution(convolution) => {
-                linear.through_convolution(convolution, input, parameters.weight, input_gradient)
+            };
+            let to_floats = |sums: &[f64]| sums.iter().map(|&sum| sum as f32).collect::<Vec<_>>();
+            Gradients {
+                input,
+                weight,
+                bias: parameters.bias.map(|_| to_floats(&totals.sum)),
+                scale: parameters.scale.map(|_| to_floats(&totals.product)),
+                shift: parameters.shift.map(|_| to_floats(&totals.sum)),
+                function: self
+                    .function
+                    .has_parameter()
+                    .then_some(totals.function as f32),
             }
-            Map::Dense(dense) => {
-                linear.through_dense(dense, input, parameters.weight, input_gradient)
-            }
-        };
-        let to_floats = |sums: &[f64]| sums.iter().map(|&sum| sum as f32).collect::<Vec<_>>();
-        Gradients {
-            input,
-            weight,
-            bias: parameters.bias.map(|_| to_floats(&totals.sum)),
-            scale: parameters.scale.map(|_| to_floats(&totals.product)),
-            shift: parameters.shift.map(|_| to_floats(&totals.sum)),
-            function: self
-                .function
-                .has_parameter()
-                .then_some(totals.function as f32),
-        }
+        })
     }
 
     /// Whether the function draws, in training.
@@ -503,15 +517,17 @@ impl Block {
         let result_len = results.len() / images;
         let task = task_len(images);
         let map = PackedMap::new(isa, &self.map, parameters);
-        linear
-            .par_chunks_mut(task * self.linear_len())
-            .zip(input.par_chunks(task * self.input_len()))
-            .zip(results.par_chunks_mut(task * result_len))
-            .for_each(|((linear, input), results)| {
+        tasks::for_each(
+            linear
+                .par_chunks_mut(task * self.linear_len())
+                .zip(input.par_chunks(task * self.input_len()))
+                .zip(results.par_chunks_mut(task * result_len)),
+            |((linear, input), results)| {
                 map.for_all_images(input, linear, |image, linear| {
                     then(&mut results[image * result_len..][..result_len], linear);
                 });
-            });
+            },
+        );
     }
 
     /// From mean and squared deviations of each image's channels, `[images, 2, channels]`, to what
@@ -559,10 +575,11 @@ impl Prepared {
             PackedMap::Convolution(..) => task_len(images),
             PackedMap::Dense(..) => task_len(images).max(FEWEST_DENSE),
         };
-        output
-            .par_chunks_mut(task * output_len)
-            .zip(input.par_chunks(task * input_len))
-            .for_each(|(output, input)| {
+        tasks::for_each(
+            output
+                .par_chunks_mut(task * output_len)
+                .zip(input.par_chunks(task * input_len)),
+            |(output, input)| {
                 let mut rows = block.group_rows();
                 if !block.pool {
                     map.for_all_images(input, output, |_, linear| {
@@ -595,7 +612,8 @@ impl Prepared {
                         block.apply_and_pool(isa, parameters, linear, output);
                     }
                 }
-            });
+            },
+        );
         output
     }
 }
@@ -1300,11 +1318,12 @@ impl LinearGradient<'_> {
         } else {
             (0..images.div_ceil(task)).map(|_| &mut [][..]).collect()
         };
-        let partial: Vec<WeightGradient> = input
-            .par_chunks(task * input_len)
-            .zip(gradients)
-            .enumerate()
-            .map(|(number, (input, gradient))| {
+        let partial = tasks::map(
+            input
+                .par_chunks(task * input_len)
+                .zip(gradients)
+                .enumerate(),
+            |(number, (input, gradient))| {
                 let mut rows = self.gradient_rows();
                 let mut weight_gradient = WeightGradient::new(isa, convolution);
                 let mut padded = Buffer::zeros(group * padded_len);
@@ -1328,8 +1347,8 @@ impl LinearGradient<'_> {
                     weight_gradient.add(&padded[..count * padded_len], bordered);
                 }
                 weight_gradient
-            })
-            .collect();
+            },
+        );
         let weight = WeightGradient::sum(partial);
         (weight, input_gradient.then_some(gradient))
     }
@@ -1345,23 +1364,25 @@ impl LinearGradient<'_> {
         let images = input.len() / dense.inputs();
         let task = task_len(images);
         let mut linear = Buffer::new(images * dense.outputs);
-        linear
-            .par_chunks_mut(task * dense.outputs)
-            .enumerate()
-            .for_each(|(number, linear)| {
+        tasks::for_each(
+            linear.par_chunks_mut(task * dense.outputs).enumerate(),
+            |(number, linear)| {
                 let mut rows = self.gradient_rows();
                 for (i, linear) in linear.chunks_exact_mut(dense.outputs).enumerate() {
                     self.image(&mut rows, number * task + i, linear, |_| 0..dense.outputs);
                 }
-            });
+            },
+        );
         let weight_gradient = dense::weight_gradient(isa, dense, input, &linear);
         let input = input_gradient.then(|| {
             let panel = dense::BackwardPanel::new(isa, dense, weight);
             let mut gradient = Buffer::new(input.len());
-            gradient
-                .par_chunks_mut(task * dense.inputs())
-                .zip(linear.par_chunks(task * dense.outputs))
-                .for_each(|(input, output)| panel.input_gradient(output, input));
+            tasks::for_each(
+                gradient
+                    .par_chunks_mut(task * dense.inputs())
+                    .zip(linear.par_chunks(task * dense.outputs)),
+                |(input, output)| panel.input_gradient(output, input),
+            );
             gradient
         });
         (weight_gradient, input)

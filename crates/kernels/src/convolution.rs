@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use crate::buffer::Buffer;
 use crate::rows;
 use crate::simd::Isa;
+use crate::tasks;
 use crate::tile::{Blocks, Order, OuterSweep, Sweep};
 use crate::winograd;
 
@@ -713,22 +714,22 @@ impl WeightGradient {
     /// # Panics
     ///
     /// If there is none, or they differ in shape.
-    pub fn sum(tasks: Vec<Self>) -> Buffer {
-        let mut tasks = tasks.into_iter();
-        let Some(mut total) = tasks.next() else {
+    pub fn sum(of_tasks: Vec<Self>) -> Buffer {
+        let mut summands = of_tasks.into_iter();
+        let Some(mut total) = summands.next() else {
             panic!("a batch has at least one task")
         };
-        let tasks: Vec<Self> = tasks.collect();
+        let summands: Vec<Self> = summands.collect();
         assert!(
-            tasks
+            summands
                 .iter()
-                .all(|task| task.convolution == total.convolution)
+                .all(|summand| summand.convolution == total.convolution)
         );
         const PART: usize = 1 << 13;
         let parts = total.sums_mut().par_chunks_mut(PART).enumerate();
-        parts.for_each(|(part, sums)| {
-            for task in &tasks {
-                let others = &task.sums()[part * PART..][..sums.len()];
+        tasks::for_each(parts, |(part, sums)| {
+            for summand in &summands {
+                let others = &summand.sums()[part * PART..][..sums.len()];
                 for (sum, other) in sums.iter_mut().zip(others) {
                     *sum += other;
                 }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::buffer::Buffer;
 use crate::simd::Isa;
+use crate::tasks;
 use crate::tile::{Block, Blocks, Order, OuterSweep, Sweep};
 
 /// The shape of a dense layer.
@@ -181,9 +182,9 @@ fn for_each_block(
         parts.push((block, part));
         rest = after;
     }
-    parts
-        .into_par_iter()
-        .for_each(|(block, part)| f(block, blocks.columns(block), part));
+    tasks::for_each(parts.into_par_iter(), |(block, part)| {
+        f(block, blocks.columns(block), part);
+    });
 }
 
 /// `target[image] = bias + source[image] · panel`.
@@ -238,9 +239,9 @@ pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32])
     assert_eq!(gradient.len(), count * outputs);
     let blocks = Blocks::new(isa, outputs);
     let mut sums = Buffer::new(dense.weight_len());
-    sums.par_chunks_mut(TASK_ROWS * outputs)
-        .enumerate()
-        .for_each(|(task, sums)| {
+    tasks::for_each(
+        sums.par_chunks_mut(TASK_ROWS * outputs).enumerate(),
+        |(task, sums)| {
             sums.fill(0.0);
             isa.run(OuterSweep {
                 blocks,
@@ -258,16 +259,17 @@ pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32])
                 sums,
                 order: Order::Plain,
             });
-        });
+        },
+    );
     let mut weights = Buffer::new(dense.weight_len());
-    weights
-        .par_chunks_mut(dense.pixels * outputs)
-        .enumerate()
-        .for_each(|(channel, weights)| {
+    tasks::for_each(
+        weights.par_chunks_mut(dense.pixels * outputs).enumerate(),
+        |(channel, weights)| {
             for (pixel, row) in weights.chunks_exact_mut(outputs).enumerate() {
                 let from = (pixel * dense.channels + channel) * outputs;
                 row.copy_from_slice(&sums[from..from + outputs]);
             }
-        });
+        },
+    );
     weights
 }

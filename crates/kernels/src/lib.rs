@@ -24,5 +24,6 @@ pub mod math;
 pub mod random;
 mod rows;
 pub mod simd;
+mod tasks;
 mod tile;
 mod winograd;
