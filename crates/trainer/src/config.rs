@@ -417,3 +417,25 @@ impl RunConfig {
             .map_or(self.epochs, |extension| extension.epochs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::run_directory::read_toml;
+
+    #[test]
+    fn recipes_describe_runs() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments/recipes");
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let recipe: RunConfig = read_toml(&path).unwrap();
+            recipe.check().unwrap();
+            names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+        }
+        names.sort();
+        assert_eq!(names, ["deotte", "ensemble", "kaggle", "quick"]);
+    }
+}
