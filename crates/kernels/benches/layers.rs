@@ -81,8 +81,8 @@ fn main() {
         let peak = peak(isa);
         println!("\n{isa}: {:.1} GFLOP/s in registers", peak / 1e9);
         println!(
-            "{:28} {:>21} {:>21} {:>21}",
-            "share of that", "output", "input's gradient", "weights' gradient"
+            "{:28} {:>21} {:>21} {:>21} {:>21}",
+            "share of that", "output", "input's gradient", "weights' gradient", "pooled output"
         );
         for (name, convolution) in convolutions() {
             print_shares(name, convolution_seconds(isa, convolution), {
@@ -110,8 +110,9 @@ fn main() {
     }
 }
 
-/// `seconds`: of output, input's gradient and weights' gradient, for one image each.
-fn print_shares(name: &str, seconds: [f64; 3], ideal: f64) {
+/// `seconds`: of output, input's gradient, weights' gradient and, of a convolution, pooled output, for
+/// one image each.
+fn print_shares<const N: usize>(name: &str, seconds: [f64; N], ideal: f64) {
     print!("{name:28}");
     for seconds in seconds {
         print!(
@@ -156,7 +157,7 @@ fn convolutions() -> Vec<(&'static str, Convolution)> {
     .to_vec()
 }
 
-fn convolution_seconds(isa: Isa, convolution: Convolution) -> [f64; 3] {
+fn convolution_seconds(isa: Isa, convolution: Convolution) -> [f64; 4] {
     let weights = vec![0.01; convolution.weight_len()];
     let forward = ForwardPanel::new(isa, convolution, &weights, None);
     let backward = BackwardPanel::new(isa, convolution, &weights);
@@ -166,6 +167,8 @@ fn convolution_seconds(isa: Isa, convolution: Convolution) -> [f64; 3] {
     let padded = vec![0.5; images.max(group) * convolution.padded_len()];
     let bordered = vec![0.5; images * convolution.bordered_len()];
     let mut output = vec![0.0; group * convolution.output_len()];
+    let [height, width] = convolution.output_size();
+    let mut pooled = vec![0.0; group * (height / 2) * (width / 2) * convolution.outputs];
     let mut input_gradient = vec![0.0; images * convolution.input_len()];
     let of_group = &padded[..group * convolution.padded_len()];
     let of_images = &padded[..images * convolution.padded_len()];
@@ -173,6 +176,7 @@ fn convolution_seconds(isa: Isa, convolution: Convolution) -> [f64; 3] {
         fastest(|| forward.output(of_group, &mut output)) / group as f64,
         fastest(|| backward.input_gradient(&bordered, &mut input_gradient)) / images as f64,
         fastest(|| weight_gradient.add(of_images, &bordered)) / images as f64,
+        fastest(|| forward.pooled_output(of_group, &mut pooled)) / group as f64,
     ]
 }
 

@@ -16,8 +16,9 @@ use crate::buffer::Buffer;
 use crate::rows;
 use crate::simd::Isa;
 use crate::tasks;
-use crate::tile::{Blocks, Order, OuterSweep, Sweep};
+use crate::tile::{Blocks, Order, OuterSweep, Start, Sweep};
 use crate::winograd;
+use crate::winograd_rows;
 
 /// The shape of a convolution, the same border of zeros on all sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +85,10 @@ impl Convolution {
             (self.height + 2 * self.padding[0]).div_ceil(cell),
             (self.width + 2 * self.padding[1]).div_ceil(cell),
         ];
+        if winograd_rows::suits(self) {
+            let covered = winograd_rows::covered_inputs(self.output_size()[1]);
+            return [size[0], size[1].max(covered)];
+        }
         if !winograd::suits(self) {
             return size;
         }
@@ -157,6 +162,9 @@ impl Convolution {
         [0, 1].map(|axis| {
             let last = (image[axis] - 1 + self.padding[axis]) / self.stride + 1;
             let size = border[axis] + output[axis].max(last);
+            if axis == 1 && winograd_rows::suits(self) {
+                return size.max(border[axis] + winograd_rows::covered_outputs(output[axis]));
+            }
             if !winograd::suits(self) {
                 return size;
             }
@@ -225,6 +233,7 @@ pub struct ForwardPanel {
 enum Forward {
     Direct(DirectForward),
     Winograd(winograd::Panel),
+    WinogradRows(winograd_rows::Panel),
 }
 
 #[derive(Debug)]
@@ -255,6 +264,8 @@ impl ForwardPanel {
                     taps[9 * channel + tap].map_or(0.0, |place| weights[output * len + place])
                 },
             ))
+        } else if winograd_rows::suits(&convolution) {
+            Forward::WinogradRows(winograd_rows::Panel::new(isa, &convolution, weights, bias))
         } else {
             Forward::Direct(DirectForward::new(isa, convolution, weights, bias))
         };
@@ -264,7 +275,7 @@ impl ForwardPanel {
     /// How many images [`output`](Self::output) should have at a time.
     pub fn group(&self) -> usize {
         match self.way {
-            Forward::Direct(_) => 1,
+            Forward::Direct(_) | Forward::WinogradRows(_) => 1,
             Forward::Winograd(_) => winograd::group(self.convolution.output_size()),
         }
     }
@@ -309,6 +320,12 @@ impl ForwardPanel {
                 padded
                     .zip(outputs)
                     .for_each(|(padded, output)| compute(panel, padded, output));
+            }
+            Forward::WinogradRows(panel) => {
+                let row = convolution.padded_row();
+                for (padded, output) in padded.zip(output.chunks_exact_mut(output_len)) {
+                    panel.output(padded, row, pool, output);
+                }
             }
             Forward::Winograd(panel) => {
                 let (row, channels) = (convolution.padded_row(), convolution.cell_channels());
@@ -375,7 +392,7 @@ impl DirectForward {
             panel: &self.weights,
             panel_rows: (convolution.kernel[0] * row_len, 0),
             panel_row: 0,
-            bias: Some(&self.bias),
+            start: Start::Bias(&self.bias),
             source: padded,
             source_start: 0,
             source_row: self.padded_row * convolution.stride,
@@ -413,7 +430,6 @@ struct DirectBackward {
     isa: Isa,
     blocks: Blocks,
     phases: Vec<Phase>,
-    bias: Vec<f32>,
 }
 
 #[derive(Debug)]
@@ -515,7 +531,6 @@ impl DirectBackward {
             isa,
             blocks,
             phases,
-            bias: vec![0.0; blocks.panel_len(1)],
         }
     }
 
@@ -544,7 +559,7 @@ impl DirectBackward {
                 panel: &phase.weights,
                 panel_rows: (phase.taps[0] * phase.taps[1] * outputs, 0),
                 panel_row: 0,
-                bias: Some(&self.bias),
+                start: Start::Zero,
                 source: bordered,
                 source_start: (start[0] * columns + start[1]) * outputs,
                 source_row: columns * outputs,
@@ -626,6 +641,7 @@ pub struct WeightGradient {
 enum Weights {
     Direct(DirectWeights),
     Winograd(winograd::GradientSums),
+    WinogradRows(winograd_rows::GradientSums),
 }
 
 /// In the order of [`DirectForward`].
@@ -645,6 +661,8 @@ impl WeightGradient {
         let way = if winograd::suits_weights(&convolution) {
             let channels = convolution.cell_channels();
             Weights::Winograd(winograd::GradientSums::new(isa, [outputs, channels]))
+        } else if winograd_rows::suits(&convolution) {
+            Weights::WinogradRows(winograd_rows::GradientSums::new(isa, &convolution))
         } else {
             let blocks = Blocks::new(isa, outputs);
             let [rows, columns] = convolution.kernel;
@@ -682,6 +700,21 @@ impl WeightGradient {
         assert_eq!(bordered.len(), images * convolution.bordered_len());
         match &mut self.way {
             Weights::Direct(direct) => direct.add(&convolution, padded, bordered),
+            Weights::WinogradRows(sums) => {
+                let (row, start) = (convolution.padded_row(), convolution.bordered_row(0).start);
+                let [_, columns] = convolution.bordered_size();
+                let images = padded.chunks_exact(convolution.padded_len());
+                for (padded, bordered) in
+                    images.zip(bordered.chunks_exact(convolution.bordered_len()))
+                {
+                    sums.add(
+                        padded,
+                        row,
+                        &bordered[start..],
+                        columns * convolution.outputs,
+                    );
+                }
+            }
             Weights::Winograd(sums) => {
                 let [_, columns] = convolution.bordered_size();
                 let views: Vec<_> = padded
@@ -742,6 +775,7 @@ impl WeightGradient {
         match &self.way {
             Weights::Direct(direct) => &direct.sums,
             Weights::Winograd(winograd) => &winograd.sums,
+            Weights::WinogradRows(rows) => &rows.sums,
         }
     }
 
@@ -749,6 +783,7 @@ impl WeightGradient {
         match &mut self.way {
             Weights::Direct(direct) => &mut direct.sums,
             Weights::Winograd(winograd) => &mut winograd.sums,
+            Weights::WinogradRows(rows) => &mut rows.sums,
         }
     }
 
@@ -769,6 +804,12 @@ impl WeightGradient {
                     }
                 }
             }
+            Weights::WinogradRows(sums) => sums.for_each_row(|output, row, gradient| {
+                let start = (output * rows + row) * columns;
+                for (weight, gradient) in weights[start..].iter_mut().zip(gradient) {
+                    *weight = gradient as f32;
+                }
+            }),
             Weights::Winograd(sums) => {
                 let taps = self.convolution.cell_taps();
                 sums.for_each_tap(|output, channel, tap, gradient| {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::buffer::Buffer;
 use crate::simd::Isa;
 use crate::tasks;
-use crate::tile::{Block, Blocks, Order, OuterSweep, Sweep};
+use crate::tile::{Block, Blocks, Order, OuterSweep, Start, Sweep};
 
 /// The shape of a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl ForwardPanel {
             blocks: self.blocks,
             depth,
             panel: &self.weights,
-            bias: &self.bias,
+            start: Start::Bias(&self.bias),
             source: images,
             target: output,
         }
@@ -113,7 +113,6 @@ pub struct BackwardPanel {
     isa: Isa,
     blocks: Blocks,
     weights: Buffer,
-    bias: Vec<f32>,
 }
 
 impl BackwardPanel {
@@ -141,7 +140,6 @@ impl BackwardPanel {
             isa,
             blocks,
             weights: panel,
-            bias: vec![0.0; blocks.panel_len(1)],
         }
     }
 
@@ -159,7 +157,7 @@ impl BackwardPanel {
             blocks: self.blocks,
             depth: self.dense.outputs,
             panel: &self.weights,
-            bias: &self.bias,
+            start: Start::Zero,
             source: gradient,
             target: input_gradient,
         }
@@ -187,13 +185,13 @@ fn for_each_block(
     });
 }
 
-/// `target[image] = bias + source[image] · panel`.
+/// `target[image] = start + source[image] · panel`.
 struct Multiply<'a> {
     isa: Isa,
     blocks: Blocks,
     depth: usize,
     panel: &'a [f32],
-    bias: &'a [f32],
+    start: Start<&'a [f32]>,
     source: &'a [f32],
     target: &'a mut [f32],
 }
@@ -208,7 +206,11 @@ impl Multiply<'_> {
                 panel: self.panel,
                 panel_rows: (self.depth, first),
                 panel_row: 0,
-                bias: (first == 0).then_some(self.bias),
+                start: if first == 0 {
+                    self.start
+                } else {
+                    Start::Target
+                },
                 source: self.source,
                 source_start: first,
                 source_row: 0,

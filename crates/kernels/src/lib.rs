@@ -27,3 +27,4 @@ pub mod simd;
 mod tasks;
 mod tile;
 mod winograd;
+mod winograd_rows;

@@ -169,8 +169,18 @@ impl Blocks {
     }
 }
 
+/// What sums begin with.
+#[derive(Clone, Copy)]
+pub(crate) enum Start<B> {
+    Zero,
+    /// The same vector of the block for every pixel.
+    Bias(B),
+    /// What the target holds.
+    Target,
+}
+
 /// A sweep of a panel over the pixels of an image:
-/// `target[pixel][channel] = bias + Σ source[pixel][tap][i] · panel[tap][i][channel]`.
+/// `target[pixel][channel] = start + Σ source[pixel][tap][i] · panel[tap][i][channel]`.
 ///
 /// The one routine for products, so that tiles are compiled once for each instruction set.
 pub(crate) struct Sweep<'a> {
@@ -180,8 +190,7 @@ pub(crate) struct Sweep<'a> {
     pub panel_rows: (usize, usize),
     /// From the panel for one row of the target to that for the next.
     pub panel_row: usize,
-    /// Added; without it the products are added to the target.
-    pub bias: Option<&'a [f32]>,
+    pub start: Start<&'a [f32]>,
     pub source: &'a [f32],
     /// Where the first tap stands for the first pixel.
     pub source_start: usize,
@@ -210,10 +219,9 @@ impl Sweep<'_> {
         assert!(first + depth <= panel_rows);
         let last = (rows - 1) * self.panel_row + self.blocks.panel_len(panel_rows);
         assert!(last <= self.panel.len());
-        assert!(
-            self.bias
-                .is_none_or(|bias| bias.len() >= self.blocks.panel_len(1))
-        );
+        if let Start::Bias(bias) = self.start {
+            assert!(bias.len() >= self.blocks.panel_len(1));
+        }
         if depth > 0 {
             let last = self.source_start
                 + (rows - 1) * self.source_row
@@ -245,9 +253,10 @@ impl Routine for Sweep<'_> {
             // SAFETY: `check` has made sure that every address below lies in its slice.
             unsafe {
                 let panel_start = block.first * panel_rows + first_row * self.blocks.width(block);
-                let start = match self.bias {
-                    Some(bias) => Start::Bias(bias.as_ptr().add(block.first)),
-                    None => Start::Target,
+                let start = match self.start {
+                    Start::Zero => Start::Zero,
+                    Start::Bias(bias) => Start::Bias(bias.as_ptr().add(block.first)),
+                    Start::Target => Start::Target,
                 };
                 for row in 0..rows {
                     let panel = self.panel.as_ptr().add(panel_start + row * self.panel_row);
@@ -369,21 +378,12 @@ impl Routine for OuterSweep<'_> {
     }
 }
 
-/// What sums begin with.
-#[derive(Clone, Copy)]
-enum Start {
-    /// The same vector of the block for every pixel.
-    Bias(*const f32),
-    /// What the target holds.
-    Target,
-}
-
 /// `target[pixel][channel] = start + Σ source[pixel][tap][i] · panel[tap][i][channel]`.
 #[derive(Clone, Copy)]
 struct Product {
     /// `[taps][tap_len][channels of the block]`.
     pub panel: *const f32,
-    pub start: Start,
+    pub start: Start<*const f32>,
     pub source: *const f32,
     pub source_pixel: usize,
     pub source_tap: usize,
@@ -563,6 +563,7 @@ unsafe fn product_tile<S: Simd, const V: usize, const P: usize, const HALF: bool
         let mut sums = [Channels::<S, V, HALF>::zero(simd); P];
         for (p, sums) in sums.iter_mut().enumerate() {
             *sums = match start {
+                Start::Zero => Channels::zero(simd),
                 Start::Bias(bias) => Channels::load(simd, bias, panel_last),
                 Start::Target => Channels::load(simd, target.add(p * target_pixel), last),
             };

@@ -14,7 +14,7 @@ use crate::buffer::Buffer;
 use crate::convolution::Convolution;
 use crate::rows::largest_of;
 use crate::simd::{Isa, Routine, Simd, for_each_place};
-use crate::tile::{Blocks, Order, OuterSweep, Sweep};
+use crate::tile::{Blocks, Order, OuterSweep, Start, Sweep};
 
 /// Rows and columns of a tile's outputs.
 pub(crate) const OUTPUTS: usize = 4;
@@ -94,8 +94,6 @@ pub(crate) struct Panel {
     inputs: usize,
     weights: Buffer,
     bias: Vec<f32>,
-    /// What products begin with: the bias is added to outputs.
-    zeros: Vec<f32>,
 }
 
 /// Images among others in memory.
@@ -143,7 +141,6 @@ impl Panel {
             inputs,
             weights,
             bias: padded_bias,
-            zeros: vec![0.0; blocks.panel_len(1)],
         }
     }
 
@@ -182,7 +179,7 @@ impl Panel {
             panel: &self.weights,
             panel_rows: (self.inputs, 0),
             panel_row: point_len,
-            bias: Some(&self.zeros),
+            start: Start::Zero,
             source: &transformed,
             source_start: 0,
             source_row: input_distance,

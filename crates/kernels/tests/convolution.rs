@@ -228,6 +228,31 @@ proptest! {
     }
 
     #[test]
+    fn by_winograd_along_rows_equals_the_definition(
+        size in [1..up_to(32, 8), 4..up_to(32, 8)],
+        outputs in 1..up_to(70, 12),
+        padding in [2usize..4, 0usize..4],
+        images in 1..up_to(4, 3),
+        seed in any::<u32>(),
+        with_nan in any::<bool>(),
+    ) {
+        let c = Convolution {
+            height: size[0],
+            width: size[1],
+            inputs: 1,
+            outputs,
+            kernel: [5; 2],
+            stride: 1,
+            padding,
+        };
+        prop_assume!(c.width + 2 * c.padding[1] >= 8);
+        check(c, images, seed.into());
+        if c.output_size()[0] >= 2 {
+            check_pooled(c, images, seed.into(), with_nan);
+        }
+    }
+
+    #[test]
     fn pooled_outputs_are_the_largest_of_outputs(
         size in [6..up_to(24, 8), 6..up_to(24, 8)],
         channels in [1..up_to(20, 4), 1..up_to(50, 15)],

@@ -1,0 +1,608 @@
+//! Convolutions of one channel with 5×5 kernels, as the first layer of a network has them, by
+//! Winograd's minimal filtering along rows.
+//!
+//! A tile of 8 inputs d in a row and a row g of the kernel give 4 outputs Aᵀ[(G g) ⊙ (Bᵀ d)]: 8
+//! multiplications instead of 20. The products are summed over the kernel's rows before Aᵀ. Tiles
+//! in both directions would save nothing more: with one channel there would be more to transform
+//! than to multiply. The matrices follow from the points 0, ±1, ±2, ±½ and ∞ (Winograd 1980,
+//! Arithmetic Complexity of Computations).
+//!
+//! The gradient of a row of the kernel is Gᵀ Σ (Bᵀ d) ⊙ (A y), summed over tiles and rows, for the
+//! gradients y of outputs.
+//!
+//! Inputs at the points are `[tile of a row][row][point]`, weights `[vector of outputs][point][row of
+//! the kernel][output of the vector]`.
+
+use crate::buffer::Buffer;
+use crate::convolution::Convolution;
+use crate::rows::largest_of;
+use crate::simd::{Isa, Place, Routine, Simd, for_each_place};
+
+/// Columns of a tile's outputs.
+const OUTPUTS: usize = 4;
+
+/// Rows and columns of the kernel.
+const KERNEL: usize = 5;
+
+/// Columns of a tile's inputs, and numbers that they become.
+const POINTS: usize = OUTPUTS + KERNEL - 1;
+
+/// Rows of output that are computed at once: an input is loaded for all of them.
+const BAND: usize = 4;
+
+/// Bᵀ, by columns: what each input contributes to the points.
+const INPUT_COLUMNS: [[f32; POINTS]; POINTS] = [
+    [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, -1.0],
+    [-5.25, 1.0, 1.0, 0.25, 0.25, 4.0, 4.0, 0.0],
+    [0.0, -4.25, 4.25, -2.5, 2.5, -2.5, 2.5, 5.25],
+    [5.25, -4.25, -4.25, -1.25, -1.25, -5.0, -5.0, 0.0],
+    [0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, -5.25],
+    [-1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+];
+
+/// G g for a row of the kernel.
+fn kernel_to_points(g: [f64; KERNEL]) -> [f64; POINTS] {
+    let at = |x: f64| g.iter().rev().fold(0.0, |sum, g| sum * x + g);
+    [
+        g[0],
+        at(1.0) / -4.5,
+        at(-1.0) / -4.5,
+        at(2.0) / 90.0,
+        at(-2.0) / 90.0,
+        at(0.5) * 32.0 / 45.0,
+        at(-0.5) * 32.0 / 45.0,
+        g[KERNEL - 1],
+    ]
+}
+
+/// Σ aᵏ xₐ over the points a = 1, 2 and ½.
+#[inline(always)]
+fn weighted<S: Simd>(s: S, k: i32, [one, two, half]: [S::F32; 3]) -> S::F32 {
+    let two_and_one = s.mul_add(s.splat(2f32.powi(k)), two, one);
+    s.mul_add(s.splat(0.5f32.powi(k)), half, two_and_one)
+}
+
+/// Gᵀ m.
+fn points_to_kernel(m: [f64; POINTS]) -> [f64; KERNEL] {
+    let unit: [[f64; POINTS]; KERNEL] = std::array::from_fn(|column| {
+        kernel_to_points(std::array::from_fn(
+            |other| {
+                if other == column { 1.0 } else { 0.0 }
+            },
+        ))
+    });
+    unit.map(|points| points.iter().zip(m).map(|(g, m)| g * m).sum())
+}
+
+/// A y.
+#[inline(always)]
+fn gradient_to_points<S: Simd>(s: S, y: [S::F32; OUTPUTS]) -> [S::F32; POINTS] {
+    let (even, odd) = (s.add(y[0], y[2]), s.add(y[1], y[3]));
+    let even_2 = s.mul_add(s.splat(4.0), y[2], y[0]);
+    let odd_2 = s.mul_add(s.splat(8.0), y[3], s.add(y[1], y[1]));
+    let even_half = s.mul_add(s.splat(0.25), y[2], y[0]);
+    let odd_half = s.mul_add(s.splat(0.125), y[3], s.mul(s.splat(0.5), y[1]));
+    [
+        y[0],
+        s.add(even, odd),
+        s.sub(even, odd),
+        s.add(even_2, odd_2),
+        s.sub(even_2, odd_2),
+        s.add(even_half, odd_half),
+        s.sub(even_half, odd_half),
+        y[3],
+    ]
+}
+
+/// Aᵀ m.
+#[inline(always)]
+fn to_outputs<S: Simd>(s: S, m: [S::F32; POINTS]) -> [S::F32; OUTPUTS] {
+    let (sum_1, difference_1) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
+    let (sum_2, difference_2) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
+    let (sum_half, difference_half) = (s.add(m[5], m[6]), s.sub(m[5], m[6]));
+    let sums = [sum_1, sum_2, sum_half];
+    let differences = [difference_1, difference_2, difference_half];
+    [
+        s.add(m[0], s.add(sum_1, s.add(sum_2, sum_half))),
+        weighted(s, 1, differences),
+        weighted(s, 2, sums),
+        s.add(m[7], weighted(s, 3, differences)),
+    ]
+}
+
+/// Whether this is the way to compute the convolution's output.
+pub(crate) fn suits(convolution: &Convolution) -> bool {
+    convolution.kernel == [KERNEL; 2]
+        && convolution.inputs == 1
+        && convolution.stride == 1
+        && convolution.output_size()[1] >= OUTPUTS
+}
+
+/// Columns of input that the tiles of `size` columns of output read.
+pub(crate) fn covered_inputs(size: usize) -> usize {
+    covered_outputs(size) + KERNEL - 1
+}
+
+/// Columns of output in whole tiles, for `size` of them.
+pub(crate) fn covered_outputs(size: usize) -> usize {
+    size.next_multiple_of(OUTPUTS)
+}
+
+/// Weights at the points.
+#[derive(Debug)]
+pub(crate) struct Panel {
+    isa: Isa,
+    /// Rows and columns of the output.
+    size: [usize; 2],
+    weights: Buffer,
+    /// `[outputs]`.
+    bias: Vec<f32>,
+}
+
+impl Panel {
+    /// `weights`: `[outputs, 1, 5, 5]`.
+    pub(crate) fn new(
+        isa: Isa,
+        convolution: &Convolution,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+    ) -> Self {
+        let outputs = convolution.outputs;
+        let lanes = isa.lanes();
+        let mut panel = Buffer::zeros(outputs.next_multiple_of(lanes) * KERNEL * POINTS);
+        for (output, kernel) in weights.chunks_exact(KERNEL * KERNEL).enumerate() {
+            for (row, g) in kernel.chunks_exact(KERNEL).enumerate() {
+                let g = std::array::from_fn(|column| f64::from(g[column]));
+                for (point, x) in kernel_to_points(g).into_iter().enumerate() {
+                    let place = (output / lanes * POINTS + point) * KERNEL + row;
+                    panel[place * lanes + output % lanes] = x as f32;
+                }
+            }
+        }
+        Self {
+            isa,
+            size: convolution.output_size(),
+            weights: panel,
+            bias: bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec),
+        }
+    }
+
+    /// The outputs `[rows, columns, outputs]` for an image with its border, which has `row` numbers
+    /// in a row; with `pool`, the largest of each 2×2 window of them.
+    pub(crate) fn output(&self, padded: &[f32], row: usize, pool: bool, output: &mut [f32]) {
+        let (inputs, covered_rows) = inputs_at_points(self.isa, padded, row, self.size);
+        let mut products = Buffer::new(band_len(self.isa, self.size));
+        self.isa.run(Products {
+            weights: &self.weights,
+            bias: &self.bias,
+            inputs: &inputs,
+            products: &mut products,
+            covered_rows,
+            size: self.size,
+            pool,
+            output,
+        });
+    }
+}
+
+/// An image with its border at the points, `[tile][row][point]`, and how many rows it has: those of
+/// whole bands. What is computed of rows beyond the image is not used.
+fn inputs_at_points(isa: Isa, padded: &[f32], row: usize, size: [usize; 2]) -> (Buffer, usize) {
+    let [rows, columns] = size;
+    let tiles = columns.div_ceil(OUTPUTS);
+    let covered_rows = rows.next_multiple_of(BAND) + KERNEL - 1;
+    let mut points = Buffer::new(tiles * covered_rows * POINTS);
+    isa.run(TransformInputs {
+        padded,
+        row,
+        rows: rows + KERNEL - 1,
+        covered_rows,
+        tiles,
+        points: &mut points,
+    });
+    (points, covered_rows)
+}
+
+/// Numbers at the points in a band of one vector of outputs.
+fn band_len(isa: Isa, [_, columns]: [usize; 2]) -> usize {
+    POINTS * columns.div_ceil(OUTPUTS) * BAND * isa.lanes()
+}
+
+/// Transforms the rows of an image to the points.
+struct TransformInputs<'a> {
+    padded: &'a [f32],
+    /// From one row to the next.
+    row: usize,
+    /// Rows of the image; the last is taken for those after it.
+    rows: usize,
+    covered_rows: usize,
+    tiles: usize,
+    /// `[tile][covered row][point]`.
+    points: &'a mut [f32],
+}
+
+impl Routine for TransformInputs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            padded,
+            row,
+            rows,
+            covered_rows,
+            tiles,
+            points,
+        } = self;
+        assert!((rows - 1) * row + (tiles - 1) * OUTPUTS + POINTS <= padded.len());
+        assert!(tiles * covered_rows * POINTS <= points.len());
+        for tile in 0..tiles {
+            for y in 0..covered_rows {
+                for_each_place(
+                    simd,
+                    POINTS,
+                    #[inline(always)]
+                    // SAFETY: a tile's inputs lie in a row, and there is room for its points.
+                    |place| unsafe {
+                        let d = padded.as_ptr().add(y.min(rows - 1) * row + tile * OUTPUTS);
+                        let mut sum = simd.splat(0.0);
+                        for (i, column) in INPUT_COLUMNS.iter().enumerate() {
+                            let x = simd.splat(*d.add(i));
+                            sum = simd.mul_add(x, simd.load_at(column.as_ptr(), place), sum);
+                        }
+                        let to = (tile * covered_rows + y) * POINTS;
+                        simd.store_at(points.as_mut_ptr().add(to), place, sum);
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// From inputs at the points to outputs.
+struct Products<'a> {
+    weights: &'a [f32],
+    bias: &'a [f32],
+    /// `[tile][covered row][point]`.
+    inputs: &'a [f32],
+    /// Room for the products of a vector of outputs in a band: `[point][tile][row][output]`.
+    products: &'a mut [f32],
+    covered_rows: usize,
+    /// Rows and columns of the output.
+    size: [usize; 2],
+    pool: bool,
+    output: &'a mut [f32],
+}
+
+impl Routine for Products<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let [rows, columns] = self.size;
+        let tiles = columns.div_ceil(OUTPUTS);
+        let channels = self.bias.len();
+        let shrink = if self.pool { 2 } else { 1 };
+        assert!(rows.next_multiple_of(BAND) + KERNEL - 1 <= self.covered_rows);
+        assert!(tiles * self.covered_rows * POINTS <= self.inputs.len());
+        assert!(channels.next_multiple_of(S::LANES) * KERNEL * POINTS <= self.weights.len());
+        assert!(POINTS * tiles * BAND * S::LANES <= self.products.len());
+        assert!((rows / shrink) * (columns / shrink) * channels <= self.output.len());
+        for_each_place(
+            simd,
+            channels,
+            #[inline(always)]
+            |place| {
+                for first in (0..rows).step_by(BAND) {
+                    // SAFETY: weights, inputs, products and outputs lie in their slices, as
+                    // asserted above.
+                    unsafe {
+                        self.multiply(simd, place, first);
+                        self.transform_outputs(simd, place, first);
+                    }
+                }
+            },
+        );
+    }
+}
+
+impl Products<'_> {
+    /// The products for the outputs at `place`, in the band that begins with row `first`.
+    ///
+    /// # Safety
+    ///
+    /// The slices must have the lengths that [`run`](Routine::run) asserts.
+    #[inline(always)]
+    unsafe fn multiply<S: Simd>(&mut self, simd: S, place: Place, first: usize) {
+        let tiles = self.size[1].div_ceil(OUTPUTS);
+        // SAFETY: the caller's.
+        unsafe {
+            let mut weights = self.weights.as_ptr().add(place.at * KERNEL * POINTS);
+            let mut to = self.products.as_mut_ptr();
+            for point in 0..POINTS {
+                let mut kernel = [simd.splat(0.0); KERNEL];
+                for kernel in &mut kernel {
+                    *kernel = simd.load(weights);
+                    weights = weights.wrapping_add(S::LANES);
+                }
+                let mut inputs = self.inputs.as_ptr().add(first * POINTS + point);
+                for _ in 0..tiles {
+                    let mut sums = [simd.splat(0.0); BAND];
+                    for row in 0..BAND + KERNEL - 1 {
+                        let x = simd.splat(*inputs.add(row * POINTS));
+                        for (i, sum) in sums.iter_mut().enumerate() {
+                            if (i..i + KERNEL).contains(&row) {
+                                *sum = simd.mul_add(x, kernel[row - i], *sum);
+                            }
+                        }
+                    }
+                    for sum in sums {
+                        simd.store(to, sum);
+                        to = to.wrapping_add(S::LANES);
+                    }
+                    // Past the last tile nothing is read.
+                    inputs = inputs.wrapping_add(self.covered_rows * POINTS);
+                }
+            }
+        }
+    }
+
+    /// The outputs of a tile in row number `row` of the band, without bias.
+    ///
+    /// # Safety
+    ///
+    /// As for [`multiply`](Self::multiply).
+    #[inline(always)]
+    unsafe fn row_of_outputs<S: Simd>(
+        &self,
+        simd: S,
+        tile: usize,
+        row: usize,
+    ) -> [S::F32; OUTPUTS] {
+        let tiles = self.size[1].div_ceil(OUTPUTS);
+        let mut m = [simd.splat(0.0); POINTS];
+        for (point, m) in m.iter_mut().enumerate() {
+            let from = ((point * tiles + tile) * BAND + row) * S::LANES;
+            // SAFETY: the caller's.
+            *m = unsafe { simd.load(self.products.as_ptr().add(from)) };
+        }
+        to_outputs(simd, m)
+    }
+
+    /// The outputs at `place`, in the band that begins with row `first`, from their products.
+    ///
+    /// # Safety
+    ///
+    /// As for [`multiply`](Self::multiply).
+    #[inline(always)]
+    unsafe fn transform_outputs<S: Simd>(&mut self, simd: S, place: Place, first: usize) {
+        let [rows, columns] = self.size;
+        let tiles = columns.div_ceil(OUTPUTS);
+        let channels = self.bias.len();
+        // SAFETY: the caller's; of outputs, those in the image are written.
+        unsafe {
+            let bias = simd.load_at(self.bias.as_ptr(), place);
+            let output = self.output.as_mut_ptr();
+            for tile in 0..tiles {
+                let column = tile * OUTPUTS;
+                let columns_here = (columns - column).min(OUTPUTS);
+                if self.pool {
+                    for row in (0..BAND.min(rows - first) - 1).step_by(2) {
+                        let (above, below) = (
+                            self.row_of_outputs(simd, tile, row),
+                            self.row_of_outputs(simd, tile, row + 1),
+                        );
+                        let place_of_pixel = (first + row) / 2 * (columns / 2) + column / 2;
+                        let to = output.add(place_of_pixel * channels);
+                        for j in 0..columns_here / 2 {
+                            let window = [
+                                above[2 * j],
+                                above[2 * j + 1],
+                                below[2 * j],
+                                below[2 * j + 1],
+                            ];
+                            let x = simd.add(largest_of(simd, window), bias);
+                            simd.store_at(to.add(j * channels), place, x);
+                        }
+                    }
+                    continue;
+                }
+                for row in 0..BAND.min(rows - first) {
+                    let to = output.add(((first + row) * columns + column) * channels);
+                    for (j, x) in self
+                        .row_of_outputs(simd, tile, row)
+                        .into_iter()
+                        .enumerate()
+                        .take(columns_here)
+                    {
+                        simd.store_at(to.add(j * channels), place, simd.add(x, bias));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The gradient of the weights at the points, summed over tiles.
+#[derive(Debug)]
+pub(crate) struct GradientSums {
+    isa: Isa,
+    /// Rows and columns of the output.
+    size: [usize; 2],
+    outputs: usize,
+    /// In the order of a [`Panel`].
+    pub sums: Buffer,
+}
+
+impl GradientSums {
+    pub(crate) fn new(isa: Isa, convolution: &Convolution) -> Self {
+        let outputs = convolution.outputs;
+        Self {
+            isa,
+            size: convolution.output_size(),
+            outputs,
+            sums: Buffer::zeros(outputs.next_multiple_of(isa.lanes()) * KERNEL * POINTS),
+        }
+    }
+
+    /// Adds what an image contributes. `padded`: with its border, `row` numbers in a row; `gradient`:
+    /// of its outputs, `gradient_row` numbers from one row to the next, with zeros where the last
+    /// tile of a row reaches beyond the image.
+    pub(crate) fn add(
+        &mut self,
+        padded: &[f32],
+        row: usize,
+        gradient: &[f32],
+        gradient_row: usize,
+    ) {
+        let (inputs, covered_rows) = inputs_at_points(self.isa, padded, row, self.size);
+        let mut gradients = Buffer::new(band_len(self.isa, self.size));
+        self.isa.run(AddProducts {
+            inputs: &inputs,
+            covered_rows,
+            gradient,
+            gradient_row,
+            gradients: &mut gradients,
+            size: self.size,
+            channels: self.outputs,
+            sums: &mut self.sums,
+        });
+    }
+
+    /// Calls `f(output, kernel row, gradients)` for the rows of all kernels.
+    pub(crate) fn for_each_row(&self, mut f: impl FnMut(usize, usize, [f64; KERNEL])) {
+        let lanes = self.isa.lanes();
+        for output in 0..self.outputs {
+            for row in 0..KERNEL {
+                let m = std::array::from_fn(|point| {
+                    let place = (output / lanes * POINTS + point) * KERNEL + row;
+                    f64::from(self.sums[place * lanes + output % lanes])
+                });
+                f(output, row, points_to_kernel(m));
+            }
+        }
+    }
+}
+
+/// Adds the products of inputs and gradients at the points.
+struct AddProducts<'a> {
+    /// `[tile][covered row][point]`.
+    inputs: &'a [f32],
+    covered_rows: usize,
+    gradient: &'a [f32],
+    gradient_row: usize,
+    /// Room for the gradients of a vector of outputs in a band: `[point][tile][row][output]`.
+    gradients: &'a mut [f32],
+    /// Rows and columns of the output.
+    size: [usize; 2],
+    channels: usize,
+    sums: &'a mut [f32],
+}
+
+impl Routine for AddProducts<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let [rows, columns] = self.size;
+        let tiles = columns.div_ceil(OUTPUTS);
+        let covered_row = tiles * OUTPUTS * self.channels;
+        assert!(rows.next_multiple_of(BAND) + KERNEL - 1 <= self.covered_rows);
+        assert!(tiles * self.covered_rows * POINTS <= self.inputs.len());
+        assert!((rows - 1) * self.gradient_row + covered_row <= self.gradient.len());
+        assert!(POINTS * tiles * BAND * S::LANES <= self.gradients.len());
+        assert!(self.channels.next_multiple_of(S::LANES) * KERNEL * POINTS <= self.sums.len());
+        for_each_place(
+            simd,
+            self.channels,
+            #[inline(always)]
+            |place| {
+                for first in (0..rows).step_by(BAND) {
+                    // SAFETY: inputs, gradients and sums lie in their slices, as asserted above.
+                    unsafe {
+                        self.transform_gradients(simd, place, first);
+                        self.multiply(simd, place, first);
+                    }
+                }
+            },
+        );
+    }
+}
+
+impl AddProducts<'_> {
+    /// The gradients of the outputs at `place` at the points, in the band that begins with row
+    /// `first`; zeros for rows beyond the image.
+    ///
+    /// # Safety
+    ///
+    /// The slices must have the lengths that [`run`](Routine::run) asserts.
+    #[inline(always)]
+    unsafe fn transform_gradients<S: Simd>(&mut self, simd: S, place: Place, first: usize) {
+        let [rows, columns] = self.size;
+        let tiles = columns.div_ceil(OUTPUTS);
+        for tile in 0..tiles {
+            for row in 0..BAND {
+                let mut y = [simd.splat(0.0); OUTPUTS];
+                if first + row < rows {
+                    let start = (first + row) * self.gradient_row + tile * OUTPUTS * self.channels;
+                    for (column, y) in y.iter_mut().enumerate() {
+                        let from = start + column * self.channels;
+                        // SAFETY: the caller's.
+                        *y = unsafe { simd.load_at(self.gradient.as_ptr().add(from), place) };
+                    }
+                }
+                for (point, x) in gradient_to_points(simd, y).into_iter().enumerate() {
+                    let to = ((point * tiles + tile) * BAND + row) * S::LANES;
+                    // SAFETY: the caller's.
+                    unsafe { simd.store(self.gradients.as_mut_ptr().add(to), x) };
+                }
+            }
+        }
+    }
+
+    /// Adds the products of the band that begins with row `first`, for the outputs at `place`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`transform_gradients`](Self::transform_gradients).
+    #[inline(always)]
+    unsafe fn multiply<S: Simd>(&mut self, simd: S, place: Place, first: usize) {
+        let tiles = self.size[1].div_ceil(OUTPUTS);
+        // SAFETY: the caller's.
+        unsafe {
+            let mut to = self.sums.as_mut_ptr().add(place.at * KERNEL * POINTS);
+            let mut gradients = self.gradients.as_ptr();
+            for point in 0..POINTS {
+                let mut inputs = self.inputs.as_ptr().add(first * POINTS + point);
+                // Of even and of odd rows, so that an addition need not wait for the last.
+                let mut sums = [[simd.splat(0.0); KERNEL]; 2];
+                for _ in 0..tiles {
+                    let mut y = [simd.splat(0.0); BAND];
+                    for y in &mut y {
+                        *y = simd.load(gradients);
+                        gradients = gradients.wrapping_add(S::LANES);
+                    }
+                    for row in 0..BAND + KERNEL - 1 {
+                        let x = simd.splat(*inputs.add(row * POINTS));
+                        for (i, y) in y.into_iter().enumerate() {
+                            if (i..i + KERNEL).contains(&row) {
+                                let sum = &mut sums[i % 2][row - i];
+                                *sum = simd.mul_add(x, y, *sum);
+                            }
+                        }
+                    }
+                    // Past the last tile nothing is read.
+                    inputs = inputs.wrapping_add(self.covered_rows * POINTS);
+                }
+                let [even, odd] = sums;
+                for (even, odd) in even.into_iter().zip(odd) {
+                    let sum = simd.add(simd.load(to), simd.add(even, odd));
+                    simd.store(to, sum);
+                    to = to.wrapping_add(S::LANES);
+                }
+            }
+        }
+    }
+}
