@@ -1306,6 +1306,7 @@ impl LinearGradient<'_> {
         let isa = self.isa;
         let (input_len, padded_len) = (convolution.input_len(), convolution.padded_len());
         let bordered_len = convolution.bordered_len();
+        let bordered_rows = convolution.bordered_rows();
         let images = input.len() / input_len;
         let task = task_len(images);
         let group = WeightGradient::group(&convolution).min(task);
@@ -1334,9 +1335,7 @@ impl LinearGradient<'_> {
                     for (i, image) in input.chunks_exact(input_len).enumerate() {
                         let bordered = &mut bordered[i * bordered_len..][..bordered_len];
                         let image_number = number * task + first + i;
-                        self.image(&mut rows, image_number, bordered, |row| {
-                            convolution.bordered_row(row)
-                        });
+                        self.image(&mut rows, image_number, bordered, &bordered_rows);
                         convolution.pad(image, &mut padded[i * padded_len..][..padded_len]);
                     }
                     let bordered = &bordered[..count * bordered_len];

@@ -205,12 +205,17 @@ impl Convolution {
         rows * columns * self.outputs
     }
 
-    /// Where row number `row` of an output image stands in one with zeros around it.
-    pub fn bordered_row(&self, row: usize) -> std::ops::Range<usize> {
+    /// Where the rows of an output image stand in one with zeros around it: a function of their
+    /// number, since it takes a while to find out where the first is.
+    pub fn bordered_rows(&self) -> impl Fn(usize) -> std::ops::Range<usize> + use<> {
         let [above, left] = self.gradient_border();
         let [_, columns] = self.bordered_size();
-        let start = ((row + above) * columns + left) * self.outputs;
-        start..start + self.output_size()[1] * self.outputs
+        let outputs = self.outputs;
+        let len = self.output_size()[1] * outputs;
+        move |row| {
+            let start = ((row + above) * columns + left) * outputs;
+            start..start + len
+        }
     }
 
     /// Copies `image`, `[height, width, inputs]`, to the middle of `padded`. The border of
@@ -701,7 +706,10 @@ impl WeightGradient {
         match &mut self.way {
             Weights::Direct(direct) => direct.add(&convolution, padded, bordered),
             Weights::WinogradRows(sums) => {
-                let (row, start) = (convolution.padded_row(), convolution.bordered_row(0).start);
+                let (row, start) = (
+                    convolution.padded_row(),
+                    convolution.bordered_rows()(0).start,
+                );
                 let [_, columns] = convolution.bordered_size();
                 let images = padded.chunks_exact(convolution.padded_len());
                 for (padded, bordered) in
@@ -729,7 +737,7 @@ impl WeightGradient {
                         };
                         let gradient = winograd::View {
                             numbers: bordered,
-                            start: convolution.bordered_row(0).start,
+                            start: convolution.bordered_rows()(0).start,
                             row: columns * convolution.outputs,
                             channels: convolution.outputs,
                         };
@@ -841,6 +849,7 @@ impl DirectWeights {
         let padded_row = convolution.padded_row();
         let source_pixel = stride / cell * convolution.cell_channels();
         let [_, bordered_columns] = convolution.bordered_size();
+        let bordered_rows = convolution.bordered_rows();
         let band = (BAND / (columns * convolution.outputs)).max(1);
         let images = padded
             .chunks_exact(convolution.padded_len())
@@ -861,7 +870,7 @@ impl DirectWeights {
                         source_row: stride / cell * padded_row,
                         source_pixel,
                         gradient: bordered,
-                        gradient_start: convolution.bordered_row(first).start,
+                        gradient_start: bordered_rows(first).start,
                         gradient_row: bordered_columns * convolution.outputs,
                         gradient_pixel: convolution.outputs,
                         rows: band.min(rows - first),

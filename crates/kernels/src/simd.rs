@@ -110,17 +110,17 @@ impl Isa {
         routine.run(Portable)
     }
 
-    /// Number of `f32` in a vector.
+    /// Number of `f32` in a vector of those that [`run`](Self::run) computes with.
     pub fn lanes(self) -> usize {
-        match self {
-            Self::Portable => Portable::LANES,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Avx2::LANES,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => Avx512::LANES,
-            #[cfg(target_arch = "aarch64")]
-            Self::Neon => Neon::LANES,
+        struct Lanes;
+        impl Routine for Lanes {
+            type Output = usize;
+            #[inline(always)]
+            fn run<S: Simd>(self, _: S) -> usize {
+                S::LANES
+            }
         }
+        self.run(Lanes)
     }
 }
 

@@ -138,10 +138,10 @@ fn check(c: Convolution, images: usize, seed: u64) {
             let padded = &mut padded[image * c.padded_len()..][..c.padded_len()];
             c.pad(&inputs[image * c.input_len()..][..c.input_len()], padded);
             let bordered = &mut bordered[image * c.bordered_len()..][..c.bordered_len()];
-            let row_len = c.output_size()[1] * c.outputs;
+            let (bordered_rows, row_len) = (c.bordered_rows(), c.output_size()[1] * c.outputs);
             let gradient = &gradients[image * c.output_len()..][..c.output_len()];
             for (row, gradient) in gradient.chunks_exact(row_len).enumerate() {
-                bordered[c.bordered_row(row)].copy_from_slice(gradient);
+                bordered[bordered_rows(row)].copy_from_slice(gradient);
             }
         }
         forward.output(&padded, &mut ours);
@@ -229,10 +229,10 @@ proptest! {
 
     #[test]
     fn by_winograd_along_rows_equals_the_definition(
-        size in [1..up_to(32, 8), 4..up_to(32, 8)],
-        outputs in 1..up_to(70, 12),
+        size in [1..up_to(32, 4), 4..up_to(32, 8)],
+        outputs in 1..up_to(70, 10),
         padding in [2usize..4, 0usize..4],
-        images in 1..up_to(4, 3),
+        images in 1..up_to(4, 2),
         seed in any::<u32>(),
         with_nan in any::<bool>(),
     ) {
