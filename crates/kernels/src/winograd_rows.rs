@@ -57,11 +57,15 @@ fn kernel_to_points(g: [f64; KERNEL]) -> [f64; POINTS] {
     ]
 }
 
-/// Σ aᵏ xₐ over the points a = 1, 2 and ½.
+/// The sum over the points 1, 2 and ½ with a power of each as its weight.
 #[inline(always)]
-fn weighted<S: Simd>(s: S, k: i32, [one, two, half]: [S::F32; 3]) -> S::F32 {
-    let two_and_one = s.mul_add(s.splat(2f32.powi(k)), two, one);
-    s.mul_add(s.splat(0.5f32.powi(k)), half, two_and_one)
+fn weighted<S: Simd>(
+    s: S,
+    [two, half]: [f32; 2],
+    [at_one, at_two, at_half]: [S::F32; 3],
+) -> S::F32 {
+    let one_and_two = s.mul_add(s.splat(two), at_two, at_one);
+    s.mul_add(s.splat(half), at_half, one_and_two)
 }
 
 /// Gᵀ m.
@@ -106,9 +110,9 @@ fn to_outputs<S: Simd>(s: S, m: [S::F32; POINTS]) -> [S::F32; OUTPUTS] {
     let differences = [difference_1, difference_2, difference_half];
     [
         s.add(m[0], s.add(sum_1, s.add(sum_2, sum_half))),
-        weighted(s, 1, differences),
-        weighted(s, 2, sums),
-        s.add(m[7], weighted(s, 3, differences)),
+        weighted(s, [2.0, 0.5], differences),
+        weighted(s, [4.0, 0.25], sums),
+        s.add(m[7], weighted(s, [8.0, 0.125], differences)),
     ]
 }
 
