@@ -162,6 +162,35 @@ pub fn for_each_place<S: Simd>(_: S, len: usize, mut f: impl FnMut(Place)) {
     }
 }
 
+/// What is done with one vector of a row of numbers, of whatever width.
+pub trait AtPlace {
+    /// Does it at `place`, with the vectors of `simd`. To be `#[inline(always)]`, as a [`Routine`].
+    fn at<S: Simd>(&mut self, simd: S, place: Place);
+}
+
+/// Calls `visitor` for all vectors of a row of `len` numbers, in order; for the last one with half a
+/// vector where that is enough, and takes half the time.
+#[inline(always)]
+pub fn visit_places<S: Simd>(simd: S, len: usize, visitor: &mut impl AtPlace) {
+    let rest = len % S::LANES;
+    let whole = len - rest;
+    for at in (0..whole).step_by(S::LANES) {
+        visitor.at(simd, Place { at, part: None });
+    }
+    if rest > 0 {
+        let half = <S::Half as Simd>::LANES;
+        let place = |lanes| Place {
+            at: whole,
+            part: (rest < lanes).then_some(rest),
+        };
+        if S::HAS_HALF && rest <= half {
+            visitor.at(simd.half(), place(half));
+        } else {
+            visitor.at(simd, place(S::LANES));
+        }
+    }
+}
+
 /// No vector has more lanes.
 const MAX_LANES: usize = 16;
 

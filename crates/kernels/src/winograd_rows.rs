@@ -16,7 +16,7 @@
 use crate::buffer::Buffer;
 use crate::convolution::Convolution;
 use crate::rows::largest_of;
-use crate::simd::{Isa, Place, Routine, Simd, for_each_place};
+use crate::simd::{AtPlace, Isa, Place, Routine, Simd, for_each_place, visit_places};
 
 /// Columns of a tile's outputs.
 const OUTPUTS: usize = 4;
@@ -180,6 +180,7 @@ impl Panel {
         let mut products = Buffer::new(band_len(self.isa, self.size));
         self.isa.run(Products {
             weights: &self.weights,
+            lanes: self.isa.lanes(),
             bias: &self.bias,
             inputs: &inputs,
             products: &mut products,
@@ -268,6 +269,8 @@ impl Routine for TransformInputs<'_> {
 /// From inputs at the points to outputs.
 struct Products<'a> {
     weights: &'a [f32],
+    /// Outputs to a vector of the weights.
+    lanes: usize,
     bias: &'a [f32],
     /// `[tile][covered row][point]`.
     inputs: &'a [f32],
@@ -291,24 +294,24 @@ impl Routine for Products<'_> {
         let shrink = if self.pool { 2 } else { 1 };
         assert!(rows.next_multiple_of(BAND) + KERNEL - 1 <= self.covered_rows);
         assert!(tiles * self.covered_rows * POINTS <= self.inputs.len());
+        assert_eq!(self.lanes, S::LANES);
         assert!(channels.next_multiple_of(S::LANES) * KERNEL * POINTS <= self.weights.len());
         assert!(POINTS * tiles * BAND * S::LANES <= self.products.len());
         assert!((rows / shrink) * (columns / shrink) * channels <= self.output.len());
-        for_each_place(
-            simd,
-            channels,
-            #[inline(always)]
-            |place| {
-                for first in (0..rows).step_by(BAND) {
-                    // SAFETY: weights, inputs, products and outputs lie in their slices, as
-                    // asserted above.
-                    unsafe {
-                        self.multiply(simd, place, first);
-                        self.transform_outputs(simd, place, first);
-                    }
-                }
-            },
-        );
+        visit_places(simd, channels, &mut self);
+    }
+}
+
+impl AtPlace for Products<'_> {
+    #[inline(always)]
+    fn at<S: Simd>(&mut self, simd: S, place: Place) {
+        for first in (0..self.size[0]).step_by(BAND) {
+            // SAFETY: weights, inputs, products and outputs lie in their slices, as `run` asserts.
+            unsafe {
+                self.multiply(simd, place, first);
+                self.transform_outputs(simd, place, first);
+            }
+        }
     }
 }
 
@@ -329,7 +332,7 @@ impl Products<'_> {
                 let mut kernel = [simd.splat(0.0); KERNEL];
                 for kernel in &mut kernel {
                     *kernel = simd.load(weights);
-                    weights = weights.wrapping_add(S::LANES);
+                    weights = weights.wrapping_add(self.lanes);
                 }
                 let mut inputs = self.inputs.as_ptr().add(first * POINTS + point);
                 for _ in 0..tiles {
@@ -471,6 +474,7 @@ impl GradientSums {
             gradients: &mut gradients,
             size: self.size,
             channels: self.outputs,
+            lanes: self.isa.lanes(),
             sums: &mut self.sums,
         });
     }
@@ -502,6 +506,8 @@ struct AddProducts<'a> {
     /// Rows and columns of the output.
     size: [usize; 2],
     channels: usize,
+    /// Outputs to a vector of the sums.
+    lanes: usize,
     sums: &'a mut [f32],
 }
 
@@ -517,21 +523,22 @@ impl Routine for AddProducts<'_> {
         assert!(tiles * self.covered_rows * POINTS <= self.inputs.len());
         assert!((rows - 1) * self.gradient_row + covered_row <= self.gradient.len());
         assert!(POINTS * tiles * BAND * S::LANES <= self.gradients.len());
+        assert_eq!(self.lanes, S::LANES);
         assert!(self.channels.next_multiple_of(S::LANES) * KERNEL * POINTS <= self.sums.len());
-        for_each_place(
-            simd,
-            self.channels,
-            #[inline(always)]
-            |place| {
-                for first in (0..rows).step_by(BAND) {
-                    // SAFETY: inputs, gradients and sums lie in their slices, as asserted above.
-                    unsafe {
-                        self.transform_gradients(simd, place, first);
-                        self.multiply(simd, place, first);
-                    }
-                }
-            },
-        );
+        visit_places(simd, self.channels, &mut self);
+    }
+}
+
+impl AtPlace for AddProducts<'_> {
+    #[inline(always)]
+    fn at<S: Simd>(&mut self, simd: S, place: Place) {
+        for first in (0..self.size[0]).step_by(BAND) {
+            // SAFETY: inputs, gradients and sums lie in their slices, as `run` asserts.
+            unsafe {
+                self.transform_gradients(simd, place, first);
+                self.multiply(simd, place, first);
+            }
+        }
     }
 }
 
@@ -604,7 +611,7 @@ impl AddProducts<'_> {
                 for (even, odd) in even.into_iter().zip(odd) {
                     let sum = simd.add(simd.load(to), simd.add(even, odd));
                     simd.store(to, sum);
-                    to = to.wrapping_add(S::LANES);
+                    to = to.wrapping_add(self.lanes);
                 }
             }
         }
