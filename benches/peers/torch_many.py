@@ -41,6 +41,7 @@ class Plan:
     epochs: int
     batch_size: int
     label_smoothing: float
+    # Of the moving average of the weights; 0 where there is none.
     decay: float
     schedule: Schedule
     weight_decay: float
@@ -67,7 +68,7 @@ class Plan:
             epochs=rest.pop("epochs", 3),
             batch_size=rest.pop("batch_size", 256),
             label_smoothing=rest.pop("label_smoothing", 0.0),
-            decay=averaging.pop("decay", 0.0),
+            decay=averaging.pop("decay", 0.999) if "averaging" in recipe else 0.0,
             schedule=Schedule(
                 schedule.pop("kind", "one-cycle"),
                 schedule.pop("warmup", 0.25),
@@ -85,6 +86,8 @@ class Plan:
         left = [rest, network, optimizer, schedule, augmentation, averaging, elastic]
         for name in itertools.chain(*left):
             raise RecipeError(f"the recipe's `{name}` is not followed here")
+        if plan.activation not in ACTIVATIONS:
+            raise RecipeError(f"`{plan.activation}` is none of {', '.join(ACTIVATIONS)}")
         return plan
 
 
