@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::buffer::Buffer;
 use crate::convolution::{self, Convolution, WeightGradient};
 use crate::dense::{self, Dense};
-use crate::function::{Context, Draws, Function};
+use crate::function::{Context, Draws, Function, RowGradient};
 use crate::random;
 use crate::rows;
 use crate::simd::Isa;
@@ -851,6 +851,15 @@ impl ChannelRows {
         rows::centred(isa, y, &self.mean, &self.slope, &self.offset, out);
     }
 
+    /// The function of a row, and scale · g.
+    fn apply_and_add(&self, isa: Isa, y: &[f32], g: &[f32], scale: &[f32], out: &mut [f32]) {
+        rows::centred_and_scaled(isa, y, self.normalization(), g, scale, out);
+    }
+
+    fn normalization(&self) -> [&[f32]; 3] {
+        [&self.mean, &self.slope, &self.offset]
+    }
+
     /// `numbers`: mean, slope and offset of each channel.
     fn fill(&mut self, channels: usize, numbers: impl Fn(usize) -> [f32; 3]) {
         for channel in 0..channels {
@@ -945,6 +954,22 @@ impl<'a> Finish<'a> {
                 .chunks_exact_mut(output_row)
                 .zip(pooled.chunks_exact_mut(output_row));
             for (number, ((linear, output), (which, pooled))) in pairs.zip(notes).enumerate() {
+                if block.function.is_nondecreasing() {
+                    let linear = linear.split_at(row).into();
+                    let normalization = self.rows.normalization();
+                    rows::centred_and_pooled(
+                        isa,
+                        linear,
+                        normalization,
+                        channels,
+                        output,
+                        pooled,
+                        which,
+                    );
+                    let context = block.context(self.parameters, None, 0, 0);
+                    block.function.apply(isa, context, output);
+                    continue;
+                }
                 for (i, (values, linear)) in self
                     .values
                     .chunks_exact_mut(row)
@@ -1006,6 +1031,8 @@ struct Unfinish<'a> {
     rows: ChannelRows,
     /// A row of what the function is given, at the places that the output came from.
     values: Buffer,
+    /// A row of gradients of what dropout kept.
+    kept: Buffer,
     /// A row of what the function is given.
     given: Buffer,
     /// Two rows of derivatives, for random functions.
@@ -1029,6 +1056,7 @@ impl<'a> Unfinish<'a> {
             saved,
             rows,
             values: Buffer::new(row),
+            kept: Buffer::new(row),
             given: Buffer::new(row),
             derivatives: Buffer::new(2 * row),
             sums: Buffer::new(row),
@@ -1063,44 +1091,65 @@ impl<'a> Unfinish<'a> {
             let key = Some(saved.key);
             let values = &mut self.values[..output_row];
             let place = output_start + number * output_row;
-            gradient.copy_from_slice(outer);
-            if block.dropout > 0.0 {
-                random::dropout(isa, saved.key, place as u64, block.dropout, gradient);
-            }
+            let outer = if block.dropout > 0.0 {
+                let kept = &mut self.kept[..output_row];
+                kept.copy_from_slice(outer);
+                random::dropout(isa, saved.key, place as u64, block.dropout, kept);
+                &*kept
+            } else {
+                outer
+            };
             let given = match &saved.pooling {
                 None => &linear[number * row..][..row],
                 Some(pooling) => &pooling.linear[place..place + output_row],
             };
-            match &saved.pooling {
-                // Draws belong to places, of which the chosen have lost track.
-                Some(pooling) if block.is_random() => {
-                    let (above, below) = self.derivatives.split_at_mut(row);
-                    for (i, derivatives) in [&mut *above, &mut *below].into_iter().enumerate() {
-                        let start = (2 * number + i) * row;
-                        let linear = &linear[start..start + row];
-                        let context = block.context(self.parameters, key, image, start);
-                        self.rows.apply(isa, linear, &mut self.given);
-                        derivatives.fill(1.0);
-                        block
-                            .function
-                            .backward(isa, context, &self.given, derivatives);
+            if block.is_random() {
+                gradient.copy_from_slice(outer);
+                match &saved.pooling {
+                    // Draws belong to places, of which the chosen have lost track.
+                    Some(pooling) => {
+                        let (above, below) = self.derivatives.split_at_mut(row);
+                        for (i, derivatives) in [&mut *above, &mut *below].into_iter().enumerate() {
+                            let start = (2 * number + i) * row;
+                            let linear = &linear[start..start + row];
+                            let context = block.context(self.parameters, key, image, start);
+                            self.rows.apply(isa, linear, &mut self.given);
+                            derivatives.fill(1.0);
+                            block
+                                .function
+                                .backward(isa, context, &self.given, derivatives);
+                        }
+                        let which = &pooling.which[place..place + output_row];
+                        rows::gather(isa, [above, below], channels, which, values);
+                        rows::multiply(isa, gradient, values);
                     }
-                    let which = &pooling.which[place..place + output_row];
-                    rows::gather(isa, [above, below], channels, which, values);
-                    rows::multiply(isa, gradient, values);
-                }
-                _ => {
-                    let context = block.context(self.parameters, key, image, number * row);
-                    self.rows.apply(isa, given, values);
-                    if block.function.has_parameter() {
-                        let function = block.function;
-                        let slope = function.parameter_gradient(isa, context, values, gradient);
-                        parameter += f64::from(slope);
+                    None => {
+                        let context = block.context(self.parameters, key, image, number * row);
+                        self.rows.apply(isa, given, values);
+                        block.function.backward(isa, context, values, gradient);
                     }
-                    block.function.backward(isa, context, values, gradient);
                 }
+                rows::reduce(isa, gradient, given, &self.rows.mean, sums, products);
+                continue;
             }
-            rows::reduce(isa, gradient, given, &self.rows.mean, sums, products);
+            let context = block.context(self.parameters, None, image, number * row);
+            if block.function.has_parameter() {
+                self.rows.apply(isa, given, values);
+                let function = block.function;
+                let slope = function.parameter_gradient(isa, context, values, outer);
+                parameter += f64::from(slope);
+            }
+            let row = RowGradient {
+                outer,
+                linear: given,
+                mean: &self.rows.mean,
+                slope: &self.rows.slope,
+                offset: &self.rows.offset,
+                inner: gradient,
+                sums,
+                products,
+            };
+            block.function.backward_row(isa, context, row);
         }
         let (channel_sums, rest) = totals.split_at_mut(channels);
         let (channel_products, function) = rest.split_at_mut(channels);
@@ -1269,20 +1318,19 @@ impl LinearGradient<'_> {
         let normalized = block.normalization != Normalization::None;
         let linear = &self.saved.linear[image * block.linear_len()..][..block.linear_len()];
         let output_start = image * block.output_len();
-        for number in 0..height {
-            let gradient = &mut gradient[row_range(number)];
-            if normalized {
-                rows.rows
-                    .apply(isa, &linear[number * row..][..row], gradient);
-            } else {
-                gradient.fill(0.0);
-            }
-            if self.saved.pooling.is_none() {
-                let inner = &self.inner[output_start + number * row..][..row];
-                rows::add_scaled(isa, inner, &rows.scale, gradient);
-            }
-        }
         let Some(Pooling { which, .. }) = &self.saved.pooling else {
+            for number in 0..height {
+                let gradient = &mut gradient[row_range(number)];
+                let inner = &self.inner[output_start + number * row..][..row];
+                if normalized {
+                    let linear = &linear[number * row..][..row];
+                    rows.rows
+                        .apply_and_add(isa, linear, inner, &rows.scale, gradient);
+                } else {
+                    gradient.copy_from_slice(inner);
+                    rows::multiply(isa, gradient, &rows.scale[..row]);
+                }
+            }
             return;
         };
         for number in 0..output_height {
@@ -1291,8 +1339,38 @@ impl LinearGradient<'_> {
             let which = &which[start..start + output_row];
             let (above, below) = (row_range(2 * number), row_range(2 * number + 1));
             let (first, second) = gradient.split_at_mut(below.start);
-            let windows = [&mut first[above], &mut second[..row]];
-            rows::scatter(isa, inner, &rows.scale, channels, which, windows);
+            let mut windows = [&mut first[above], &mut second[..row]];
+            if normalized {
+                let linear: [&[f32]; 2] =
+                    linear[2 * number * row..][..2 * row].split_at(row).into();
+                // The last column of an odd number.
+                for (linear, gradient) in linear.iter().zip(&mut windows) {
+                    let rest = 2 * output_row;
+                    rows.rows.apply(isa, &linear[rest..], &mut gradient[rest..]);
+                }
+                rows::centred_and_scattered(
+                    isa,
+                    linear,
+                    rows.rows.normalization(),
+                    inner,
+                    &rows.scale,
+                    channels,
+                    which,
+                    windows,
+                );
+            } else {
+                windows.iter_mut().for_each(|row| row.fill(0.0));
+                rows::scatter(isa, inner, &rows.scale, channels, which, windows);
+            }
+        }
+        for number in 2 * output_height..height {
+            let gradient = &mut gradient[row_range(number)];
+            if normalized {
+                rows.rows
+                    .apply(isa, &linear[number * row..][..row], gradient);
+            } else {
+                gradient.fill(0.0);
+            }
         }
     }
 

@@ -6,6 +6,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 use bytemuck::{Pod, Zeroable};
+#[cfg(target_os = "linux")]
+use memmap2::{Advice, MmapMut};
 
 /// Numbers in memory that the next buffer of about its size takes over when it is dropped.
 ///
@@ -13,9 +15,16 @@ use bytemuck::{Pod, Zeroable};
 /// come anew each time, page by page, which costs as much as a pass over them. As an owner of
 /// bytes ([`AsRef<[u8]>`](AsRef)) a buffer can be the memory of a tensor.
 pub struct Buffer<T = f32> {
-    lines: Vec<Line>,
+    memory: Memory,
     len: usize,
     numbers: PhantomData<T>,
+}
+
+enum Memory {
+    Lines(Vec<Line>),
+    /// From the system itself, which is asked for large pages.
+    #[cfg(target_os = "linux")]
+    Pages(MmapMut),
 }
 
 /// A cache line, at the start of one.
@@ -34,18 +43,58 @@ const LARGEST_WASTE: usize = 2;
 /// Free buffers that are kept.
 const MOST_FREE: usize = 128;
 
-static FREE: Mutex<Vec<Vec<Line>>> = Mutex::new(Vec::new());
+static FREE: Mutex<Vec<Memory>> = Mutex::new(Vec::new());
+
+/// Bytes of a large page on x86-64, and on aarch64 where others have 4 KB.
+#[cfg(target_os = "linux")]
+const LARGE_PAGE: usize = 1 << 21;
+
+impl Memory {
+    /// `bytes` zeros, whole lines.
+    fn zeroed(bytes: usize) -> Self {
+        // With pages of 4 KB, a pass over many megabytes waits for their addresses.
+        #[cfg(target_os = "linux")]
+        if bytes >= LARGE_PAGE
+            && let Ok(pages) = MmapMut::map_anon(bytes)
+        {
+            // Where the system has no large pages, small ones do.
+            drop(pages.advise(Advice::HugePage));
+            return Self::Pages(pages);
+        }
+        Self::Lines(vec![Line::zeroed(); bytes.div_ceil(size_of::<Line>())])
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Lines(lines) => bytemuck::cast_slice(lines),
+            #[cfg(target_os = "linux")]
+            Self::Pages(pages) => pages,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Lines(lines) => bytemuck::cast_slice_mut(lines),
+            #[cfg(target_os = "linux")]
+            Self::Pages(pages) => pages,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.bytes().len()
+    }
+}
 
 impl<T: Pod> Buffer<T> {
     /// `len` numbers, which may be any.
     pub fn new(len: usize) -> Self {
-        let count = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+        let bytes = (len * size_of::<T>()).next_multiple_of(size_of::<Line>());
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         let best = free
             .iter()
             .enumerate()
-            .filter(|(_, lines)| lines.len() >= count && lines.len() / LARGEST_WASTE <= count)
-            .min_by_key(|(_, lines)| lines.len())
+            .filter(|(_, memory)| memory.len() >= bytes && memory.len() / LARGEST_WASTE <= bytes)
+            .min_by_key(|(_, memory)| memory.len())
             .map(|(index, _)| index);
         let found = best.map(|index| free.swap_remove(index));
         if found.is_none() {
@@ -54,8 +103,8 @@ impl<T: Pod> Buffer<T> {
             let too_small = free
                 .iter()
                 .enumerate()
-                .filter(|(_, lines)| lines.len() < count && count / LARGEST_WASTE <= lines.len())
-                .max_by_key(|(_, lines)| lines.len())
+                .filter(|(_, memory)| memory.len() < bytes && bytes / LARGEST_WASTE <= memory.len())
+                .max_by_key(|(_, memory)| memory.len())
                 .map(|(index, _)| index);
             if let Some(index) = too_small {
                 drop(free.swap_remove(index));
@@ -63,7 +112,7 @@ impl<T: Pod> Buffer<T> {
         }
         drop(free);
         Self {
-            lines: found.unwrap_or_else(|| vec![Line::zeroed(); count]),
+            memory: found.unwrap_or_else(|| Memory::zeroed(bytes)),
             len,
             numbers: PhantomData,
         }
@@ -79,15 +128,15 @@ impl<T: Pod> Buffer<T> {
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
-        let lines = std::mem::take(&mut self.lines);
-        if lines.is_empty() {
+        let memory = std::mem::replace(&mut self.memory, Memory::Lines(Vec::new()));
+        if memory.len() == 0 {
             return;
         }
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         if free.len() == MOST_FREE {
             free.remove(0);
         }
-        free.push(lines);
+        free.push(memory);
     }
 }
 
@@ -95,13 +144,13 @@ impl<T: Pod> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &bytemuck::cast_slice(&self.lines)[..self.len]
+        &bytemuck::cast_slice(self.memory.bytes())[..self.len]
     }
 }
 
 impl<T: Pod> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
+        &mut bytemuck::cast_slice_mut(self.memory.bytes_mut())[..self.len]
     }
 }
 
@@ -141,7 +190,7 @@ mod tests {
         let len = 30_000_000;
         drop(Buffer::<u8>::new(len - 20_000));
         drop(Buffer::<u8>::new(len));
-        let of_these = |lines: &&Vec<Line>| (len - 20_000..len + 64).contains(&(lines.len() * 64));
+        let of_these = |memory: &&Memory| (len - 20_000..len + 64).contains(&memory.len());
         let free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         assert_eq!(free.iter().filter(of_these).count(), 1);
     }

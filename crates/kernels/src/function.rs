@@ -12,7 +12,7 @@ mod piecewise;
 mod smooth;
 
 use crate::random::{Uniforms, same_upper};
-use crate::simd::{Isa, Routine, Simd};
+use crate::simd::{Isa, Routine, Simd, for_each_place};
 
 /// An element-wise activation function, with its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -164,6 +164,23 @@ impl Function {
         }
     }
 
+    /// Takes a row back through the function and what normalised its inputs. Not for functions that
+    /// draw.
+    ///
+    /// # Panics
+    ///
+    /// If a slice of `row` is shorter than `outer`.
+    pub(crate) fn backward_row(self, isa: Isa, context: Context, row: RowGradient) {
+        let len = row.outer.len();
+        for slice in [row.linear, row.mean, row.slope, row.offset] {
+            assert!(slice.len() >= len);
+        }
+        for slice in [&row.inner, &row.sums, &row.products] {
+            assert!(slice.len() >= len);
+        }
+        isa.run(BackwardRow(self, context, row));
+    }
+
     /// The sum of gradient · ∂f/∂parameter over all elements; 0 if the function has no parameter.
     /// The gradients are those by the outputs, before [`Function::backward`] changes them.
     ///
@@ -238,11 +255,14 @@ impl Context {
 }
 
 /// What is done with a function's value and derivative at every element.
-trait Loop<S: Simd> {
+trait Loop<S: Simd>: Sized {
     fn run(self, s: S, f: impl FnMut(S::F32) -> (S::F32, S::F32));
+
+    /// [`Loop::run`] where f(x) = x, if anything is left to do then.
+    fn run_identity(self, _: S) {}
 }
 
-/// Runs `elements` with the function that gives (f(x), f′(x)), unless f(x) = x.
+/// Runs `elements` with the function that gives (f(x), f′(x)).
 #[inline(always)]
 fn for_each<S: Simd>(s: S, function: Function, context: Context, elements: impl Loop<S>) {
     use piecewise::*;
@@ -258,7 +278,7 @@ fn for_each<S: Simd>(s: S, function: Function, context: Context, elements: impl 
         };
     }
     match function {
-        Function::Identity => {}
+        Function::Identity => elements.run_identity(s),
         Function::Sigmoid => each!(|x| sigmoid(s, x)),
         Function::Tanh => each!(|x| tanh(s, x)),
         Function::Relu => each!(|x| relu(s, x)),
@@ -368,6 +388,75 @@ impl<S: Simd> Loop<S> for Derivatives<'_> {
             self.inputs,
             #[inline(always)]
             |gradient, x| s.mul(gradient, f(x).1),
+        );
+    }
+}
+
+/// A row of normalised pixels on the way back: gradients, and what they are needed for. All have
+/// one number for every place of the row, or more.
+pub(crate) struct RowGradient<'a> {
+    /// The gradient of the function's outputs.
+    pub outer: &'a [f32],
+    /// What was normalised: the function's inputs are slope · (linear − mean) + offset.
+    pub linear: &'a [f32],
+    pub mean: &'a [f32],
+    pub slope: &'a [f32],
+    pub offset: &'a [f32],
+    /// Becomes the gradient of the function's inputs.
+    pub inner: &'a mut [f32],
+    /// Gets `inner` added.
+    pub sums: &'a mut [f32],
+    /// Gets inner · (linear − mean) added.
+    pub products: &'a mut [f32],
+}
+
+struct BackwardRow<'a>(Function, Context, RowGradient<'a>);
+
+impl Routine for BackwardRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self(function, context, row) = self;
+        for_each(s, function, context, row);
+    }
+}
+
+impl<S: Simd> Loop<S> for RowGradient<'_> {
+    #[inline(always)]
+    fn run(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
+        let (inner, sums, products) = (
+            self.inner.as_mut_ptr(),
+            self.sums.as_mut_ptr(),
+            self.products.as_mut_ptr(),
+        );
+        for_each_place(
+            s,
+            self.outer.len(),
+            #[inline(always)]
+            // SAFETY: `Function::backward_row` has made sure that no slice is shorter than `outer`.
+            |place| unsafe {
+                let linear = s.load_at(self.linear.as_ptr(), place);
+                let centred = s.sub(linear, s.load_at(self.mean.as_ptr(), place));
+                let slope = s.load_at(self.slope.as_ptr(), place);
+                let offset = s.load_at(self.offset.as_ptr(), place);
+                let (_, derivative) = f(s.mul_add(slope, centred, offset));
+                let gradient = s.mul(s.load_at(self.outer.as_ptr(), place), derivative);
+                s.store_at(inner, place, gradient);
+                s.store_at(sums, place, s.add(s.load_at(sums, place), gradient));
+                let product = s.load_at(products, place);
+                s.store_at(products, place, s.mul_add(gradient, centred, product));
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn run_identity(self, s: S) {
+        let one = s.splat(1.0);
+        self.run(
+            s,
+            #[inline(always)]
+            |x| (x, one),
         );
     }
 }

@@ -107,17 +107,30 @@ pass! {
 }
 
 pass! {
-    /// out += scale · g.
-    fn add_scaled<'a>(g: &'a [f32], scale: &'a [f32], out: &'a mut [f32])
-    where g.len() == out.len(), scale.len() >= out.len();
+    /// out = slope · (y − mean) + offset + scale · g, with mean, slope and offset in
+    /// `normalization`.
+    fn centred_and_scaled<'a>(
+        y: &'a [f32],
+        normalization: [&'a [f32]; 3],
+        g: &'a [f32],
+        scale: &'a [f32],
+        out: &'a mut [f32],
+    )
+    where
+        [y, g, scale].iter().chain(&normalization).all(|row| row.len() >= out.len());
     |simd| {
         let to = out.as_mut_ptr();
+        let [mean, slope, offset] = normalization;
         // SAFETY: every slice is at least as long as `out`.
         for_each_place(simd, out.len(), #[inline(always)] |place| unsafe {
-            let g = simd.load_at(g.as_ptr(), place);
+            let y = simd.load_at(y.as_ptr(), place);
+            let centred = simd.sub(y, simd.load_at(mean.as_ptr(), place));
+            let slope = simd.load_at(slope.as_ptr(), place);
+            let offset = simd.load_at(offset.as_ptr(), place);
             let scale = simd.load_at(scale.as_ptr(), place);
-            let old = simd.load_at(to, place);
-            simd.store_at(to, place, simd.mul_add(scale, g, old));
+            let g = simd.load_at(g.as_ptr(), place);
+            let normalized = simd.mul_add(slope, centred, offset);
+            simd.store_at(to, place, simd.mul_add(scale, g, normalized));
         });
     }
 }
@@ -184,6 +197,53 @@ pass! {
                     let better = larger(simd, x, best);
                     best = simd.select(better, x, best);
                     there = simd.select(better, simd.load_at(others[corner], place), there);
+                    index = simd.select(better, simd.splat(corner as f32), index);
+                }
+                simd.store_at(largest, place, best);
+                simd.store_at(other, place, there);
+                simd.store_bytes_at(which, place, simd.to_int(index));
+            });
+        }
+    }
+}
+
+pass! {
+    /// [`pool_with`] of slope · (y − mean) + offset, with mean, slope and offset in
+    /// `normalization`, and y there for `other`.
+    fn centred_and_pooled<'a>(
+        rows: [&'a [f32]; 2],
+        normalization: [&'a [f32]; 3],
+        channels: usize,
+        largest: &'a mut [f32],
+        other: &'a mut [f32],
+        which: &'a mut [u8],
+    )
+    where
+        rows.iter().all(|row| row.len() >= 2 * largest.len()),
+        normalization.iter().all(|row| row.len() >= channels),
+        other.len() == largest.len(),
+        which.len() == largest.len(),
+        largest.len().is_multiple_of(channels);
+    |simd| {
+        let [mean, slope, offset] = normalization.map(<[f32]>::as_ptr);
+        for start in (0..largest.len()).step_by(channels) {
+            let corners = window(rows, start, channels);
+            let (largest, other) = (largest[start..].as_mut_ptr(), other[start..].as_mut_ptr());
+            let which = which[start..].as_mut_ptr();
+            // SAFETY: as in `pool`; what normalises has a number for each channel.
+            for_each_place(simd, channels, #[inline(always)] |place| unsafe {
+                let mean = simd.load_at(mean, place);
+                let slope = simd.load_at(slope, place);
+                let offset = simd.load_at(offset, place);
+                let mut there = simd.load_at(corners[0], place);
+                let mut best = simd.mul_add(slope, simd.sub(there, mean), offset);
+                let mut index = simd.splat(0.0);
+                for corner in 1..4 {
+                    let y = simd.load_at(corners[corner], place);
+                    let x = simd.mul_add(slope, simd.sub(y, mean), offset);
+                    let better = larger(simd, x, best);
+                    best = simd.select(better, x, best);
+                    there = simd.select(better, y, there);
                     index = simd.select(better, simd.splat(corner as f32), index);
                 }
                 simd.store_at(largest, place, best);
@@ -267,6 +327,51 @@ pass! {
                     let here = simd.equal_int(which, simd.splat_int(corner as i32));
                     let old = simd.load_at(to, place);
                     let sum = simd.add(old, simd.select(here, g, simd.splat(0.0)));
+                    simd.store_at(to, place, sum);
+                }
+            });
+        }
+    }
+}
+
+pass! {
+    /// out = slope · (y − mean) + offset, and scale · g more at each 2×2 window's corner that
+    /// `which` names, with mean, slope and offset in `normalization`.
+    fn centred_and_scattered<'a>(
+        y: [&'a [f32]; 2],
+        normalization: [&'a [f32]; 3],
+        g: &'a [f32],
+        scale: &'a [f32],
+        channels: usize,
+        which: &'a [u8],
+        out: [&'a mut [f32]; 2],
+    )
+    where
+        y.iter().all(|row| row.len() >= 2 * g.len()),
+        out.iter().all(|row| row.len() >= 2 * g.len()),
+        normalization.iter().all(|row| row.len() >= channels),
+        which.len() == g.len(),
+        scale.len() >= channels,
+        g.len().is_multiple_of(channels);
+    |simd| {
+        let [mean, slope, offset] = normalization.map(<[f32]>::as_ptr);
+        let out = out.map(<[f32]>::as_mut_ptr);
+        for start in (0..g.len()).step_by(channels) {
+            let corners = window(y, start, channels);
+            let (g, which) = (g[start..].as_ptr(), which[start..].as_ptr());
+            // SAFETY: as in `pool`; what belongs to channels has a number for each.
+            for_each_place(simd, channels, #[inline(always)] |place| unsafe {
+                let mean = simd.load_at(mean, place);
+                let slope = simd.load_at(slope, place);
+                let offset = simd.load_at(offset, place);
+                let g = simd.mul(simd.load_at(g, place), simd.load_at(scale.as_ptr(), place));
+                let which = simd.load_bytes_at(which, place);
+                for (corner, &y) in corners.iter().enumerate() {
+                    let to = out[corner / 2].add(2 * start + corner % 2 * channels);
+                    let here = simd.equal_int(which, simd.splat_int(corner as i32));
+                    let centred = simd.sub(simd.load_at(y, place), mean);
+                    let normalized = simd.mul_add(slope, centred, offset);
+                    let sum = simd.add(normalized, simd.select(here, g, simd.splat(0.0)));
                     simd.store_at(to, place, sum);
                 }
             });

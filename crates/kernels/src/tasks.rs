@@ -12,7 +12,8 @@ pub(crate) fn for_each<I: IndexedParallelIterator>(items: I, task: impl Fn(I::It
     if rayon::current_num_threads() == 1 {
         items.with_producer(OneByOne(task));
     } else {
-        items.for_each(task);
+        // A thread that has nothing left to do can take any item that is not begun.
+        items.with_max_len(1).for_each(task);
     }
 }
 

@@ -10,11 +10,14 @@
 //!
 //! In memory, each of the 36 *points* has a matrix `[tiles, channels]`.
 
+use rayon::prelude::*;
+
 use crate::buffer::Buffer;
 use crate::convolution::Convolution;
 use crate::rows::largest_of;
 use crate::simd::{Isa, Routine, Simd, for_each_place};
-use crate::tile::{Blocks, Order, OuterSweep, Start, Sweep};
+use crate::tasks;
+use crate::tile::{Block, Blocks, Order, OuterSweep, Start, Sweep};
 
 /// Rows and columns of a tile's outputs.
 pub(crate) const OUTPUTS: usize = 4;
@@ -96,6 +99,43 @@ pub(crate) struct Panel {
     bias: Vec<f32>,
 }
 
+/// Part of a panel: some inputs of a block.
+struct Part<'a> {
+    block: Block,
+    /// The first of the inputs.
+    input: usize,
+    /// Of each point `[input][output of the block]`.
+    points: Vec<&'a mut [f32]>,
+}
+
+impl<'a> Part<'a> {
+    /// Inputs in a part.
+    const INPUTS: usize = 16;
+
+    fn of(blocks: Blocks, inputs: usize, weights: &'a mut [f32]) -> Vec<Self> {
+        let mut parts: Vec<Self> = blocks
+            .iter()
+            .flat_map(|block| {
+                (0..inputs).step_by(Self::INPUTS).map(move |input| Self {
+                    block,
+                    input,
+                    points: Vec::with_capacity(POINTS),
+                })
+            })
+            .collect();
+        for point in weights.chunks_exact_mut(blocks.panel_len(inputs)) {
+            let mut rest = point;
+            for part in &mut parts {
+                let rows = Self::INPUTS.min(inputs - part.input);
+                let (here, after) = rest.split_at_mut(rows * blocks.width(part.block));
+                part.points.push(here);
+                rest = after;
+            }
+        }
+        parts
+    }
+}
+
 /// Images among others in memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
@@ -113,23 +153,28 @@ impl Panel {
         isa: Isa,
         [outputs, inputs]: [usize; 2],
         bias: Option<&[f32]>,
-        kernel: impl Fn(usize, usize, usize) -> f32,
+        kernel: impl Fn(usize, usize, usize) -> f32 + Sync,
     ) -> Self {
         let blocks = Blocks::new(isa, outputs);
-        let point_len = blocks.panel_len(inputs);
-        let mut taps = Buffer::zeros(TAPS * point_len);
-        for output in 0..outputs {
-            let (start, width) = blocks.column(output, inputs);
-            for input in 0..inputs {
-                for tap in 0..TAPS {
-                    taps[tap * point_len + start + input * width] = kernel(output, input, tap);
+        let mut weights = Buffer::new(POINTS * blocks.panel_len(inputs));
+        let parts = Part::of(blocks, inputs, &mut weights);
+        tasks::for_each(parts.into_par_iter(), |part| {
+            let width = blocks.width(part.block);
+            let count = part.points[0].len();
+            // Small enough for the first-level cache.
+            let mut taps = Buffer::zeros(TAPS * count);
+            for column in 0..blocks.columns(part.block) {
+                for row in 0..count / width {
+                    for tap in 0..TAPS {
+                        taps[tap * count + row * width + column] =
+                            kernel(part.block.first + column, part.input + row, tap);
+                    }
                 }
             }
-        }
-        let mut weights = Buffer::new(POINTS * point_len);
-        isa.run(TransformKernels {
-            taps: &taps,
-            points: &mut weights,
+            isa.run(TransformKernels {
+                taps: &taps,
+                points: part.points,
+            });
         });
         let mut padded_bias = vec![0.0; blocks.panel_len(1)];
         if let Some(bias) = bias {
@@ -242,10 +287,10 @@ fn points_to_kernel<S: Simd>(s: S, m: [S::F32; INPUTS]) -> [S::F32; KERNEL] {
     ]
 }
 
-/// G g Gᵀ for kernels next to each other: from `[tap][kernel]` to `[point][kernel]`.
+/// G g Gᵀ for kernels next to each other: from `[tap][kernel]` to the kernels of every point.
 struct TransformKernels<'a> {
     taps: &'a [f32],
-    points: &'a mut [f32],
+    points: Vec<&'a mut [f32]>,
 }
 
 impl Routine for TransformKernels<'_> {
@@ -254,8 +299,12 @@ impl Routine for TransformKernels<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let count = self.taps.len() / TAPS;
-        assert_eq!(self.points.len(), POINTS * count);
-        let points = self.points.as_mut_ptr();
+        assert_eq!(self.points.len(), POINTS);
+        assert!(self.points.iter().all(|point| point.len() == count));
+        let mut points = [std::ptr::null_mut(); POINTS];
+        for (to, point) in points.iter_mut().zip(self.points) {
+            *to = point.as_mut_ptr();
+        }
         for_each_place(
             simd,
             count,
@@ -276,7 +325,7 @@ impl Routine for TransformKernels<'_> {
                 for (row, g) in half.into_iter().enumerate() {
                     for (column, x) in kernel_to_points(simd, g).into_iter().enumerate() {
                         let point = row * INPUTS + column;
-                        simd.store_at(points.add(point * count), place, x);
+                        simd.store_at(points[point], place, x);
                     }
                 }
             },
