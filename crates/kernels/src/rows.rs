@@ -16,6 +16,7 @@ macro_rules! pass {
         |$simd:ident| $body:block
     ) => {
         $(#[$doc])*
+        #[allow(clippy::too_many_arguments, reason = "a pass names every row that it reads")]
         pub(crate) fn $name<$l>(isa: Isa, $($arg: $type),*) {
             struct Pass<$l> { $($arg: $type),* }
             impl<$l> Routine for Pass<$l> {
@@ -238,8 +239,8 @@ pass! {
                 let mut there = simd.load_at(corners[0], place);
                 let mut best = simd.mul_add(slope, simd.sub(there, mean), offset);
                 let mut index = simd.splat(0.0);
-                for corner in 1..4 {
-                    let y = simd.load_at(corners[corner], place);
+                for (corner, &y) in corners.iter().enumerate().skip(1) {
+                    let y = simd.load_at(y, place);
                     let x = simd.mul_add(slope, simd.sub(y, mean), offset);
                     let better = larger(simd, x, best);
                     best = simd.select(better, x, best);
