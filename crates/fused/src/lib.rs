@@ -14,11 +14,13 @@
 
 mod average;
 mod block;
+mod chain;
 mod host;
 mod optimizer;
 mod prepared;
 
 pub use average::move_towards;
 pub use block::{Parameters, Statistics, infer, train};
+pub use chain::Chain;
 pub use host::runs_on;
 pub use optimizer::{Adam, AdamW};

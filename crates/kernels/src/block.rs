@@ -564,14 +564,12 @@ impl Prepared {
     ///
     /// If a slice has not the length that the shapes give it.
     pub fn infer(&self, images: usize, input: &[f32], parameters: Parameters) -> Buffer {
-        let Self { block, isa, map } = self;
-        let isa = *isa;
+        let block = &self.block;
         let (input_len, output_len) = (block.input_len(), block.output_len());
-        let linear_len = block.linear_len();
         assert_eq!(input.len(), images * input_len);
         block.check(parameters);
         let mut output = Buffer::new(images * output_len);
-        let task = match map {
+        let task = match self.map {
             PackedMap::Convolution(..) => task_len(images),
             PackedMap::Dense(..) => task_len(images).max(FEWEST_DENSE),
         };
@@ -579,44 +577,114 @@ impl Prepared {
             output
                 .par_chunks_mut(task * output_len)
                 .zip(input.par_chunks(task * input_len)),
-            |(output, input)| {
-                let mut rows = block.group_rows();
-                if !block.pool {
-                    map.for_all_images(input, output, |_, linear| {
-                        block.normalize_groups(isa, parameters, &mut rows, linear);
-                        let context = block.context(parameters, None, 0, 0);
-                        block.function.apply(isa, context, linear);
-                    });
-                    return;
-                }
-                let group = map.group();
-                let mut padded = map.padded();
-                if block.pools_first() {
-                    let outputs = output.chunks_mut(group * output_len);
-                    for (inputs, outputs) in input.chunks(group * input_len).zip(outputs) {
-                        map.images(inputs, &mut padded, true, outputs);
-                        let context = block.context(parameters, None, 0, 0);
-                        block.function.apply(isa, context, outputs);
-                    }
-                    return;
-                }
-                // The same memory for all, which stays in the cache.
-                let mut linear = Buffer::new(group * linear_len);
-                let outputs = output.chunks_mut(group * output_len);
-                for (inputs, outputs) in input.chunks(group * input_len).zip(outputs) {
-                    let linear = &mut linear[..inputs.len() / input_len * linear_len];
-                    map.images(inputs, &mut padded, false, linear);
-                    let linear = linear.chunks_exact_mut(linear_len);
-                    for (linear, output) in linear.zip(outputs.chunks_exact_mut(output_len)) {
-                        block.normalize_groups(isa, parameters, &mut rows, linear);
-                        block.apply_and_pool(isa, parameters, linear, output);
-                    }
-                }
-            },
+            |(output, input)| self.infer_here(input, parameters, output),
         );
         output
     }
+
+    /// [`Self::infer`] on the thread that calls it.
+    fn infer_here(&self, input: &[f32], parameters: Parameters, output: &mut [f32]) {
+        let Self { block, isa, map } = self;
+        let isa = *isa;
+        let (input_len, output_len) = (block.input_len(), block.output_len());
+        let linear_len = block.linear_len();
+        let mut rows = block.group_rows();
+        if !block.pool {
+            map.for_all_images(input, output, |_, linear| {
+                block.normalize_groups(isa, parameters, &mut rows, linear);
+                let context = block.context(parameters, None, 0, 0);
+                block.function.apply(isa, context, linear);
+            });
+            return;
+        }
+        let group = map.group();
+        let mut padded = map.padded();
+        if block.pools_first() {
+            let outputs = output.chunks_mut(group * output_len);
+            for (inputs, outputs) in input.chunks(group * input_len).zip(outputs) {
+                map.images(inputs, &mut padded, true, outputs);
+                let context = block.context(parameters, None, 0, 0);
+                block.function.apply(isa, context, outputs);
+            }
+            return;
+        }
+        // The same memory for all, which stays in the cache.
+        let mut linear = Buffer::new(group * linear_len);
+        let outputs = output.chunks_mut(group * output_len);
+        for (inputs, outputs) in input.chunks(group * input_len).zip(outputs) {
+            let linear = &mut linear[..inputs.len() / input_len * linear_len];
+            map.images(inputs, &mut padded, false, linear);
+            let linear = linear.chunks_exact_mut(linear_len);
+            for (linear, output) in linear.zip(outputs.chunks_exact_mut(output_len)) {
+                block.normalize_groups(isa, parameters, &mut rows, linear);
+                block.apply_and_pool(isa, parameters, linear, output);
+            }
+        }
+    }
 }
+
+/// One of several blocks, each of which reads what the one before it gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    /// The block.
+    pub block: &'a Prepared,
+    /// Its parameters; see [`Prepared::infer`].
+    pub parameters: Parameters<'a>,
+}
+
+/// What [`Prepared::infer`] gives for all `links` in turn. A few images at a time go through all of
+/// them on one thread, so that what is between blocks stays in its cache.
+///
+/// # Panics
+///
+/// If there is no link, or a slice has not the length that the shapes give it.
+pub fn infer_all(links: &[Link], images: usize, input: &[f32]) -> Buffer {
+    let (Some(first), Some(last)) = (links.first(), links.last()) else {
+        panic!("there is at least one block")
+    };
+    let (input_len, output_len) = (first.block.block.input_len(), last.block.block.output_len());
+    assert_eq!(input.len(), images * input_len);
+    for link in links {
+        link.block.block.check(link.parameters);
+    }
+    for pair in links.windows(2) {
+        assert_eq!(
+            pair[0].block.block.output_len(),
+            pair[1].block.block.input_len()
+        );
+    }
+    let longest = links.iter().map(|link| link.block.block.output_len()).max();
+    let mut output = Buffer::new(images * output_len);
+    tasks::for_each(
+        output
+            .par_chunks_mut(IMAGES_THROUGH_ALL * output_len)
+            .zip(input.par_chunks(IMAGES_THROUGH_ALL * input_len)),
+        |(output, input)| {
+            let images = input.len() / input_len;
+            let between = || Buffer::<f32>::new(images * longest.unwrap_or(0));
+            let (mut before, mut after) = (between(), between());
+            for (number, link) in links.iter().enumerate() {
+                let block = &link.block.block;
+                let source = match number {
+                    0 => input,
+                    _ => &before[..images * block.input_len()],
+                };
+                let target = if number + 1 == links.len() {
+                    &mut *output
+                } else {
+                    &mut after[..images * block.output_len()]
+                };
+                link.block.infer_here(source, link.parameters, target);
+                std::mem::swap(&mut before, &mut after);
+            }
+        },
+    );
+    output
+}
+
+/// Images that go through all blocks together: enough that weights are read for several, and few
+/// enough for the second-level cache and for batches that are shared among threads.
+const IMAGES_THROUGH_ALL: usize = 8;
 
 /// Images in a task.
 fn task_len(images: usize) -> usize {
@@ -1029,7 +1097,8 @@ struct Unfinish<'a> {
     parameters: Parameters<'a>,
     saved: &'a Saved,
     rows: ChannelRows,
-    /// A row of what the function is given, at the places that the output came from.
+    /// A row of what the function is given, or of its derivatives, at the places that the output
+    /// came from.
     values: Buffer,
     /// A row of gradients of what dropout kept.
     kept: Buffer,
@@ -1078,18 +1147,12 @@ impl<'a> Unfinish<'a> {
         }
         let output_start = image * gradient.len();
         let linear = &saved.linear[image * block.linear_len()..][..block.linear_len()];
-        let (sums, products) = (
-            &mut self.sums[..output_row],
-            &mut self.products[..output_row],
-        );
-        sums.fill(0.0);
-        products.fill(0.0);
+        self.sums.fill(0.0);
+        self.products.fill(0.0);
         let mut parameter = 0.0f64;
         let outer = gradient.chunks_exact(output_row);
         for (number, (outer, gradient)) in outer.zip(inner.chunks_exact_mut(output_row)).enumerate()
         {
-            let key = Some(saved.key);
-            let values = &mut self.values[..output_row];
             let place = output_start + number * output_row;
             let outer = if block.dropout > 0.0 {
                 let kept = &mut self.kept[..output_row];
@@ -1105,35 +1168,21 @@ impl<'a> Unfinish<'a> {
             };
             if block.is_random() {
                 gradient.copy_from_slice(outer);
-                match &saved.pooling {
-                    // Draws belong to places, of which the chosen have lost track.
-                    Some(pooling) => {
-                        let (above, below) = self.derivatives.split_at_mut(row);
-                        for (i, derivatives) in [&mut *above, &mut *below].into_iter().enumerate() {
-                            let start = (2 * number + i) * row;
-                            let linear = &linear[start..start + row];
-                            let context = block.context(self.parameters, key, image, start);
-                            self.rows.apply(isa, linear, &mut self.given);
-                            derivatives.fill(1.0);
-                            block
-                                .function
-                                .backward(isa, context, &self.given, derivatives);
-                        }
-                        let which = &pooling.which[place..place + output_row];
-                        rows::gather(isa, [above, below], channels, which, values);
-                        rows::multiply(isa, gradient, values);
-                    }
-                    None => {
-                        let context = block.context(self.parameters, key, image, number * row);
-                        self.rows.apply(isa, given, values);
-                        block.function.backward(isa, context, values, gradient);
-                    }
-                }
-                rows::reduce(isa, gradient, given, &self.rows.mean, sums, products);
+                rows::multiply(isa, gradient, self.random_derivatives(image, number));
+                let mean = &self.rows.mean;
+                rows::reduce(
+                    isa,
+                    gradient,
+                    given,
+                    mean,
+                    &mut self.sums,
+                    &mut self.products,
+                );
                 continue;
             }
             let context = block.context(self.parameters, None, image, number * row);
             if block.function.has_parameter() {
+                let values = &mut self.values[..output_row];
                 self.rows.apply(isa, given, values);
                 let function = block.function;
                 let slope = function.parameter_gradient(isa, context, values, outer);
@@ -1146,16 +1195,52 @@ impl<'a> Unfinish<'a> {
                 slope: &self.rows.slope,
                 offset: &self.rows.offset,
                 inner: gradient,
-                sums,
-                products,
+                sums: &mut self.sums,
+                products: &mut self.products,
             };
             block.function.backward_row(isa, context, row);
         }
         let (channel_sums, rest) = totals.split_at_mut(channels);
         let (channel_products, function) = rest.split_at_mut(channels);
-        fold(sums, channel_sums);
-        fold(products, channel_products);
+        fold(&self.sums[..output_row], channel_sums);
+        fold(&self.products[..output_row], channel_products);
         function[0] = parameter as f32;
+    }
+
+    /// The derivatives of a function that draws, at the places that row `number` of the output of
+    /// image number `image` came from.
+    fn random_derivatives(&mut self, image: usize, number: usize) -> &[f32] {
+        let (block, isa, saved) = (self.block, self.isa, self.saved);
+        let [_, width, channels] = block.linear_size();
+        let [_, output_width, _] = block.output_size();
+        let (row, output_row) = (width * channels, output_width * channels);
+        let linear = &saved.linear[image * block.linear_len()..][..block.linear_len()];
+        // Draws belong to places, of which the chosen have lost track: both rows for a pooled one.
+        let rows = if block.pool { 2 } else { 1 };
+        for (i, derivatives) in self
+            .derivatives
+            .chunks_exact_mut(row)
+            .take(rows)
+            .enumerate()
+        {
+            let start = (rows * number + i) * row;
+            let context = block.context(self.parameters, Some(saved.key), image, start);
+            self.rows
+                .apply(isa, &linear[start..start + row], &mut self.given);
+            derivatives.fill(1.0);
+            block
+                .function
+                .backward(isa, context, &self.given, derivatives);
+        }
+        let Some(pooling) = &saved.pooling else {
+            return &self.derivatives[..row];
+        };
+        let place = image * block.output_len() + number * output_row;
+        let which = &pooling.which[place..place + output_row];
+        let values = &mut self.values[..output_row];
+        let derivatives = self.derivatives.split_at(row).into();
+        rows::gather(isa, derivatives, channels, which, values);
+        values
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whole blocks: values against a plain computation in `f64`, gradients against its finite
 //! differences, and results that do not depend on threads.
 
-use kernels::block::{Block, Gradients, Map, Normalization, Output, Parameters};
+use kernels::block::{self, Block, Gradients, Link, Map, Normalization, Output, Parameters};
 use kernels::convolution::Convolution;
 use kernels::dense::Dense;
 use kernels::function::Function;
@@ -523,6 +523,75 @@ fn inference_with_the_batchs_statistics_is_training_without_dropout() {
                 assert!((a - b).abs() <= 1e-5, "{isa}: {a} is not {b}");
             }
         }
+    }
+}
+
+#[test]
+fn all_blocks_at_once_are_one_after_the_other() {
+    let convolution = full_block();
+    let [height, width, channels] = convolution.output_size();
+    let groups = Block {
+        map: Map::Convolution(Convolution {
+            height,
+            width,
+            inputs: channels,
+            outputs: up_to(24, 12),
+            kernel: [2, 2],
+            stride: 1,
+            padding: [0, 0],
+        }),
+        normalization: Normalization::Group {
+            groups: 2,
+            epsilon: 1e-5,
+        },
+        function: Function::Gelu,
+        pool: false,
+        dropout: 0.0,
+    };
+    let [height, width, channels] = groups.output_size();
+    let dense = Block {
+        map: Map::Dense(Dense {
+            pixels: height * width,
+            channels,
+            outputs: 5,
+        }),
+        normalization: Normalization::None,
+        function: Function::Tanh,
+        ..groups
+    };
+    let images = up_to(21, 9);
+    let blocks = [convolution, groups, dense];
+    let floats = [1, 2, 3].map(|seed| Case::new(blocks[seed as usize - 1], images, seed).floats());
+    let statistics = [
+        numbers(convolution.output_size()[2], 4),
+        vec![0.5; convolution.output_size()[2]],
+    ];
+    for isa in Isa::available() {
+        let prepared: Vec<_> = blocks
+            .iter()
+            .zip(&floats)
+            .map(|(block, floats)| {
+                let batch = matches!(block.normalization, Normalization::Batch { .. });
+                let running = batch.then_some((&statistics[0][..], &statistics[1][..]));
+                block.prepare(isa, floats.parameters(), running)
+            })
+            .collect();
+        let links: Vec<_> = prepared
+            .iter()
+            .zip(&floats)
+            .map(|(block, floats)| Link {
+                block,
+                parameters: floats.parameters(),
+            })
+            .collect();
+        let mut expected = floats[0].input.clone();
+        for link in &links {
+            let output = link.block.infer(images, &expected, link.parameters);
+            expected = output.to_vec();
+        }
+        let found = block::infer_all(&links, images, &floats[0].input);
+        assert_eq!(found[..], expected[..], "{isa}");
+        assert!(expected.iter().any(|&x| x != expected[0]), "{isa}");
     }
 }
 

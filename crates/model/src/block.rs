@@ -9,7 +9,7 @@ use burn::module::RunningState;
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Dropout, Linear, PaddingConfig2d};
 use burn::tensor::{DType, Tensor};
-use fused::{Parameters, Statistics};
+use fused::{Chain, Parameters, Statistics};
 use kernels::block::{Block, Map, Normalization};
 use kernels::convolution::Convolution;
 use kernels::dense::Dense;
@@ -84,113 +84,177 @@ impl Follow<'_> {
 /// The convolution of `x`, `[batch, channels_in, height, width]`, and what follows it; `None` where
 /// the kernels cannot compute it.
 pub(crate) fn convolution(x: &Tensor<4>, layer: &Conv2d, follow: &Follow<'_>) -> Option<Tensor<4>> {
-    let [_, inputs, height, width] = x.dims();
-    let [outputs, _, _, _] = layer.weight.shape().dims();
-    let padding = match layer.padding {
-        PaddingConfig2d::Valid => [0, 0],
-        PaddingConfig2d::Explicit(top, left, bottom, right) if [top, left] == [bottom, right] => {
-            [top, left]
-        }
-        PaddingConfig2d::Explicit(..) | PaddingConfig2d::Same => return None,
-    };
-    let [stride, other_stride] = layer.stride;
-    if stride != other_stride || layer.dilation != [1, 1] || layer.groups != 1 {
-        return None;
-    }
-    let map = Map::Convolution(Convolution {
-        height,
-        width,
-        inputs,
-        outputs,
-        kernel: layer.kernel_size,
-        stride,
-        padding,
-    });
-    let bias = layer.bias.as_ref().map(|bias| bias.val());
-    block(x, map, layer.weight.val(), bias, follow)
+    let [_, _, height, width] = x.dims();
+    compute(x, Fusion::of_convolution([height, width], layer, follow)?)
 }
 
 /// The dense layer of `x`, `[batch, channels, height, width]`, flattened, and what follows it;
 /// `None` where the kernels cannot compute it.
 pub(crate) fn dense(x: &Tensor<4>, layer: &Linear, follow: &Follow<'_>) -> Option<Tensor<2>> {
     let [_, channels, height, width] = x.dims();
-    let [_, outputs] = layer.weight.shape().dims();
-    let map = Map::Dense(Dense {
-        pixels: height * width,
-        channels,
-        outputs,
-    });
-    let bias = layer.bias.as_ref().map(|bias| bias.val());
-    block(x, map, layer.weight.val(), bias, follow)
+    let size = [height, width, channels];
+    compute(x, Fusion::of_dense(size, layer, follow)?)
 }
 
-fn block<const D: usize>(
-    x: &Tensor<4>,
-    map: Map,
-    weight: Tensor<D>,
-    bias: Option<Tensor<1>>,
-    follow: &Follow<'_>,
-) -> Option<Tensor<D>> {
-    let training = x.is_autodiff() || weight.is_autodiff();
-    let single = x.dtype() == DType::F32 && weight.dtype() == DType::F32;
-    if !single || !fused::runs_on(&x.device()) {
-        return None;
-    }
-    let (normalization, scale, shift) = match follow.normalization {
-        // Frozen among layers that are trained: the kernels have no gradient for that.
-        NormalizationLayer::Batch(layer) if training && !layer.training.is_enabled() => {
+/// Whether the kernels compute on tensors such as `x`.
+pub(crate) fn computes_on(x: &Tensor<4>) -> bool {
+    x.dtype() == DType::F32 && fused::runs_on(&x.device())
+}
+
+/// A layer with what follows it, for the kernels.
+pub(crate) struct Fusion<'a, const D: usize> {
+    pub(crate) block: Block,
+    parameters: Parameters<D>,
+    /// Where the running statistics are, and to be.
+    batch: Option<&'a BatchNorm>,
+}
+
+impl<'a> Fusion<'a, 4> {
+    /// The convolution of images of `[height, width]`; `None` where the kernels cannot compute it.
+    pub(crate) fn of_convolution(
+        [height, width]: [usize; 2],
+        layer: &Conv2d,
+        follow: &Follow<'a>,
+    ) -> Option<Self> {
+        let [outputs, inputs, _, _] = layer.weight.shape().dims();
+        let padding = match layer.padding {
+            PaddingConfig2d::Valid => [0, 0],
+            PaddingConfig2d::Explicit(top, left, bottom, right)
+                if [top, left] == [bottom, right] =>
+            {
+                [top, left]
+            }
+            PaddingConfig2d::Explicit(..) | PaddingConfig2d::Same => return None,
+        };
+        let [stride, other_stride] = layer.stride;
+        if stride != other_stride || layer.dilation != [1, 1] || layer.groups != 1 {
             return None;
         }
-        NormalizationLayer::Batch(layer) => {
-            let epsilon = layer.epsilon as f32;
-            let (scale, shift) = (layer.gamma.val(), layer.beta.val());
-            (Normalization::Batch { epsilon }, Some(scale), Some(shift))
+        let map = Map::Convolution(Convolution {
+            height,
+            width,
+            inputs,
+            outputs,
+            kernel: layer.kernel_size,
+            stride,
+            padding,
+        });
+        let bias = layer.bias.as_ref().map(|bias| bias.val());
+        Self::new(map, layer.weight.val(), bias, follow)
+    }
+}
+
+impl<'a> Fusion<'a, 2> {
+    /// The dense layer of features of `[height, width, channels]`, flattened; `None` where the
+    /// kernels cannot compute it.
+    pub(crate) fn of_dense(
+        [height, width, channels]: [usize; 3],
+        layer: &Linear,
+        follow: &Follow<'a>,
+    ) -> Option<Self> {
+        let [_, outputs] = layer.weight.shape().dims();
+        let map = Map::Dense(Dense {
+            pixels: height * width,
+            channels,
+            outputs,
+        });
+        let bias = layer.bias.as_ref().map(|bias| bias.val());
+        Self::new(map, layer.weight.val(), bias, follow)
+    }
+}
+
+impl<'a, const D: usize> Fusion<'a, D> {
+    fn new(
+        map: Map,
+        weight: Tensor<D>,
+        bias: Option<Tensor<1>>,
+        follow: &Follow<'a>,
+    ) -> Option<Self> {
+        if weight.dtype() != DType::F32 {
+            return None;
         }
-        NormalizationLayer::Group(layer) => {
-            let normalization = Normalization::Group {
-                groups: layer.num_groups,
-                epsilon: layer.epsilon as f32,
-            };
-            let [scale, shift] = [&layer.gamma, &layer.beta]
-                .map(|parameter| parameter.as_ref().map(|parameter| parameter.val()));
-            (normalization, scale, shift)
-        }
-        NormalizationLayer::None(_) => (Normalization::None, None, None),
-    };
-    let dropout = follow
-        .dropout
-        .filter(|dropout| dropout.training.is_enabled())
-        .map_or(0.0, |dropout| dropout.prob as f32);
-    let block = Block {
-        map,
-        normalization,
-        function: match follow.activation {
-            Some(activation) => activation.kernel()?,
-            None => Function::Identity,
-        },
-        pool: follow.pool,
-        dropout,
-    };
-    let parameters = Parameters {
-        weight,
-        bias,
-        scale,
-        shift,
-        function: follow.activation.and_then(ActivationLayer::parameter),
-    };
-    if !training {
-        let running = match follow.normalization {
-            NormalizationLayer::Batch(layer) => Some(Statistics {
-                mean: layer.running_mean.value(),
-                variance: layer.running_var.value(),
-            }),
+        let (normalization, scale, shift) = match follow.normalization {
+            NormalizationLayer::Batch(layer) => {
+                let epsilon = layer.epsilon as f32;
+                let (scale, shift) = (layer.gamma.val(), layer.beta.val());
+                (Normalization::Batch { epsilon }, Some(scale), Some(shift))
+            }
+            NormalizationLayer::Group(layer) => {
+                let normalization = Normalization::Group {
+                    groups: layer.num_groups,
+                    epsilon: layer.epsilon as f32,
+                };
+                let [scale, shift] = [&layer.gamma, &layer.beta]
+                    .map(|parameter| parameter.as_ref().map(|parameter| parameter.val()));
+                (normalization, scale, shift)
+            }
+            NormalizationLayer::None(_) => (Normalization::None, None, None),
+        };
+        let dropout = follow
+            .dropout
+            .filter(|dropout| dropout.training.is_enabled())
+            .map_or(0.0, |dropout| dropout.prob as f32);
+        let block = Block {
+            map,
+            normalization,
+            function: match follow.activation {
+                Some(activation) => activation.kernel()?,
+                None => Function::Identity,
+            },
+            pool: follow.pool,
+            dropout,
+        };
+        let parameters = Parameters {
+            weight,
+            bias,
+            scale,
+            shift,
+            function: follow.activation.and_then(ActivationLayer::parameter),
+        };
+        let batch = match follow.normalization {
+            NormalizationLayer::Batch(layer) => Some(layer),
             _ => None,
         };
+        Some(Self {
+            block,
+            parameters,
+            batch,
+        })
+    }
+
+    fn running(&self) -> Option<Statistics> {
+        self.batch.map(|layer| Statistics {
+            mean: layer.running_mean.value(),
+            variance: layer.running_var.value(),
+        })
+    }
+
+    /// Appends it to others, for inference.
+    pub(crate) fn append_to(&self, chain: &mut Chain) {
+        chain.push(&self.block, &self.parameters, self.running().as_ref());
+    }
+}
+
+fn compute<const D: usize>(x: &Tensor<4>, fusion: Fusion<'_, D>) -> Option<Tensor<D>> {
+    if !computes_on(x) {
+        return None;
+    }
+    let running = fusion.running();
+    let Fusion {
+        block,
+        parameters,
+        batch,
+    } = fusion;
+    if !x.is_autodiff() && !parameters.weight.is_autodiff() {
         return Some(fused::infer(block, x.clone(), parameters, running));
     }
+    // Frozen among layers that are trained: the kernels have no gradient for that.
+    if batch.is_some_and(|layer| !layer.training.is_enabled()) {
+        return None;
+    }
     let (output, statistics) = fused::train(block, x.clone(), parameters);
-    if let (NormalizationLayer::Batch(layer), Some(batch)) = (follow.normalization, statistics) {
-        update_running(layer, batch);
+    if let (Some(layer), Some(statistics)) = (batch, statistics) {
+        update_running(layer, statistics);
     }
     Some(output)
 }

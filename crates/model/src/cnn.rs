@@ -5,9 +5,10 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
+use fused::Chain;
 
 use crate::activation::ActivationLayer;
-use crate::block::{self, Follow, Kernels};
+use crate::block::{self, Follow, Fusion, Kernels};
 use crate::config::{CnnConfig, CnnConfigError, Downsampling, Padding, StageConfig};
 use crate::initialization::normal_weight;
 use crate::normalization::{Normalization, NormalizationLayer};
@@ -80,12 +81,42 @@ impl Cnn {
         } else {
             self.kernels
         };
+        if !O::ACTIVE
+            && !training
+            && kernels == Kernels::Fused
+            && let Some(chain) = self.chain(&images)
+        {
+            return self.output.forward(chain.infer(images));
+        }
         let mut features = images;
         for (number, stage) in self.stages.iter().enumerate() {
             features = stage.forward(features, number, kernels, observer);
         }
         let hidden = self.hidden.forward(features, kernels, observer);
         self.output.forward(hidden)
+    }
+
+    /// All but the output layer as blocks for inference on images such as `images`; `None` where
+    /// the kernels cannot compute one of them.
+    fn chain(&self, images: &Tensor<4>) -> Option<Chain> {
+        if !block::computes_on(images) {
+            return None;
+        }
+        let [_, channels, height, width] = images.dims();
+        let mut size = [height, width, channels];
+        let mut chain = Chain::default();
+        for stage in &self.stages {
+            for (number, layer) in stage.layers.iter().enumerate() {
+                let end = (number + 1 == stage.layers.len()).then_some(stage);
+                let [height, width, _] = size;
+                let follow = layer.follow(end);
+                let fusion = Fusion::of_convolution([height, width], &layer.convolution, &follow)?;
+                fusion.append_to(&mut chain);
+                size = fusion.block.output_size();
+            }
+        }
+        Fusion::of_dense(size, &self.hidden.linear, &self.hidden.follow())?.append_to(&mut chain);
+        Some(chain)
     }
 
     /// The same network, computed by `kernels`.
@@ -183,6 +214,17 @@ impl Stage {
 }
 
 impl ConvolutionLayer {
+    /// What follows the convolution, if it is the last one of `end` that stage's pooling and
+    /// dropout too.
+    fn follow<'a>(&'a self, end: Option<&'a Stage>) -> Follow<'a> {
+        Follow {
+            normalization: &self.normalization,
+            activation: Some(&self.activation),
+            pool: end.is_some_and(|stage| stage.pool.is_some()),
+            dropout: end.map(|stage| &stage.dropout),
+        }
+    }
+
     /// The layer and, if it is the last one of `end`, that stage's pooling and dropout.
     ///
     /// `x`: `[batch, channels_in, height, width]`; output: `[batch, channels, height', width']`.
@@ -197,12 +239,7 @@ impl ConvolutionLayer {
         let pool = end.and_then(|stage| stage.pool.as_ref());
         let dropout = end.map(|stage| &stage.dropout);
         if kernels == Kernels::Fused {
-            let follow = Follow {
-                normalization: &self.normalization,
-                activation: Some(&self.activation),
-                pool: pool.is_some(),
-                dropout,
-            };
+            let follow = self.follow(end);
             if let Some(output) = block::convolution(&x, &self.convolution, &follow) {
                 if O::ACTIVE
                     && let Some(bare) = block::convolution(&x, &self.convolution, &follow.bare())
@@ -228,15 +265,19 @@ impl ConvolutionLayer {
 }
 
 impl Hidden {
+    fn follow(&self) -> Follow<'_> {
+        Follow {
+            normalization: &self.normalization,
+            activation: Some(&self.activation),
+            pool: false,
+            dropout: Some(&self.dropout),
+        }
+    }
+
     /// `x`: `[batch, channels, height, width]`; output: `[batch, units]`.
     fn forward<O: Observer>(&self, x: Tensor<4>, kernels: Kernels, observer: &mut O) -> Tensor<2> {
         if kernels == Kernels::Fused {
-            let follow = Follow {
-                normalization: &self.normalization,
-                activation: Some(&self.activation),
-                pool: false,
-                dropout: Some(&self.dropout),
-            };
+            let follow = self.follow();
             if let Some(output) = block::dense(&x, &self.linear, &follow) {
                 if O::ACTIVE
                     && let Some(bare) = block::dense(&x, &self.linear, &follow.bare())

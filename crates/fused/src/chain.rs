@@ -1,0 +1,132 @@
+//! Blocks one after the other, where nothing is trained.
+
+use std::sync::Arc;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Flex, NdArray, TensorMetadata};
+use burn::tensor::Tensor;
+use kernels::block::{self, Block, Link, Prepared};
+
+use crate::block::{Parameters, Statistics};
+use crate::host::{CHANNELS_LAST, Host, read};
+use crate::prepared::prepare;
+
+/// Blocks of a network, each of which reads what the one before it gives; the last one is dense.
+///
+/// What they compute is what [`infer`](crate::infer) does for one after the other. Together they
+/// are faster, as a few images at a time go through all of them.
+#[derive(Debug, Default)]
+pub struct Chain {
+    links: Vec<Kept>,
+}
+
+/// A block, and the parameters that are not part of its weights when it is prepared.
+#[derive(Debug)]
+struct Kept {
+    prepared: Arc<Prepared>,
+    bias: Option<Vec<f32>>,
+    scale: Option<Vec<f32>>,
+    shift: Option<Vec<f32>>,
+    function: f32,
+}
+
+impl Chain {
+    /// Appends a block. Batch normalisation takes the `running` statistics.
+    ///
+    /// # Panics
+    ///
+    /// If the parameters are on a device that [`runs_on`](crate::runs_on) does not know or that has
+    /// autodiff, are not `f32`, or do not fit the block.
+    pub fn push<const D: usize>(
+        &mut self,
+        block: &Block,
+        parameters: &Parameters<D>,
+        running: Option<&Statistics>,
+    ) {
+        let numbers = |tensor: &Tensor<1>| read(tensor, <[f32]>::to_vec);
+        let running =
+            running.map(|Statistics { mean, variance }| [numbers(mean), numbers(variance)]);
+        let [bias, scale, shift] = [&parameters.bias, &parameters.scale, &parameters.shift]
+            .map(|tensor| tensor.as_ref().map(numbers));
+        // Functions without a parameter do not look at it.
+        let function = parameters
+            .function
+            .as_ref()
+            .map_or(0.0, |tensor| numbers(tensor)[0]);
+        let others = block::Parameters {
+            weight: &[],
+            bias: bias.as_deref(),
+            scale: scale.as_deref(),
+            shift: shift.as_deref(),
+            function,
+        };
+        let prepared = if let Ok(weight) = parameters.weight.clone().try_into_primitive::<Flex>() {
+            prepared_on::<Flex>(block, &weight, others, running.as_ref())
+        } else {
+            match parameters.weight.clone().try_into_primitive::<NdArray>() {
+                Ok(weight) => prepared_on::<NdArray>(block, &weight, others, running.as_ref()),
+                Err(error) => unreachable!("not in the host's memory: {error:?}"),
+            }
+        };
+        self.links.push(Kept {
+            prepared,
+            bias,
+            scale,
+            shift,
+            function,
+        });
+    }
+
+    /// The last block's output, `[batch, outputs]`, for `images`, `[batch, channels, height,
+    /// width]`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::push`], and if there is no block or the images do not fit the first one.
+    pub fn infer(&self, images: Tensor<4>) -> Tensor<2> {
+        if let Ok(images) = images.clone().try_into_primitive::<Flex>() {
+            return Tensor::from_primitive::<Flex>(self.infer_on::<Flex>(&images));
+        }
+        match images.try_into_primitive::<NdArray>() {
+            Ok(images) => Tensor::from_primitive::<NdArray>(self.infer_on::<NdArray>(&images)),
+            Err(error) => unreachable!("not in the host's memory: {error:?}"),
+        }
+    }
+
+    fn infer_on<B: Host>(&self, images: &FloatTensor<B>) -> FloatTensor<B> {
+        let links: Vec<Link> = self.links.iter().map(Kept::link).collect();
+        let count = images.shape()[0];
+        let output = block::infer_all(&links, count, &B::permuted(images, &CHANNELS_LAST));
+        let outputs = output.len() / count;
+        B::tensor(output, [count, outputs])
+    }
+}
+
+impl Kept {
+    fn link(&self) -> Link<'_> {
+        Link {
+            block: &self.prepared,
+            parameters: block::Parameters {
+                weight: &[],
+                bias: self.bias.as_deref(),
+                scale: self.scale.as_deref(),
+                shift: self.shift.as_deref(),
+                function: self.function,
+            },
+        }
+    }
+}
+
+fn prepared_on<B: Host>(
+    block: &Block,
+    weight: &FloatTensor<B>,
+    others: block::Parameters,
+    running: Option<&[Vec<f32>; 2]>,
+) -> Arc<Prepared> {
+    let numbers = B::numbers(weight);
+    let parameters = block::Parameters {
+        weight: &numbers,
+        ..others
+    };
+    prepare::<B>(block, weight, parameters, running)
+}
