@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, NdArray, TensorMetadata};
 use burn::tensor::Tensor;
-use kernels::block::{self, Block, Link, Prepared};
+use kernels::block::{self, Block, Link, Map, Prepared};
 
 use crate::block::{Parameters, Statistics};
 use crate::host::{CHANNELS_LAST, Host, read};
@@ -17,12 +17,14 @@ use crate::prepared::prepare;
 /// are faster, as a few images at a time go through all of them.
 #[derive(Debug, Default)]
 pub struct Chain {
-    links: Vec<Kept>,
+    links: Vec<Member>,
+    /// Numbers for an image that the last block gives, if it is dense.
+    outputs: Option<usize>,
 }
 
-/// A block, and the parameters that are not part of its weights when it is prepared.
+/// A block and its parameters but for the weight.
 #[derive(Debug)]
-struct Kept {
+struct Member {
     prepared: Arc<Prepared>,
     bias: Option<Vec<f32>>,
     scale: Option<Vec<f32>>,
@@ -31,15 +33,16 @@ struct Kept {
 }
 
 impl Chain {
-    /// Appends a block. Batch normalisation takes the `running` statistics.
+    /// Appends a block with the parameters that it has now. Batch normalisation takes the `running`
+    /// statistics.
     ///
     /// # Panics
     ///
     /// If the parameters are on a device that [`runs_on`](crate::runs_on) does not know or that has
-    /// autodiff, are not `f32`, or do not fit the block.
+    /// autodiff, are not `f32`, or do not fit the block; if batch normalisation has no statistics.
     pub fn push<const D: usize>(
         &mut self,
-        block: &Block,
+        block: Block,
         parameters: &Parameters<D>,
         running: Option<&Statistics>,
     ) {
@@ -61,14 +64,18 @@ impl Chain {
             function,
         };
         let prepared = if let Ok(weight) = parameters.weight.clone().try_into_primitive::<Flex>() {
-            prepared_on::<Flex>(block, &weight, others, running.as_ref())
+            prepared_on::<Flex>(&block, &weight, others, running.as_ref())
         } else {
             match parameters.weight.clone().try_into_primitive::<NdArray>() {
-                Ok(weight) => prepared_on::<NdArray>(block, &weight, others, running.as_ref()),
+                Ok(weight) => prepared_on::<NdArray>(&block, &weight, others, running.as_ref()),
                 Err(error) => unreachable!("not in the host's memory: {error:?}"),
             }
         };
-        self.links.push(Kept {
+        self.outputs = match block.map {
+            Map::Dense(dense) => Some(dense.outputs),
+            Map::Convolution(_) => None,
+        };
+        self.links.push(Member {
             prepared,
             bias,
             scale,
@@ -82,7 +89,8 @@ impl Chain {
     ///
     /// # Panics
     ///
-    /// As [`Self::push`], and if there is no block or the images do not fit the first one.
+    /// If the images are on another device than the parameters or are not `f32`, if they do not fit
+    /// the first block, a block does not fit the one before it, or the last one is not dense.
     pub fn infer(&self, images: Tensor<4>) -> Tensor<2> {
         if let Ok(images) = images.clone().try_into_primitive::<Flex>() {
             return Tensor::from_primitive::<Flex>(self.infer_on::<Flex>(&images));
@@ -94,18 +102,20 @@ impl Chain {
     }
 
     fn infer_on<B: Host>(&self, images: &FloatTensor<B>) -> FloatTensor<B> {
-        let links: Vec<Link> = self.links.iter().map(Kept::link).collect();
+        let Some(outputs) = self.outputs else {
+            panic!("the last block is dense")
+        };
+        let links: Vec<Link> = self.links.iter().map(Member::link).collect();
         let count = images.shape()[0];
         let output = block::infer_all(&links, count, &B::permuted(images, &CHANNELS_LAST));
-        let outputs = output.len() / count;
         B::tensor(output, [count, outputs])
     }
 }
 
-impl Kept {
+impl Member {
     fn link(&self) -> Link<'_> {
         Link {
-            block: &self.prepared,
+            prepared: &self.prepared,
             parameters: block::Parameters {
                 weight: &[],
                 bias: self.bias.as_deref(),

@@ -4,7 +4,7 @@
 use burn::tensor::module::{conv2d, linear};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Gradients, Tensor, TensorData, activation};
-use fused::{Parameters, Statistics};
+use fused::{Chain, Parameters, Statistics};
 use kernels::block::{Block, Map, Normalization};
 use kernels::convolution::Convolution;
 use kernels::dense::Dense;
@@ -224,6 +224,60 @@ fn statistics_are_the_batchs() {
         };
         let inferred = fused::infer(pooled(0.0), x.inner(), inner, Some(running));
         assert_close(&inferred, &output.inner(), "with the batch's statistics");
+    }
+}
+
+/// On both backends, with images in either order in memory, of which there may be none; and with
+/// the statistics of when a block was appended.
+#[test]
+fn a_chain_computes_one_block_after_the_other() {
+    for device in devices() {
+        let pooled = pooled(0.0);
+        let [height, width, channels] = pooled.output_size();
+        let dense = Block {
+            map: Map::Dense(Dense {
+                pixels: height * width,
+                channels,
+                outputs: 4,
+            }),
+            normalization: Normalization::None,
+            pool: false,
+            ..pooled
+        };
+        let convolution = Parameters {
+            weight: tensor([10, 3, 3, 3], &device),
+            bias: None,
+            scale: Some(tensor([10], &device)),
+            shift: Some(tensor([10], &device)),
+            function: None,
+        };
+        let linear = Parameters {
+            weight: tensor([height * width * channels, 4], &device),
+            bias: Some(tensor([4], &device)),
+            scale: None,
+            shift: None,
+            function: None,
+        };
+        for variance in [0.5, 2.0] {
+            let running = Statistics {
+                mean: tensor([10], &device),
+                variance: Tensor::full([10], variance, &device),
+            };
+            let mut chain = Chain::default();
+            chain.push(pooled, &convolution, Some(&running));
+            chain.push(dense, &linear, None);
+            let images = tensor([19, 3, SIZE, SIZE], &device);
+            let features = fused::infer(pooled, images.clone(), convolution.clone(), Some(running));
+            let expected: Tensor<2> = fused::infer(dense, features, linear.clone(), None);
+            let transposed = images.clone().swap_dims(1, 3);
+            for images in [images.clone(), transposed.mul_scalar(1.0).swap_dims(1, 3)] {
+                assert_close(&chain.infer(images), &expected, "images in some order");
+            }
+            let some = chain.infer(images.clone().slice([7..12]));
+            assert_close(&some, &expected.slice([7..12]), "some of the images");
+            let none = chain.infer(images.slice([3..3]));
+            assert_eq!(none.dims(), [0, 4]);
+        }
     }
 }
 

@@ -126,6 +126,10 @@ pub struct Gradients {
     pub function: Option<f32>,
 }
 
+/// Images that go through all blocks together at most: enough that weights are read for several, and
+/// few enough for the second-level cache, and that threads get equal shares of a batch.
+const IMAGES_THROUGH_ALL: usize = 8;
+
 /// Into how many tasks a batch is cut, at most. Each has a weight gradient of its own.
 const TASKS: usize = 16;
 
@@ -597,8 +601,8 @@ impl Prepared {
             });
             return;
         }
-        let group = map.group();
-        let mut padded = map.padded();
+        let group = map.group().min(input.len() / input_len).max(1);
+        let mut padded = map.padded(group);
         if block.pools_first() {
             let outputs = output.chunks_mut(group * output_len);
             for (inputs, outputs) in input.chunks(group * input_len).zip(outputs) {
@@ -627,44 +631,55 @@ impl Prepared {
 #[derive(Clone, Copy, Debug)]
 pub struct Link<'a> {
     /// The block.
-    pub block: &'a Prepared,
+    pub prepared: &'a Prepared,
     /// Its parameters; see [`Prepared::infer`].
     pub parameters: Parameters<'a>,
 }
 
-/// What [`Prepared::infer`] gives for all `links` in turn. A few images at a time go through all of
-/// them on one thread, so that what is between blocks stays in its cache.
+/// What [`Prepared::infer`] gives for all `links` in turn: from `input`, `[images, height, width,
+/// inputs]` of the first block, to `[images, height, width, outputs]` of the last. A few images at a
+/// time go through all of them on one thread, so that what is between blocks stays in its cache.
 ///
 /// # Panics
 ///
-/// If there is no link, or a slice has not the length that the shapes give it.
+/// If there is no link, a block does not fit the one before it, or a slice has not the length that
+/// the shapes give it.
 pub fn infer_all(links: &[Link], images: usize, input: &[f32]) -> Buffer {
     let (Some(first), Some(last)) = (links.first(), links.last()) else {
         panic!("there is at least one block")
     };
-    let (input_len, output_len) = (first.block.block.input_len(), last.block.block.output_len());
+    let (input_len, output_len) = (
+        first.prepared.block.input_len(),
+        last.prepared.block.output_len(),
+    );
     assert_eq!(input.len(), images * input_len);
     for link in links {
-        link.block.block.check(link.parameters);
+        link.prepared.block.check(link.parameters);
     }
     for pair in links.windows(2) {
         assert_eq!(
-            pair[0].block.block.output_len(),
-            pair[1].block.block.input_len()
+            pair[0].prepared.block.output_len(),
+            pair[1].prepared.block.input_len()
         );
     }
-    let longest = links.iter().map(|link| link.block.block.output_len()).max();
+    let longest = links
+        .iter()
+        .map(|link| link.prepared.block.output_len())
+        .max();
     let mut output = Buffer::new(images * output_len);
+    let task = images
+        .div_ceil(rayon::current_num_threads())
+        .clamp(1, IMAGES_THROUGH_ALL);
     tasks::for_each(
         output
-            .par_chunks_mut(IMAGES_THROUGH_ALL * output_len)
-            .zip(input.par_chunks(IMAGES_THROUGH_ALL * input_len)),
+            .par_chunks_mut(task * output_len)
+            .zip(input.par_chunks(task * input_len)),
         |(output, input)| {
             let images = input.len() / input_len;
             let between = || Buffer::<f32>::new(images * longest.unwrap_or(0));
             let (mut before, mut after) = (between(), between());
             for (number, link) in links.iter().enumerate() {
-                let block = &link.block.block;
+                let block = &link.prepared.block;
                 let source = match number {
                     0 => input,
                     _ => &before[..images * block.input_len()],
@@ -674,17 +689,13 @@ pub fn infer_all(links: &[Link], images: usize, input: &[f32]) -> Buffer {
                 } else {
                     &mut after[..images * block.output_len()]
                 };
-                link.block.infer_here(source, link.parameters, target);
+                link.prepared.infer_here(source, link.parameters, target);
                 std::mem::swap(&mut before, &mut after);
             }
         },
     );
     output
 }
-
-/// Images that go through all blocks together: enough that weights are read for several, and few
-/// enough for the second-level cache and for batches that are shared among threads.
-const IMAGES_THROUGH_ALL: usize = 8;
 
 /// Images in a task.
 fn task_len(images: usize) -> usize {
@@ -833,11 +844,11 @@ impl PackedMap {
         }
     }
 
-    /// Memory for a group of images with their borders.
-    fn padded(&self) -> Buffer {
+    /// Memory for `images` images with their borders.
+    fn padded(&self, images: usize) -> Buffer {
         match self {
-            Self::Convolution(convolution, panel) if convolution.has_border() => {
-                Buffer::zeros(panel.group() * convolution.padded_len())
+            Self::Convolution(convolution, _) if convolution.has_border() => {
+                Buffer::zeros(images * convolution.padded_len())
             }
             _ => Buffer::new(0),
         }
@@ -882,8 +893,8 @@ impl PackedMap {
         match self {
             Self::Convolution(convolution, _) => {
                 let (input_len, output_len) = (convolution.input_len(), convolution.output_len());
-                let group = self.group();
-                let mut padded = self.padded();
+                let group = self.group().min(input.len() / input_len).max(1);
+                let mut padded = self.padded(group);
                 let inputs = input.chunks(group * input_len);
                 let outputs = linear.chunks_mut(group * output_len);
                 for (number, (input, outputs)) in inputs.zip(outputs).enumerate() {
@@ -1134,8 +1145,9 @@ impl<'a> Unfinish<'a> {
     }
 
     /// Sets `inner` to the gradient of what the function is given, from `gradient`, that of the
-    /// output of image number `image`; and sets `totals` to each channel's sum of it, each channel's sum of its product
-    /// with the deviation from the mean, and the gradient of the function's parameter.
+    /// output of image number `image`; and sets `totals` to each channel's sum of it, each
+    /// channel's sum of its product with the deviation from the mean, and the gradient of the
+    /// function's parameter.
     fn image(&mut self, image: usize, gradient: &[f32], inner: &mut [f32], totals: &mut [f32]) {
         let (block, isa, saved) = (self.block, self.isa, self.saved);
         let [_, width, channels] = block.linear_size();
@@ -1428,10 +1440,12 @@ impl LinearGradient<'_> {
             if normalized {
                 let linear: [&[f32]; 2] =
                     linear[2 * number * row..][..2 * row].split_at(row).into();
+                let rest = 2 * output_row;
                 // The last column of an odd number.
-                for (linear, gradient) in linear.iter().zip(&mut windows) {
-                    let rest = 2 * output_row;
-                    rows.rows.apply(isa, &linear[rest..], &mut gradient[rest..]);
+                if rest < row {
+                    for (linear, gradient) in linear.iter().zip(&mut windows) {
+                        rows.rows.apply(isa, &linear[rest..], &mut gradient[rest..]);
+                    }
                 }
                 rows::centred_and_scattered(
                     isa,

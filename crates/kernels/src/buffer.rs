@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 use bytemuck::{Pod, Zeroable};
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 use memmap2::{Advice, MmapMut};
 
 /// Numbers in memory that the next buffer of about its size takes over when it is dropped.
@@ -23,7 +23,7 @@ pub struct Buffer<T = f32> {
 enum Memory {
     Lines(Vec<Line>),
     /// From the system itself, which is asked for large pages.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     Pages(MmapMut),
 }
 
@@ -45,29 +45,30 @@ const MOST_FREE: usize = 128;
 
 static FREE: Mutex<Vec<Memory>> = Mutex::new(Vec::new());
 
-/// Bytes of a large page on x86-64, and on aarch64 where others have 4 KB.
-#[cfg(target_os = "linux")]
+/// Bytes of a large page on x86-64, and on aarch64 where others have 4 KB. Miri knows of none.
+#[cfg(all(target_os = "linux", not(miri)))]
 const LARGE_PAGE: usize = 1 << 21;
 
 impl Memory {
-    /// `bytes` zeros, whole lines.
+    /// At least `bytes` zeros, in whole lines.
     fn zeroed(bytes: usize) -> Self {
+        let lines = bytes.div_ceil(size_of::<Line>());
         // With pages of 4 KB, a pass over many megabytes waits for their addresses.
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", not(miri)))]
         if bytes >= LARGE_PAGE
-            && let Ok(pages) = MmapMut::map_anon(bytes)
+            && let Ok(pages) = MmapMut::map_anon(lines * size_of::<Line>())
         {
             // Where the system has no large pages, small ones do.
             drop(pages.advise(Advice::HugePage));
             return Self::Pages(pages);
         }
-        Self::Lines(vec![Line::zeroed(); bytes.div_ceil(size_of::<Line>())])
+        Self::Lines(vec![Line::zeroed(); lines])
     }
 
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Lines(lines) => bytemuck::cast_slice(lines),
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", not(miri)))]
             Self::Pages(pages) => pages,
         }
     }
@@ -75,7 +76,7 @@ impl Memory {
     fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
             Self::Lines(lines) => bytemuck::cast_slice_mut(lines),
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", not(miri)))]
             Self::Pages(pages) => pages,
         }
     }

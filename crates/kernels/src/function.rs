@@ -164,20 +164,13 @@ impl Function {
         }
     }
 
-    /// Takes a row back through the function and what normalised its inputs. Not for functions that
-    /// draw.
+    /// Takes a row back through the function and what normalised its inputs.
     ///
     /// # Panics
     ///
-    /// If a slice of `row` is shorter than `outer`.
+    /// If a slice of `row` is shorter than `outer`, or the function is to draw.
     pub(crate) fn backward_row(self, isa: Isa, context: Context, row: RowGradient) {
-        let len = row.outer.len();
-        for slice in [row.linear, row.mean, row.slope, row.offset] {
-            assert!(slice.len() >= len);
-        }
-        for slice in [&row.inner, &row.sums, &row.products] {
-            assert!(slice.len() >= len);
-        }
+        assert!(context.draws.is_none());
         isa.run(BackwardRow(self, context, row));
     }
 
@@ -210,7 +203,8 @@ impl Function {
     }
 
     /// Whether it never decreases, so that the largest of several values comes from the largest of
-    /// several inputs. False for those of which it depends on their constants.
+    /// several inputs. False for some others that never decrease, such as those of which it depends on
+    /// their constants.
     pub fn is_nondecreasing(self) -> bool {
         matches!(
             self,
@@ -425,6 +419,13 @@ impl Routine for BackwardRow<'_> {
 impl<S: Simd> Loop<S> for RowGradient<'_> {
     #[inline(always)]
     fn run(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
+        let len = self.outer.len();
+        for slice in [self.linear, self.mean, self.slope, self.offset] {
+            assert!(slice.len() >= len);
+        }
+        for slice in [&self.inner, &self.sums, &self.products] {
+            assert!(slice.len() >= len);
+        }
         let (inner, sums, products) = (
             self.inner.as_mut_ptr(),
             self.sums.as_mut_ptr(),
@@ -432,9 +433,9 @@ impl<S: Simd> Loop<S> for RowGradient<'_> {
         );
         for_each_place(
             s,
-            self.outer.len(),
+            len,
             #[inline(always)]
-            // SAFETY: `Function::backward_row` has made sure that no slice is shorter than `outer`.
+            // SAFETY: no slice is shorter than `len`.
             |place| unsafe {
                 let linear = s.load_at(self.linear.as_ptr(), place);
                 let centred = s.sub(linear, s.load_at(self.mean.as_ptr(), place));

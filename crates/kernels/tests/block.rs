@@ -562,10 +562,8 @@ fn all_blocks_at_once_are_one_after_the_other() {
     let images = up_to(21, 9);
     let blocks = [convolution, groups, dense];
     let floats = [1, 2, 3].map(|seed| Case::new(blocks[seed as usize - 1], images, seed).floats());
-    let statistics = [
-        numbers(convolution.output_size()[2], 4),
-        vec![0.5; convolution.output_size()[2]],
-    ];
+    let [.., channels] = blocks[0].output_size();
+    let statistics = [numbers(channels, 4), vec![0.5; channels]];
     for isa in Isa::available() {
         let prepared: Vec<_> = blocks
             .iter()
@@ -579,34 +577,139 @@ fn all_blocks_at_once_are_one_after_the_other() {
         let links: Vec<_> = prepared
             .iter()
             .zip(&floats)
-            .map(|(block, floats)| Link {
-                block,
+            .map(|(prepared, floats)| Link {
+                prepared,
                 parameters: floats.parameters(),
             })
             .collect();
         let mut expected = floats[0].input.clone();
         for link in &links {
-            let output = link.block.infer(images, &expected, link.parameters);
+            let output = link.prepared.infer(images, &expected, link.parameters);
             expected = output.to_vec();
         }
-        let found = block::infer_all(&links, images, &floats[0].input);
-        assert_eq!(found[..], expected[..], "{isa}");
+        for threads in [1, 2, 7] {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            let found = pool.install(|| block::infer_all(&links, images, &floats[0].input));
+            assert_eq!(found[..], expected[..], "{isa}, {threads} threads");
+        }
         assert!(expected.iter().any(|&x| x != expected[0]), "{isa}");
     }
 }
 
 #[test]
 fn what_is_not_a_number_is_not_hidden_by_pooling() {
-    let block = Block {
-        normalization: Normalization::None,
-        dropout: 0.0,
-        ..full_block()
-    };
-    let mut floats = Case::new(block, 1, 3).floats();
-    floats.input[0] = f32::NAN;
-    for isa in Isa::available() {
-        let output = block.train(isa, 1, &floats.input, floats.parameters(), KEY);
-        assert!(output.output[0].is_nan(), "{isa}");
+    // Of these the second never decreases, so that pooling may come first.
+    for function in [Function::Prelu, Function::Relu] {
+        let block = Block {
+            map: Map::Convolution(Convolution {
+                height: 4,
+                width: 4,
+                inputs: 1,
+                outputs: 20,
+                kernel: [1, 1],
+                stride: 1,
+                padding: [0, 0],
+            }),
+            normalization: Normalization::None,
+            function,
+            pool: true,
+            dropout: 0.0,
+        };
+        let floats = Case::new(block, 1, 3).floats();
+        // The corners of the window at the right and below.
+        for place in [10, 11, 14, 15] {
+            let mut input = floats.input.clone();
+            input[place] = f32::NAN;
+            for isa in Isa::available() {
+                let trained = block.train(isa, 1, &input, floats.parameters(), KEY).output;
+                let prepared = block.prepare(isa, floats.parameters(), None);
+                let inferred = prepared.infer(1, &input, floats.parameters());
+                for output in [trained, inferred] {
+                    let (others, window) = output.split_at(3 * 20);
+                    assert!(window.iter().all(|x| x.is_nan()), "{isa} {function:?}");
+                    assert!(others.iter().all(|x| x.is_finite()), "{isa} {function:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Where a randomised rectifier drew a slope on the way forward, it has that slope on the way back.
+#[test]
+fn drawn_slopes_are_those_of_the_gradients() {
+    const CHANNELS: usize = 18;
+    const SIZE: [usize; 2] = [5, 7];
+    let mut weight = vec![0.0; CHANNELS * CHANNELS];
+    weight
+        .iter_mut()
+        .step_by(CHANNELS + 1)
+        .for_each(|x| *x = 1.0);
+    for (pool, images) in [(false, 3), (true, 3)] {
+        let [height, width] = SIZE;
+        let block = Block {
+            map: Map::Convolution(Convolution {
+                height,
+                width,
+                inputs: CHANNELS,
+                outputs: CHANNELS,
+                kernel: [1, 1],
+                stride: 1,
+                padding: [0, 0],
+            }),
+            normalization: Normalization::None,
+            function: Function::Rrelu {
+                lower: 0.2,
+                upper: 0.9,
+            },
+            pool,
+            dropout: 0.0,
+        };
+        let [output_height, output_width, _] = block.output_size();
+        let negative = |x: f32| -1.5 + x;
+        let floats = Floats {
+            input: numbers(images * height * width * CHANNELS, 1)
+                .into_iter()
+                .map(negative)
+                .collect(),
+            weight: weight.clone(),
+            bias: None,
+            scale: None,
+            shift: None,
+            function: 0.0,
+            gradient: vec![1.0; images * output_height * output_width * CHANNELS],
+        };
+        for isa in Isa::available() {
+            let (output, gradients) = floats.train(isa, &block, images);
+            let gradient = gradients.input.unwrap();
+            // input · slope of each image, row, column and channel.
+            let products: Vec<f32> = floats
+                .input
+                .iter()
+                .zip(gradient.iter())
+                .map(|(x, slope)| x * slope)
+                .collect();
+            let window = if pool { 2 } else { 1 };
+            let mut chosen = 0;
+            for (index, &expected) in output.output.iter().enumerate() {
+                let (pixel, channel) = (index / CHANNELS, index % CHANNELS);
+                let (row, column) = (pixel / output_width, pixel % output_width);
+                let (image, row) = (row / output_height, row % output_height);
+                let corners = (0..window * window).map(|corner| {
+                    let row = window * row + corner / window;
+                    let column = window * column + corner % window;
+                    products[((image * height + row) * width + column) * CHANNELS + channel]
+                });
+                let found: Vec<f32> = corners.filter(|&product| product != 0.0).collect();
+                assert_eq!(found.len(), 1, "{isa} {pool}");
+                assert!((found[0] - expected).abs() < 1e-5, "{isa} {pool}");
+                chosen += found.len();
+            }
+            let all = products.iter().filter(|&&product| product != 0.0).count();
+            assert_eq!(all, chosen, "{isa} {pool}");
+        }
     }
 }
 

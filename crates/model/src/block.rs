@@ -84,6 +84,9 @@ impl Follow<'_> {
 /// The convolution of `x`, `[batch, channels_in, height, width]`, and what follows it; `None` where
 /// the kernels cannot compute it.
 pub(crate) fn convolution(x: &Tensor<4>, layer: &Conv2d, follow: &Follow<'_>) -> Option<Tensor<4>> {
+    if !computes_on(x) {
+        return None;
+    }
     let [_, _, height, width] = x.dims();
     compute(x, Fusion::of_convolution([height, width], layer, follow)?)
 }
@@ -91,6 +94,9 @@ pub(crate) fn convolution(x: &Tensor<4>, layer: &Conv2d, follow: &Follow<'_>) ->
 /// The dense layer of `x`, `[batch, channels, height, width]`, flattened, and what follows it;
 /// `None` where the kernels cannot compute it.
 pub(crate) fn dense(x: &Tensor<4>, layer: &Linear, follow: &Follow<'_>) -> Option<Tensor<2>> {
+    if !computes_on(x) {
+        return None;
+    }
     let [_, channels, height, width] = x.dims();
     let size = [height, width, channels];
     compute(x, Fusion::of_dense(size, layer, follow)?)
@@ -231,23 +237,23 @@ impl<'a, const D: usize> Fusion<'a, D> {
 
     /// Appends it to others, for inference.
     pub(crate) fn append_to(&self, chain: &mut Chain) {
-        chain.push(&self.block, &self.parameters, self.running().as_ref());
+        chain.push(self.block, &self.parameters, self.running().as_ref());
     }
 }
 
 fn compute<const D: usize>(x: &Tensor<4>, fusion: Fusion<'_, D>) -> Option<Tensor<D>> {
-    if !computes_on(x) {
-        return None;
+    if !x.is_autodiff() && !fusion.parameters.weight.is_autodiff() {
+        let running = fusion.running();
+        let Fusion {
+            block, parameters, ..
+        } = fusion;
+        return Some(fused::infer(block, x.clone(), parameters, running));
     }
-    let running = fusion.running();
     let Fusion {
         block,
         parameters,
         batch,
     } = fusion;
-    if !x.is_autodiff() && !parameters.weight.is_autodiff() {
-        return Some(fused::infer(block, x.clone(), parameters, running));
-    }
     // Frozen among layers that are trained: the kernels have no gradient for that.
     if batch.is_some_and(|layer| !layer.training.is_enabled()) {
         return None;

@@ -17,8 +17,8 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use model::{
-    Activation, Cnn, CnnConfig, Downsampling, Kernels, Normalization, Padding, Smoothness,
-    StageConfig, Task,
+    Activation, ActivationLayer, Cnn, CnnConfig, Downsampling, Kernels, Normalization, Observer,
+    Padding, Site, Smoothness, StageConfig, Task,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -349,6 +349,26 @@ fn config(activation: Activation) -> CnnConfig {
                 .downsampled(Downsampling::Stride),
         ],
         ..CnnConfig::default()
+    }
+}
+
+/// An observer has layers computed one after the other; without, many images go through all of
+/// them a few at a time.
+#[test]
+fn inference_is_the_same_whether_or_not_it_is_observed() {
+    struct Look;
+    impl Observer for Look {
+        fn observe(&mut self, _: Site, _: &ActivationLayer, _: Tensor<3>) {}
+    }
+    for device in devices() {
+        let training = device.clone().autodiff();
+        let network = config(Activation::Relu).init(TASK, 1, &training).unwrap();
+        let network = network.map(&mut Shake).valid();
+        let images = images(19, TASK, &device);
+        let observed = network.forward_observed(images.clone(), &mut Look);
+        let plain = network.forward(images);
+        assert_eq!(plain.dims(), [19, TASK.classes]);
+        assert_eq!(plain.into_data(), observed.into_data());
     }
 }
 
