@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use burn::tensor::TensorReadError;
 use burn::train::Interrupter;
+use burn::train::logger::MetricLogger;
 use burn::train::metric::state::{FormatOptions, NumericMetricState};
+use burn::train::metric::store::{EpochSummary, MetricsUpdate, Split};
 use burn::train::metric::{
-    Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry,
-    SerializedEntry,
+    Metric, MetricAttributes, MetricDefinition, MetricMetadata, MetricName, Numeric,
+    NumericAttributes, NumericEntry, SerializedEntry,
 };
 use serde::{Deserialize, Serialize};
 
@@ -255,3 +257,23 @@ macro_rules! numeric_from_state {
 }
 
 numeric_from_state!(LossMetric, AccuracyMetric, ThroughputMetric);
+/// Keeps nothing of what Burn's Learner logs: `history.rs` has what an epoch gave, and the dashboard its
+/// own curves. Burn's logger in memory would hold the numbers of every step until the end.
+pub struct NoMetricLog;
+
+impl MetricLogger for NoMetricLog {
+    fn log(&mut self, _: MetricsUpdate, _: usize, _: &Split) {}
+
+    fn read_numeric(
+        &mut self,
+        name: &str,
+        _: usize,
+        _: &Split,
+    ) -> Result<Vec<NumericEntry>, String> {
+        Err(format!("{name} is not kept"))
+    }
+
+    fn log_metric_definition(&mut self, _: MetricDefinition) {}
+
+    fn log_epoch_summary(&mut self, _: EpochSummary) {}
+}

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use augmentation::Augmenter;
 use burn::module::Module;
-use burn::train::logger::InMemoryMetricLogger;
 use burn::train::metric::LearningRateMetric;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use data::{EpochLoader, LabelledImages, Split};
@@ -25,7 +24,9 @@ use crate::files::remove_partial;
 use crate::history::PassTime;
 use crate::interrupt::Signals;
 use crate::measuring::{self, GradientsSoFar, Measuring, Part};
-use crate::metrics::{AccuracyMetric, LossMetric, SharedTally, Tally, ThroughputMetric};
+use crate::metrics::{
+    AccuracyMetric, LossMetric, NoMetricLog, SharedTally, Tally, ThroughputMetric,
+};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, Which};
 use crate::schedule::Schedule;
@@ -263,7 +264,7 @@ impl Training {
         .metric_train_numeric(LearningRateMetric::new())
         .metric_train_numeric(ThroughputMetric::default())
         .metric_valid_numeric(ThroughputMetric::default())
-        .with_metric_logger(InMemoryMetricLogger::default())
+        .with_metric_logger(NoMetricLog)
         .with_application_logger(None)
         .with_custom_checkpointers(network, optimizer, schedule)
         .with_checkpointing_strategy(WheneverAsked)
