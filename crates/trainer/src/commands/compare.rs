@@ -33,7 +33,7 @@ pub struct Options {
     /// Number of runs of each, with the seeds 0, 1, 2 …
     #[arg(long, value_name = "N", default_value = "10")]
     seeds: NonZeroUsize,
-    /// The network: small, classic, kaggle or deep:N
+    /// The network: tiny, small, classic, kaggle or deep:N
     #[arg(long, short, default_value = "small")]
     preset: Preset,
     /// Passes over the training images

@@ -28,7 +28,7 @@ pub struct Options {
     /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
     #[arg(long)]
     kernels: Option<Kernels>,
-    /// The network: small, classic, kaggle or deep:N
+    /// The network: tiny, small, classic, kaggle or deep:N
     #[arg(long, short, conflicts_with = "config")]
     preset: Option<Preset>,
     /// A run as a file, such as another run's config.toml
