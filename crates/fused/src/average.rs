@@ -6,12 +6,19 @@ use crate::host::{change, read, runs_on};
 
 /// `average` moved by a share of `weight`, in 0..=1, of the way to `current`: of the same shape, on
 /// the same device. It is computed by Burn's operations where the kernels do not run.
+///
+/// # Panics
+///
+/// If the shapes differ.
 pub fn move_towards<const D: usize>(
     average: Tensor<D>,
     current: Tensor<D>,
     weight: f32,
 ) -> Tensor<D> {
-    let applies = |tensor: &Tensor<D>| tensor.dtype() == DType::F32 && runs_on(&tensor.device());
+    assert_eq!(average.dims(), current.dims());
+    let applies = |tensor: &Tensor<D>| {
+        tensor.dtype() == DType::F32 && !tensor.is_autodiff() && runs_on(&tensor.device())
+    };
     if !applies(&average) || !applies(&current) {
         let way = (current - average.clone()) * weight;
         return average + way;
@@ -49,5 +56,24 @@ mod tests {
                 assert_eq!(found, [0.0, 1.0, -2.0, 8.0, 4.0, 0.5]);
             }
         }
+    }
+
+    #[test]
+    fn tensors_that_are_tracked_are_burns() {
+        let device = Device::flex().autodiff();
+        let [average, current] = [[1.0f32], [3.0]].map(|x| Tensor::<1>::from_data(x, &device));
+        let found: Vec<f32> = move_towards(average, current, 0.5)
+            .into_data()
+            .iter()
+            .collect();
+        assert_eq!(found, [2.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "left == right")]
+    fn shapes_are_the_same() {
+        let device = Device::flex();
+        let average = Tensor::<1>::from_data([1.0f32, 2.0], &device);
+        move_towards(average, Tensor::<1>::from_data([3.0f32], &device), 0.5);
     }
 }

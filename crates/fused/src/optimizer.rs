@@ -108,7 +108,7 @@ impl Optimizer for AdamW {
 }
 
 fn applies<const D: usize>(tensor: &Tensor<D>) -> bool {
-    tensor.dtype() == DType::F32 && runs_on(&tensor.device())
+    tensor.dtype() == DType::F32 && !tensor.is_autodiff() && runs_on(&tensor.device())
 }
 
 /// One step of one parameter. The moments are updated in their memory. The parameter is not: who

@@ -17,7 +17,7 @@ const REPETITIONS: usize = 15;
 /// Seconds that one repetition takes at least.
 const SECONDS: f64 = 0.005;
 
-/// Multiplies and adds in registers: 16 independent sums.
+/// Multiplies and adds in registers: 12 independent sums.
 struct Peak(usize);
 
 impl Routine for Peak {

@@ -1,9 +1,9 @@
 //! A layer of a network in two passes over memory: linear map, normalisation, activation function,
 //! pooling and dropout.
 //!
-//! Images are channels-last. Work is cut into tasks of whole images, the same for any number of
-//! threads, and sums over tasks are taken in order: results do not depend on the number of
-//! threads.
+//! Images are channels-last. In training work is cut into tasks of whole images, the same for any
+//! number of threads, and sums over tasks are taken in order; at inference no sum goes beyond an image:
+//! results do not depend on the number of threads.
 //!
 //! [`Block::train`] and [`Block::backward`] are a training step's two halves, [`Block::prepare`] is the
 //! way to inference.
@@ -128,12 +128,30 @@ impl Block {
         matches!(self.function, Function::Rrelu { .. })
     }
 
+    /// Panics if the block or what it has learned makes no sense.
     fn check(&self, parameters: Parameters) {
-        let [.., channels] = self.linear_size();
+        let [height, width, channels] = self.linear_size();
+        if self.pool {
+            assert!(height > 1 && width > 1, "there is no window to pool");
+        }
+        if let Normalization::Group { groups, .. } = self.normalization {
+            assert!(
+                groups > 0 && channels.is_multiple_of(groups),
+                "{groups} groups do not divide {channels} channels"
+            );
+        }
+        assert!(
+            (0.0..1.0).contains(&self.dropout),
+            "dropout is {}, not in 0..1",
+            self.dropout
+        );
         for numbers in [parameters.bias, parameters.scale, parameters.shift] {
             assert!(numbers.is_none_or(|numbers| numbers.len() == channels));
         }
-        assert!(parameters.bias.is_none() || self.normalization == Normalization::None);
+        assert!(
+            parameters.bias.is_none() || self.normalization == Normalization::None,
+            "a normalisation takes the bias away"
+        );
     }
 
     /// What the function needs for the numbers that begin at `start` in image number `image` of

@@ -11,8 +11,9 @@
 //!                          linear → rows: affine → function → pool → dropout → output
 //! ```
 //!
-//! Results do not depend on the number of threads: tasks are whole images, the same number
-//! however many threads there are, and their sums are added in order.
+//! Results do not depend on the number of threads: where sums are taken over tasks, those are whole
+//! images, the same number however many threads there are, and their sums are added in order; no other
+//! sum depends on how work is cut.
 
 pub mod adam;
 pub mod block;

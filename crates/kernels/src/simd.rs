@@ -194,8 +194,14 @@ pub fn visit_places<S: Simd>(simd: S, len: usize, visitor: &mut impl AtPlace) {
 /// No vector has more lanes.
 const MAX_LANES: usize = 16;
 
-/// The vectors of an instruction set: `LANES` numbers of 32 bits each.
-pub trait Simd: Copy + Send + Sync + 'static {
+mod sealed {
+    /// Keeps vectors of others out: `unsafe` code relies on what [`Simd`](super::Simd) says of its
+    /// vectors.
+    pub trait Sealed {}
+}
+
+/// The vectors of an instruction set: `LANES` numbers of 32 bits each. Only this crate has some.
+pub trait Simd: sealed::Sealed + Copy + Send + Sync + 'static {
     /// Numbers in a vector.
     const LANES: usize;
     /// Vector registers, which the size of a register tile follows from.

@@ -210,6 +210,27 @@ pub(crate) struct Sweep<'a> {
     pub size: [usize; 2],
 }
 
+/// Whether `len` numbers lie in `slice` that begin at `start` or at any place that is reached from it
+/// by steps: of each kind a count of places, at least one, and how far they are apart. Nothing wraps
+/// around.
+#[inline(always)]
+fn ends_within<const N: usize>(
+    slice: &[f32],
+    start: usize,
+    steps: [(usize, usize); N],
+    len: usize,
+) -> bool {
+    let mut end = start.checked_add(len);
+    for (count, distance) in steps {
+        let way = count.checked_sub(1).and_then(|n| n.checked_mul(distance));
+        end = match (end, way) {
+            (Some(end), Some(way)) => end.checked_add(way),
+            _ => None,
+        };
+    }
+    end.is_some_and(|end| end <= slice.len())
+}
+
 impl Sweep<'_> {
     /// Panics if the sweep would leave its slices.
     fn check(&self) {
@@ -217,24 +238,32 @@ impl Sweep<'_> {
         let depth = self.taps * self.tap_len;
         let (panel_rows, first) = self.panel_rows;
         assert!(first + depth <= panel_rows);
-        let last = (rows - 1) * self.panel_row + self.blocks.panel_len(panel_rows);
-        assert!(last <= self.panel.len());
+        let panel_len = self.blocks.panel_len(panel_rows);
+        assert!(ends_within(
+            self.panel,
+            0,
+            [(rows, self.panel_row)],
+            panel_len
+        ));
         if let Start::Bias(bias) = self.start {
             assert!(bias.len() >= self.blocks.panel_len(1));
         }
-        if depth > 0 {
-            let last = self.source_start
-                + (rows - 1) * self.source_row
-                + (columns - 1) * self.source_pixel
-                + (self.taps - 1) * self.source_tap
-                + self.tap_len;
-            assert!(last <= self.source.len());
-        }
-        let last = self.target_start
-            + (rows - 1) * self.target_row
-            + (columns - 1) * self.target_pixel
-            + self.blocks.channels();
-        assert!(last <= self.target.len());
+        assert!(ends_within(
+            self.source,
+            self.source_start,
+            [
+                (rows, self.source_row),
+                (columns, self.source_pixel),
+                (self.taps.max(1), self.source_tap)
+            ],
+            self.tap_len
+        ));
+        assert!(ends_within(
+            self.target,
+            self.target_start,
+            [(rows, self.target_row), (columns, self.target_pixel)],
+            self.blocks.channels()
+        ));
     }
 }
 
@@ -324,21 +353,18 @@ impl Routine for OuterSweep<'_> {
             return;
         }
         let channels = self.blocks.channels();
-        let last = |start, row, pixel, len| start + (rows - 1) * row + (columns - 1) * pixel + len;
-        let source_end = last(
+        assert!(ends_within(
+            self.source,
             self.source_start,
-            self.source_row,
-            self.source_pixel,
-            self.inputs,
-        );
-        assert!(source_end <= self.source.len());
-        let gradient_end = last(
+            [(rows, self.source_row), (columns, self.source_pixel)],
+            self.inputs
+        ));
+        assert!(ends_within(
+            self.gradient,
             self.gradient_start,
-            self.gradient_row,
-            self.gradient_pixel,
-            channels,
-        );
-        assert!(gradient_end <= self.gradient.len());
+            [(rows, self.gradient_row), (columns, self.gradient_pixel)],
+            channels
+        ));
         assert!(match self.order {
             Order::Panel { rows, first } =>
                 first + self.inputs <= rows && self.blocks.panel_len(rows) <= self.sums.len(),

@@ -752,3 +752,31 @@ fn a_constant_channel_is_normalised_to_its_shift() {
         }
     }
 }
+
+/// They would be taken for the statistics of other images.
+#[test]
+#[should_panic(expected = "2 groups do not divide 5 channels")]
+fn groups_divide_the_channels() {
+    let block = Block {
+        map: Map::Dense(Dense {
+            pixels: 1,
+            channels: 3,
+            outputs: 5,
+        }),
+        normalization: Normalization::Group {
+            groups: 2,
+            epsilon: 1e-5,
+        },
+        function: Function::Identity,
+        pool: false,
+        dropout: 0.0,
+    };
+    let parameters = Parameters {
+        weight: &[0.5; 15],
+        bias: None,
+        scale: None,
+        shift: None,
+        function: 0.0,
+    };
+    block.train(Isa::best(), 2, &[1.0; 6], parameters, 0);
+}

@@ -309,3 +309,21 @@ fn of_the_presets_equal_the_definition() {
         );
     }
 }
+
+/// A size that wraps around would pass every check of lengths.
+#[test]
+#[should_panic(expected = "a kernel of 3 and strides of 1 do not fit 1 pixels")]
+fn kernels_larger_than_the_image_are_refused() {
+    let convolution = Convolution {
+        height: 1,
+        width: 1,
+        inputs: 1,
+        outputs: 32,
+        kernel: [3, 3],
+        stride: 1,
+        padding: [0, 0],
+    };
+    let weights = vec![0.0; convolution.weight_len()];
+    let panel = ForwardPanel::new(Isa::best(), convolution, &weights, None);
+    panel.output(&[0.0], &mut [0.0; 32]);
+}

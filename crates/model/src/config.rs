@@ -253,7 +253,7 @@ impl CnnConfig {
         if self.hidden_units == 0 {
             return Err(CnnConfigError::Zero("hidden_units"));
         }
-        if !self.initial_bias.is_finite() {
+        if !(self.initial_bias as f32).is_finite() {
             return Err(CnnConfigError::InitialBias);
         }
         check_dropout("the hidden layer", self.hidden_dropout)?;

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::activation::Activation;
 
-/// How the weights in front of an activation are drawn. Biases start at zero.
+/// How the weights in front of an activation are drawn. Biases start at the configuration's
+/// `initial_bias`.
 ///
 /// Every variant is a normal distribution with mean zero; what differs is its standard deviation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

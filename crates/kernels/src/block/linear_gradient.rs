@@ -60,7 +60,7 @@ impl LinearGradient<'_> {
         }
     }
 
-    /// The gradient of what the map gave for image number `image`: calls `row` for the place of
+    /// The gradient of what the map gave for image number `image`: `row_range` is the place of
     /// each row.
     fn image(
         &self,

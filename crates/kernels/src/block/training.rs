@@ -48,7 +48,8 @@ impl Block {
     ///
     /// # Panics
     ///
-    /// If a slice has not the length that the shapes give it.
+    /// If there is no image, the block makes no sense, or a slice has not the length that the shapes
+    /// give it.
     pub fn train(
         &self,
         isa: Isa,
@@ -57,6 +58,7 @@ impl Block {
         parameters: Parameters,
         key: u64,
     ) -> Output {
+        assert!(images > 0, "there is no image to train on");
         assert_eq!(input.len(), images * self.input_len());
         self.check(parameters);
         tasks::together(|| {

@@ -3,6 +3,7 @@
 use std::arch::aarch64::*;
 
 use super::Simd;
+use super::sealed::Sealed;
 
 /// NEON, which all processors that this is compiled for have.
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +11,8 @@ pub struct Neon;
 
 // A target that goes without it could not run the methods below.
 const _: () = assert!(cfg!(target_feature = "neon"));
+
+impl Sealed for Neon {}
 
 impl Simd for Neon {
     const LANES: usize = 4;

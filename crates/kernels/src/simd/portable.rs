@@ -3,6 +3,7 @@
 use std::array::from_fn;
 
 use super::Simd;
+use super::sealed::Sealed;
 
 const LANES: usize = 8;
 
@@ -23,6 +24,8 @@ fn map<A: Copy, B>(a: [A; LANES], f: impl Fn(A) -> B) -> [B; LANES] {
 fn zip<A: Copy, B: Copy, C>(a: [A; LANES], b: [B; LANES], f: impl Fn(A, B) -> C) -> [C; LANES] {
     from_fn(|lane| f(a[lane], b[lane]))
 }
+
+impl Sealed for Portable {}
 
 impl Simd for Portable {
     const LANES: usize = LANES;

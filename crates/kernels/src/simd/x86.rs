@@ -5,6 +5,7 @@
 
 use std::arch::x86_64::*;
 
+use super::sealed::Sealed;
 use super::{Routine, Simd};
 
 /// AVX2 and FMA.
@@ -34,10 +35,11 @@ impl Avx2 {
 }
 
 impl Avx512 {
-    /// The proof that the processor has AVX-512 F, BW, DQ and VL, if it does.
+    /// The proof that the processor has AVX-512 F, BW, DQ and VL, and AVX2 and FMA, if it does.
     #[inline(always)]
     pub fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx512f")
+        (Avx2::detect().is_some()
+            && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl"))
@@ -50,7 +52,7 @@ impl Avx512 {
         fn compiled_for_avx512<R: Routine>(simd: Avx512, routine: R) -> R::Output {
             routine.run(simd)
         }
-        // SAFETY: `self` proves that the processor has the features; AVX2 and FMA come with them.
+        // SAFETY: `self` proves that the processor has the features.
         unsafe { compiled_for_avx512(self, routine) }
     }
 }
@@ -60,6 +62,8 @@ impl Avx512 {
 fn first_lanes_avx512(count: usize) -> __mmask16 {
     ((1u32 << count) - 1) as __mmask16
 }
+
+impl Sealed for Avx512 {}
 
 impl Simd for Avx512 {
     const LANES: usize = 16;
@@ -162,6 +166,8 @@ unsafe fn first_lanes_avx2(count: usize) -> __m256i {
         _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes)
     }
 }
+
+impl Sealed for Avx2 {}
 
 impl Simd for Avx2 {
     const LANES: usize = 8;

@@ -1,0 +1,194 @@
+//! The output of a convolution.
+
+use super::Convolution;
+use crate::buffer::Buffer;
+use crate::simd::Isa;
+use crate::tile::{Blocks, Start, Sweep};
+use crate::{rows, winograd, winograd_rows};
+
+/// The weights of a convolution in the order in which the output is computed.
+#[derive(Debug)]
+pub struct ForwardPanel {
+    convolution: Convolution,
+    way: Forward,
+}
+
+#[derive(Debug)]
+enum Forward {
+    Direct(DirectForward),
+    Winograd(winograd::Panel),
+    WinogradRows(winograd_rows::Panel),
+}
+
+#[derive(Debug)]
+struct DirectForward {
+    convolution: Convolution,
+    /// The convolution's, which takes a while to find out.
+    padded_row: usize,
+    isa: Isa,
+    blocks: Blocks,
+    weights: Vec<f32>,
+    /// As many as there are channels in all blocks, zeros at the end.
+    bias: Vec<f32>,
+}
+
+impl ForwardPanel {
+    /// `weights`: `[outputs, inputs, kernel rows, kernel columns]`; `bias`: `[outputs]`, or
+    /// nothing for zeros.
+    pub fn new(isa: Isa, convolution: Convolution, weights: &[f32], bias: Option<&[f32]>) -> Self {
+        assert_eq!(weights.len(), convolution.weight_len());
+        let way = if winograd::suits(&convolution) {
+            let taps = convolution.cell_taps();
+            let len = weights.len() / convolution.outputs;
+            Forward::Winograd(winograd::Panel::new(
+                isa,
+                [convolution.outputs, convolution.cell_channels()],
+                bias,
+                |output, channel, tap| {
+                    taps[9 * channel + tap].map_or(0.0, |place| weights[output * len + place])
+                },
+            ))
+        } else if winograd_rows::suits(&convolution) {
+            Forward::WinogradRows(winograd_rows::Panel::new(isa, &convolution, weights, bias))
+        } else {
+            Forward::Direct(DirectForward::new(isa, convolution, weights, bias))
+        };
+        Self { convolution, way }
+    }
+
+    /// How many images [`output`](Self::output) should have at a time.
+    pub fn group(&self) -> usize {
+        match self.way {
+            Forward::Direct(_) | Forward::WinogradRows(_) => 1,
+            Forward::Winograd(_) => winograd::group(self.convolution.output_size()),
+        }
+    }
+
+    /// The outputs `[height', width', outputs]` for some images with their borders.
+    ///
+    /// # Panics
+    ///
+    /// If the slices do not have equal numbers of whole images.
+    pub fn output(&self, padded: &[f32], output: &mut [f32]) {
+        self.compute(padded, false, output);
+    }
+
+    /// The largest of each 2×2 window of the outputs, which halves height and width, rounded down:
+    /// not a number, if one of them is none.
+    ///
+    /// # Panics
+    ///
+    /// If the slices do not have equal numbers of whole images.
+    pub fn pooled_output(&self, padded: &[f32], pooled: &mut [f32]) {
+        self.compute(padded, true, pooled);
+    }
+
+    fn compute(&self, padded: &[f32], pool: bool, output: &mut [f32]) {
+        let convolution = &self.convolution;
+        let padded_len = convolution.padded_len();
+        let shrink = if pool { 2 } else { 1 };
+        let [height, width] = convolution.output_size();
+        let output_len = (height / shrink) * (width / shrink) * convolution.outputs;
+        let images = padded.len() / padded_len;
+        assert_eq!(padded.len(), images * padded_len);
+        assert_eq!(output.len(), images * output_len);
+        let padded = padded.chunks_exact(padded_len);
+        match &self.way {
+            Forward::Direct(panel) => {
+                let outputs = output.chunks_exact_mut(output_len);
+                let compute = if pool {
+                    DirectForward::pooled_output
+                } else {
+                    DirectForward::output
+                };
+                padded
+                    .zip(outputs)
+                    .for_each(|(padded, output)| compute(panel, padded, output));
+            }
+            Forward::WinogradRows(panel) => {
+                let row = convolution.padded_row();
+                for (padded, output) in padded.zip(output.chunks_exact_mut(output_len)) {
+                    panel.output(padded, row, pool, output);
+                }
+            }
+            Forward::Winograd(panel) => {
+                let (row, channels) = (convolution.padded_row(), convolution.cell_channels());
+                let views = padded.map(|numbers| winograd::View {
+                    numbers,
+                    start: 0,
+                    row,
+                    channels,
+                });
+                panel.output(views, convolution.output_size(), pool, output);
+            }
+        }
+    }
+}
+
+impl DirectForward {
+    fn new(isa: Isa, convolution: Convolution, weights: &[f32], bias: Option<&[f32]>) -> Self {
+        let blocks = Blocks::new(isa, convolution.outputs);
+        let [rows, columns] = convolution.kernel;
+        let inputs = convolution.inputs;
+        let area = rows * columns;
+        let mut panel = vec![0.0; blocks.panel_len(area * inputs)];
+        for (output, weights) in weights.chunks_exact(inputs * area).enumerate() {
+            let (start, width) = blocks.column(output, area * inputs);
+            for (input, weights) in weights.chunks_exact(area).enumerate() {
+                for (tap, &weight) in weights.iter().enumerate() {
+                    panel[start + (tap * inputs + input) * width] = weight;
+                }
+            }
+        }
+        let mut padded_bias = vec![0.0; blocks.panel_len(1)];
+        if let Some(bias) = bias {
+            padded_bias[..bias.len()].copy_from_slice(bias);
+        }
+        Self {
+            convolution,
+            padded_row: convolution.padded_row(),
+            isa,
+            blocks,
+            weights: panel,
+            bias: padded_bias,
+        }
+    }
+
+    fn pooled_output(&self, padded: &[f32], pooled: &mut [f32]) {
+        let convolution = &self.convolution;
+        let [_, width] = convolution.output_size();
+        let outputs = convolution.outputs;
+        let row = width * outputs;
+        let mut output = Buffer::new(convolution.output_len());
+        self.output(padded, &mut output);
+        let pairs = output.chunks_exact(2 * row);
+        for (pair, pooled) in pairs.zip(pooled.chunks_exact_mut(width / 2 * outputs)) {
+            rows::pool(self.isa, pair.split_at(row).into(), outputs, pooled);
+        }
+    }
+
+    fn output(&self, padded: &[f32], output: &mut [f32]) {
+        let convolution = &self.convolution;
+        let [_, width] = convolution.output_size();
+        let row_len = convolution.kernel[1] * convolution.inputs;
+        self.isa.run(Sweep {
+            blocks: self.blocks,
+            panel: &self.weights,
+            panel_rows: (convolution.kernel[0] * row_len, 0),
+            panel_row: 0,
+            start: Start::Bias(&self.bias),
+            source: padded,
+            source_start: 0,
+            source_row: self.padded_row * convolution.stride,
+            source_tap: self.padded_row,
+            source_pixel: convolution.inputs * convolution.stride,
+            taps: convolution.kernel[0],
+            tap_len: row_len,
+            target: output,
+            target_start: 0,
+            target_row: width * convolution.outputs,
+            target_pixel: convolution.outputs,
+            size: convolution.output_size(),
+        });
+    }
+}

@@ -1,0 +1,261 @@
+//! The gradient of a convolution's weights.
+
+use rayon::prelude::*;
+
+use super::Convolution;
+use crate::buffer::Buffer;
+use crate::simd::Isa;
+use crate::tile::{Blocks, Order, OuterSweep};
+use crate::{tasks, winograd, winograd_rows};
+
+/// The gradient of the weights, summed over images.
+#[derive(Debug)]
+pub struct WeightGradient {
+    convolution: Convolution,
+    way: Weights,
+}
+
+#[derive(Debug)]
+enum Weights {
+    Direct(DirectWeights),
+    Winograd(winograd::GradientSums),
+    WinogradRows(winograd_rows::GradientSums),
+}
+
+/// In the order in which [`ForwardPanel`](super::ForwardPanel) has the weights.
+#[derive(Debug)]
+struct DirectWeights {
+    isa: Isa,
+    blocks: Blocks,
+    sums: Buffer,
+}
+
+impl WeightGradient {
+    /// Zero.
+    pub fn new(isa: Isa, convolution: Convolution) -> Self {
+        let Convolution {
+            inputs, outputs, ..
+        } = convolution;
+        let way = if winograd::suits_weights(&convolution) {
+            let channels = convolution.cell_channels();
+            Weights::Winograd(winograd::GradientSums::new(isa, [outputs, channels]))
+        } else if winograd_rows::suits(&convolution) {
+            Weights::WinogradRows(winograd_rows::GradientSums::new(isa, &convolution))
+        } else {
+            let blocks = Blocks::new(isa, outputs);
+            let [rows, columns] = convolution.kernel;
+            Weights::Direct(DirectWeights {
+                isa,
+                blocks,
+                sums: Buffer::zeros(blocks.panel_len(rows * columns * inputs)),
+            })
+        };
+        Self { convolution, way }
+    }
+
+    /// How many images [`add`](Self::add) should have at a time: with few pixels it waits for
+    /// memory.
+    pub fn group(convolution: &Convolution) -> usize {
+        let [rows, columns] = convolution.output_size();
+        let pixels = if winograd::suits_weights(convolution) {
+            1024
+        } else {
+            256
+        };
+        (pixels / (rows * columns)).clamp(1, 8)
+    }
+
+    /// Adds what some images contribute. `padded`: the images with their borders; `bordered`:
+    /// the gradients of their outputs with zeros around them.
+    ///
+    /// # Panics
+    ///
+    /// If the slices do not have equal numbers of whole images.
+    pub fn add(&mut self, padded: &[f32], bordered: &[f32]) {
+        let convolution = self.convolution;
+        let images = padded.len() / convolution.padded_len();
+        assert_eq!(padded.len(), images * convolution.padded_len());
+        assert_eq!(bordered.len(), images * convolution.bordered_len());
+        match &mut self.way {
+            Weights::Direct(direct) => direct.add(&convolution, padded, bordered),
+            Weights::WinogradRows(sums) => {
+                let (row, start) = (
+                    convolution.padded_row(),
+                    convolution.bordered_rows()(0).start,
+                );
+                let [_, columns] = convolution.bordered_size();
+                let images = padded.chunks_exact(convolution.padded_len());
+                for (padded, bordered) in
+                    images.zip(bordered.chunks_exact(convolution.bordered_len()))
+                {
+                    sums.add(
+                        padded,
+                        row,
+                        &bordered[start..],
+                        columns * convolution.outputs,
+                    );
+                }
+            }
+            Weights::Winograd(sums) => {
+                let [_, columns] = convolution.bordered_size();
+                let views: Vec<_> = padded
+                    .chunks_exact(convolution.padded_len())
+                    .zip(bordered.chunks_exact(convolution.bordered_len()))
+                    .map(|(padded, bordered)| {
+                        let image = winograd::View {
+                            numbers: padded,
+                            start: 0,
+                            row: convolution.padded_row(),
+                            channels: convolution.cell_channels(),
+                        };
+                        let gradient = winograd::View {
+                            numbers: bordered,
+                            start: convolution.bordered_rows()(0).start,
+                            row: columns * convolution.outputs,
+                            channels: convolution.outputs,
+                        };
+                        (image, gradient)
+                    })
+                    .collect();
+                sums.add(&views, convolution.output_size());
+            }
+        }
+    }
+
+    /// The gradient summed over tasks, in their order: `[outputs, inputs, kernel rows, kernel
+    /// columns]`.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, or they differ in shape.
+    pub fn sum(of_tasks: Vec<Self>) -> Buffer {
+        let mut summands = of_tasks.into_iter();
+        let Some(mut total) = summands.next() else {
+            panic!("a batch has at least one task")
+        };
+        let summands: Vec<Self> = summands.collect();
+        assert!(
+            summands
+                .iter()
+                .all(|summand| summand.convolution == total.convolution)
+        );
+        const PART: usize = 1 << 13;
+        let parts = total.sums_mut().par_chunks_mut(PART).enumerate();
+        tasks::for_each(parts, |(part, sums)| {
+            for summand in &summands {
+                let others = &summand.sums()[part * PART..][..sums.len()];
+                for (sum, other) in sums.iter_mut().zip(others) {
+                    *sum += other;
+                }
+            }
+        });
+        total.into_weights()
+    }
+
+    fn sums(&self) -> &[f32] {
+        match &self.way {
+            Weights::Direct(direct) => &direct.sums,
+            Weights::Winograd(winograd) => &winograd.sums,
+            Weights::WinogradRows(rows) => &rows.sums,
+        }
+    }
+
+    fn sums_mut(&mut self) -> &mut [f32] {
+        match &mut self.way {
+            Weights::Direct(direct) => &mut direct.sums,
+            Weights::Winograd(winograd) => &mut winograd.sums,
+            Weights::WinogradRows(rows) => &mut rows.sums,
+        }
+    }
+
+    /// The gradient, `[outputs, inputs, kernel rows, kernel columns]`.
+    pub fn into_weights(self) -> Buffer {
+        let [rows, columns] = self.convolution.kernel;
+        let inputs = self.convolution.inputs;
+        let area = rows * columns;
+        let mut weights = Buffer::new(self.convolution.weight_len());
+        match self.way {
+            Weights::Direct(DirectWeights { blocks, sums, .. }) => {
+                for (output, weights) in weights.chunks_exact_mut(inputs * area).enumerate() {
+                    let (start, width) = blocks.column(output, area * inputs);
+                    for (input, weights) in weights.chunks_exact_mut(area).enumerate() {
+                        for (tap, weight) in weights.iter_mut().enumerate() {
+                            *weight = sums[start + (tap * inputs + input) * width];
+                        }
+                    }
+                }
+            }
+            Weights::WinogradRows(sums) => sums.for_each_row(|output, row, gradient| {
+                let start = (output * rows + row) * columns;
+                for (weight, gradient) in weights[start..].iter_mut().zip(gradient) {
+                    *weight = gradient as f32;
+                }
+            }),
+            Weights::Winograd(sums) => {
+                let taps = self.convolution.cell_taps();
+                sums.for_each_tap(|output, channel, tap, gradient| {
+                    if let Some(place) = taps[9 * channel + tap] {
+                        weights[output * inputs * area + place] = gradient;
+                    }
+                });
+            }
+        }
+        weights
+    }
+}
+
+/// Numbers of outputs that are worked through before the next rows of the kernel, so that they stay
+/// in the first-level cache.
+const BAND: usize = 3072;
+
+impl DirectWeights {
+    /// Adds what some images contribute. Their pixels may stand in cells, as the output by Winograd has
+    /// them.
+    fn add(&mut self, convolution: &Convolution, padded: &[f32], bordered: &[f32]) {
+        let [rows, columns] = convolution.output_size();
+        let [kernel_rows, kernel_columns] = convolution.kernel;
+        let Convolution { inputs, stride, .. } = *convolution;
+        let cell = convolution.cell();
+        let cell_row = cell * inputs;
+        // Columns of the kernel that follow each other in the image.
+        let run = if cell == 1 { kernel_columns } else { cell };
+        let padded_row = convolution.padded_row();
+        let source_pixel = stride / cell * convolution.cell_channels();
+        let [_, bordered_columns] = convolution.bordered_size();
+        let bordered_rows = convolution.bordered_rows();
+        let band = (BAND / (columns * convolution.outputs)).max(1);
+        let images = padded
+            .chunks_exact(convolution.padded_len())
+            .zip(bordered.chunks_exact(convolution.bordered_len()));
+        for (padded, bordered) in images {
+            for first in (0..rows).step_by(band) {
+                let taps = (0..kernel_rows)
+                    .flat_map(|row| (0..kernel_columns).step_by(run).map(move |c| (row, c)));
+                for (row, column) in taps {
+                    let source = (first * stride + row) / cell * padded_row
+                        + row % cell * cell_row
+                        + column / cell * convolution.cell_channels();
+                    self.isa.run(OuterSweep {
+                        blocks: self.blocks,
+                        inputs: run.min(kernel_columns - column) * inputs,
+                        source: padded,
+                        source_start: source,
+                        source_row: stride / cell * padded_row,
+                        source_pixel,
+                        gradient: bordered,
+                        gradient_start: bordered_rows(first).start,
+                        gradient_row: bordered_columns * convolution.outputs,
+                        gradient_pixel: convolution.outputs,
+                        rows: band.min(rows - first),
+                        columns,
+                        sums: &mut self.sums,
+                        order: Order::Panel {
+                            rows: kernel_rows * kernel_columns * inputs,
+                            first: (row * kernel_columns + column) * inputs,
+                        },
+                    });
+                }
+            }
+        }
+    }
+}
