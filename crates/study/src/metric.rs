@@ -95,6 +95,11 @@ const PLAIN: [Metric; 14] = [
 ];
 
 impl Metric {
+    /// Whether it is measured on test images.
+    pub fn needs_test_images(self) -> bool {
+        matches!(self, Self::TestAccuracy | Self::TestLoss | Self::TestEce)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::TestAccuracy => "test-accuracy",

@@ -47,7 +47,7 @@ fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
                 |name| format!("its last good checkpoint is {run}/checkpoints/{name}"),
             );
             anyhow::bail!(
-                "the loss is not a number in epoch {epoch}: the training has diverged; {last}; try a lower --lr"
+                "the loss is not a number in epoch {epoch}: the training has diverged; {last}; start a new run with a lower --lr"
             )
         }
     }

@@ -204,7 +204,7 @@ pub struct Extension {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
     /// What may happen to training images.
-    #[error("augmentation: {0}")]
+    #[error("augmentation")]
     Augmentation(#[from] augmentation::Error),
     /// A count that must be at least one.
     #[error("{0} must be at least 1")]

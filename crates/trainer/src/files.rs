@@ -23,24 +23,38 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Refuses to replace a file at `path` that is something else than `what`, which `is_one` tells by a
+/// file's first bytes, 16 if there are as many.
+///
+/// # Errors
+///
+/// If it is something else, or cannot be read.
+pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool) -> Result<()> {
+    let Ok(file) = File::open(path) else {
+        return Ok(());
+    };
+    let mut start = Vec::new();
+    file.take(16)
+        .read_to_end(&mut start)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    if !is_one(&start) {
+        bail!(
+            "{} is there already and is not {what}; name another file with --out",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
 /// Writes a sheet of images to `path` as PNG. Another picture that is there is replaced.
 ///
 /// # Errors
 ///
 /// If what is there is not a PNG picture, or the file cannot be written.
 pub fn write_picture(path: &Path, sheet: &Sheet) -> Result<()> {
-    let mut start = Vec::new();
-    if let Ok(file) = File::open(path) {
-        file.take(picture::SIGNATURE.len() as u64)
-            .read_to_end(&mut start)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        if start != picture::SIGNATURE {
-            bail!(
-                "{} is there already and is not a PNG picture; name another file with --out",
-                path.display()
-            );
-        }
-    }
+    check_replaceable(path, "a PNG picture", |start| {
+        start.starts_with(&picture::SIGNATURE)
+    })?;
     let bytes = sheet.png().context("there are no images to draw")?;
     write_atomically(path, &bytes)
 }

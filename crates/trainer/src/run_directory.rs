@@ -49,10 +49,15 @@ impl RunDirectory {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
             }),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(
-                "{} is there already, and runs are never overwritten; continue it with `trainer resume {0}` or name another --out",
-                path.display()
-            ),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let name = path.display();
+                if !path.join("config.toml").exists() {
+                    bail!("{name} is there already, and is no run; name another --out");
+                }
+                bail!(
+                    "{name} is there already, and runs are never overwritten; continue it with `trainer resume {name}` or name another --out"
+                )
+            }
             Err(error) => {
                 Err(error).with_context(|| format!("cannot make the folder {}", path.display()))
             }

@@ -84,6 +84,13 @@ impl StudyRunner {
         for spec in &specs {
             let config = self.configuration(spec)?;
             let name = || format!("{}, {}", spec.contender, spec.setting);
+            let metric = self.plan.study().verdict.metric;
+            if config.data.test_fraction == 0.0 && metric.needs_test_images() {
+                return Err(anyhow!(
+                    "test_fraction is 0, but the verdict is by {metric}; set data.test_fraction, such as 0.1, under [fixed]"
+                ))
+                .with_context(name);
+            }
             if config.data.validation_fraction == 0.0 {
                 return Err(anyhow!(
                     "validation_fraction is 0, but studies choose by validation"

@@ -169,6 +169,14 @@ fn nothing_is_overwritten() {
     folder.succeed("--config tiny.toml --data train.csv --epochs 1 --out run --quiet");
     let error = folder.fail("--config tiny.toml --data train.csv --epochs 1 --out run");
     insta::assert_snapshot!(error, @"error: run is there already, and runs are never overwritten; continue it with `trainer resume run` or name another --out");
+    let file = "--config tiny.toml --data train.csv --epochs 1 --out test.csv";
+    insta::assert_snapshot!(folder.fail(file), @"error: test.csv is there already, and is no run; name another --out");
+    insta::assert_snapshot!(folder.fail("predict run --data test.csv --out test.csv"), @"error: test.csv is there already and is not a submission; name another file with --out");
+    insta::assert_snapshot!(folder.fail("export run --out test.csv"), @"error: test.csv is there already and is not a safetensors file; name another file with --out");
+    for _ in 0..2 {
+        folder.succeed("predict run --data test.csv");
+        folder.succeed("export run");
+    }
     for name in ["tiny-rrelu-seed7-flex", "tiny-rrelu-seed7-flex-2"] {
         folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet");
         assert!(
@@ -231,7 +239,7 @@ fn a_diverging_run_ends_with_a_clear_message() {
     )
     .unwrap();
     let error = folder.fail("--config wild.toml --data train.csv --out run");
-    insta::assert_snapshot!(error, @"error: the loss is not a number in epoch 1: the training has diverged; it had no checkpoint yet; try a lower --lr");
+    insta::assert_snapshot!(error, @"error: the loss is not a number in epoch 1: the training has diverged; it had no checkpoint yet; start a new run with a lower --lr");
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn wrong_recipes_are_refused() {
         fs::write(folder.path("wrong.toml"), recipe.replace(from, to)).unwrap();
         folder.fail("ensemble wrong.toml --data train.csv --out wrong")
     };
-    insta::assert_snapshot!(error("members = 3", "members = 0"), @"error: ensemble.members must be at least 1");
+    insta::assert_snapshot!(error("members = 3", "members = 0"), @"error: wrong.toml: ensemble.members must be at least 1");
     insta::assert_snapshot!(error("\"gelu\"", "\"gelo\""), @"error: wrong.toml:13:15: unknown activation `gelo`; the closest are `gelu`, `relu`, `elu`; `trainer activations` lists all");
     insta::assert_snapshot!(error("members = 3", "member = 3"), @"error: wrong.toml:12:1: unknown field `member`, expected `members` or `activations`");
     folder.succeed("ensemble recipe.toml --data train.csv --members 1 --out one --quiet");

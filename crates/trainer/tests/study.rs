@@ -236,6 +236,17 @@ fn a_comparison_from_the_command_line() {
     assert!(text.contains("2 of 4 runs are done"), "{text}");
     let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
     insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study, with other options; choose another --name, or remove it");
+    // What is wrong is said before the study is written down.
+    let wrong = compare.replace("--name mine", "--name other --training-fraction 0");
+    insta::assert_snapshot!(folder.fail(&wrong), @"error: training_fraction is 0, but must be above 0 and at most 1");
+    assert!(!folder.path("experiments/other.toml").exists());
+    let path = folder.fail("compare relu tanh --name ../other");
+    insta::assert_snapshot!(path.lines().next().unwrap(), @"error: invalid value '../other' for '--name <NAME>': expected a name for a file, not a path");
+    // A report takes the place of none but a report.
+    let report = "study report experiments/mine.toml --out";
+    insta::assert_snapshot!(folder.fail(&format!("{report} train.csv")), @"error: train.csv is there already and is no folder; name another one with --out");
+    insta::assert_snapshot!(folder.fail(&format!("{report} experiments")), @"error: experiments is there already and holds no report; name another folder with --out");
+    insta::assert_snapshot!(folder.fail(&format!("{report} ..")), @"error: .. cannot be the report's folder; name another one with --out");
     insta::assert_snapshot!(folder.fail("compare relu").lines().next().unwrap(), @"error: 2 values required by '<NAME[:PARAMETERS]> <NAME[:PARAMETERS]>...'; only 1 was provided");
 }
 
@@ -255,6 +266,7 @@ fn wrong_studies_are_explained_in_a_line() {
     insta::assert_snapshot!(error(("\"tanh\"]", "\"tanhh\"]"), ""), @"error: the study's run `tanhh`: unknown activation `tanhh`; the closest are `tanh`, `mish`, `lisht`; `trainer activations` lists all");
     insta::assert_snapshot!(error(("epochs = 2", "epoch = 2"), ""), @"error: the study's run `sigmoid`: unknown field `epoch`, expected one of `seed`, `backend`, `kernels`, `epochs`, `batch_size`, `data`, `augmentation`, `optimizer`, `schedule`, `loss`, `label_smoothing`, `averaging`, `early_stopping`, `network`, `ensemble`, `extensions`");
     insta::assert_snapshot!(error(("epochs = 2", "epochs = 0"), ""), @"error: the study's run `sigmoid`: epochs must be at least 1");
+    insta::assert_snapshot!(error(("data.test_fraction = 0.2", "data.test_fraction = 0.0"), ""), @"error: sigmoid, normalization none: test_fraction is 0, but the verdict is by test-accuracy; set data.test_fraction, such as 0.1, under [fixed]");
     insta::assert_snapshot!(error(("epochs = 2", "backend = \"wgpu\""), ""), @"error: backend is not a field of studies; name it with --backend");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 0"), ""), @"error: study.toml:4:9: there are no seeds; write seeds = 10 for the seeds 0 to 9");
     insta::assert_snapshot!(error(("kernel = 3", "kernel = 4"), ""), @"error: sigmoid, normalization none: the network does not fit the images: stage 1: kernel is 4, but must be odd");

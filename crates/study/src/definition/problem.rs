@@ -94,7 +94,9 @@ pub enum Problem {
     #[error("there are no contenders; list activations, as in contenders = [\"relu\", \"tanh\"]")]
     NoContenders,
     /// Two contenders have one name.
-    #[error("`{name}` is a contender already; give one of them another name = \"…\"")]
+    #[error(
+        "`{name}` is a contender already; leave it out, or give it another name = \"…\" in the study's file"
+    )]
     SameContender {
         /// Which contender, from 0.
         index: usize,

@@ -13,6 +13,7 @@ use toml::{Table, Value};
 use super::study::run::{Share, conduct};
 use super::study::{Files, Means};
 use crate::cli::Output;
+use crate::config::RunConfig;
 use crate::study_runner;
 
 /// The learning rates that are tried with `--tune`: a decade around Adam's usual ones, in steps of
@@ -50,7 +51,7 @@ pub struct Options {
     #[command(flatten)]
     share: Share,
     /// What the study is called: its file is experiments/NAME.toml [default: after the functions]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = file_name)]
     name: Option<String>,
     #[command(flatten)]
     output: Output,
@@ -82,6 +83,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 impl Options {
     fn study(&self) -> Result<Study> {
+        // Before anything is written down.
+        let mut config = RunConfig::default();
+        config.data.training_fraction = self.training_fraction;
+        config.check()?;
         let names: Vec<String> = self.activations.iter().map(Activation::to_string).collect();
         let mut study = Study::compare(&names, self.seeds.get())?;
         let number = |number: usize| Value::Integer(number as i64);
@@ -120,6 +125,14 @@ impl Options {
             name.chars().take(120).collect()
         })
     }
+}
+
+/// The name of a file without its ending: no path, and not hidden.
+fn file_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.starts_with('.') || text.contains(['/', '\\']) {
+        return Err(String::from("expected a name for a file, not a path"));
+    }
+    Ok(text.to_owned())
 }
 
 /// Nested tables with these fields.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use data::LabelledImages;
 use serde::Deserialize;
@@ -104,7 +104,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if let Some(share) = options.validation_fraction {
         recipe.data.validation_fraction = share;
     }
-    recipe.check()?;
+    recipe
+        .check()
+        .with_context(|| options.recipe.display().to_string())?;
     let members = Members::new(options, &recipe)?;
     match options.role {
         None => {}

@@ -11,7 +11,7 @@ use model::Kernels;
 use crate::backend::Backend;
 use crate::cli::Run;
 use crate::console::print;
-use crate::files::write_atomically;
+use crate::files::{check_replaceable, write_atomically};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, Which};
 
@@ -20,7 +20,7 @@ use crate::saved_model::{self, Which};
 pub struct Options {
     #[command(flatten)]
     run: Run,
-    /// The file to write
+    /// The file to write; a network that is there is replaced
     #[arg(long, short, value_name = "FILE", default_value = "model.safetensors")]
     out: PathBuf,
     /// Which of the run's networks
@@ -35,6 +35,10 @@ pub struct Options {
 ///
 /// What went wrong.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    // The length of the header in 8 bytes, then the header, which is JSON.
+    check_replaceable(&options.out, "a safetensors file", |start| {
+        start.get(8) == Some(&b'{')
+    })?;
     let run = RunDirectory::open(&options.run.path)?;
     let device = Backend::Flex.open()?.device;
     let (classifier, card) = saved_model::load(&run, options.model, &device, Kernels::default())?;

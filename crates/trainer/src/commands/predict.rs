@@ -10,7 +10,7 @@ use clap::Args;
 use crate::console::print;
 use crate::ensemble::{self, Ensemble};
 use crate::evaluation::Probabilities;
-use crate::files::write_atomically;
+use crate::files::{check_replaceable, write_atomically};
 
 /// Options of `trainer predict`.
 #[derive(Debug, Args)]
@@ -20,10 +20,12 @@ pub struct Options {
     /// Unlabelled images: a CSV file (plain, .gz or Kaggle's .zip) or its folder [default: data/]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// The file to write
+    /// The file to write; a submission that is there is replaced
     #[arg(long, short, value_name = "FILE", default_value = "submission.csv")]
     out: PathBuf,
 }
+
+const HEADER: [&str; 2] = ["ImageId", "Label"];
 
 /// Reads the unlabelled images with a run's network, or with several, and writes one row for each.
 ///
@@ -31,6 +33,9 @@ pub struct Options {
 ///
 /// What went wrong.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    check_replaceable(&options.out, "a submission", |start| {
+        start.starts_with(HEADER.join(",").as_bytes())
+    })?;
     let ensemble = Ensemble::load(&options.ensemble)?;
     let images = data::test_images(options.data.as_deref())?;
     let (count, side) = (images.len(), images.side());
@@ -57,7 +62,7 @@ fn write_submission(path: &Path, predictions: &[usize], images: usize) -> Result
         bail!("{} predictions for {images} images", predictions.len());
     }
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["ImageId", "Label"])?;
+    writer.write_record(HEADER)?;
     for (id, label) in (1..).zip(predictions) {
         writer.serialize((id, label))?;
     }

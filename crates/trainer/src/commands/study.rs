@@ -9,7 +9,7 @@ pub mod work;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use study::{Plan, Store, Study};
 
@@ -84,6 +84,24 @@ fn results(study: &Path, named: Option<&Path>) -> PathBuf {
         || Path::new(RESULTS).join(study_runner::name(study)),
         Path::to_owned,
     )
+}
+
+/// Refuses to make a report's folder of something else.
+fn check_report_folder(folder: &Path) -> Result<()> {
+    let name = folder.display();
+    if folder.file_name().is_none() {
+        bail!("{name} cannot be the report's folder; name another one with --out");
+    }
+    let Ok(mut entries) = std::fs::read_dir(folder) else {
+        if folder.exists() {
+            bail!("{name} is there already and is no folder; name another one with --out");
+        }
+        return Ok(());
+    };
+    if entries.next().is_some() && !folder.join("report.md").exists() {
+        bail!("{name} is there already and holds no report; name another folder with --out");
+    }
+    Ok(())
 }
 
 /// Writes the report of the runs in `store`, and prints its gist.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use data::{LabelledImages, Source};
 use model::{Activation, Initialization, Kernels, Normalization, Preset};
@@ -20,15 +20,17 @@ use crate::training::{self, Training};
 #[derive(Debug, Args)]
 pub struct Options {
     /// Activation function, such as relu, leaky-relu:0.2 or gelu; see `trainer activations`
+    /// [default: relu]
     #[arg(long, short, value_name = "NAME[:PARAMETERS]")]
     activation: Option<Activation>,
-    /// What computes
+    /// What computes [default: auto]
     #[arg(long, short, value_enum)]
     backend: Option<Backend>,
     /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
+    /// [default: fused]
     #[arg(long)]
     kernels: Option<Kernels>,
-    /// The network: tiny, small, classic, kaggle or deep:N
+    /// The network: tiny, small, classic, kaggle or deep:N [default: small]
     #[arg(long, short, conflicts_with = "config")]
     preset: Option<Preset>,
     /// A run as a file, such as another run's config.toml
@@ -38,16 +40,16 @@ pub struct Options {
     /// data/, or else built-in]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// Share of the labelled images held out for validation
+    /// Share of the labelled images held out for validation [default: 0.1]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     validation_fraction: Option<f64>,
-    /// Passes over the training images
+    /// Passes over the training images [default: 3]
     #[arg(long, short, value_name = "N")]
     epochs: Option<usize>,
-    /// Images per training step
+    /// Images per training step [default: 256]
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
-    /// The highest learning rate of the schedule
+    /// The highest learning rate of the schedule [default: 0.01]
     #[arg(
         long,
         visible_alias = "learning-rate",
@@ -55,16 +57,16 @@ pub struct Options {
         allow_negative_numbers = true
     )]
     lr: Option<f64>,
-    /// How the weights move
+    /// How the weights move [default: adam]
     #[arg(long, value_enum)]
     optimizer: Option<OptimizerKind>,
-    /// Weight decay per step
+    /// Weight decay per step [default: 0]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     weight_decay: Option<f32>,
-    /// How the learning rate changes over the run
+    /// How the learning rate changes over the run [default: one-cycle]
     #[arg(long, value_enum)]
     schedule: Option<ScheduleKind>,
-    /// Share of every target that is spread evenly over all classes
+    /// Share of every target that is spread evenly over all classes [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     label_smoothing: Option<f64>,
     /// Validate and save a moving average of the weights with this decay per step, such as 0.999
@@ -73,13 +75,13 @@ pub struct Options {
     /// End the run when so many epochs have not been better than the best one
     #[arg(long, value_name = "EPOCHS")]
     early_stopping: Option<usize>,
-    /// What stands in front of every activation: batch, layer, group:G or none
+    /// What stands in front of every activation: batch, layer, group:G or none [default: batch]
     #[arg(long)]
     normalization: Option<Normalization>,
-    /// Standard deviation of the initial weights: matched, he, xavier or lecun
+    /// Standard deviation of the initial weights: matched, he, xavier or lecun [default: matched]
     #[arg(long)]
     initialization: Option<Initialization>,
-    /// Number that all random draws come from
+    /// Number that all random draws come from [default: 0]
     #[arg(long, short, value_name = "N")]
     seed: Option<u64>,
     /// The run's folder, which must not be there yet [default: one below experiments/runs]
@@ -141,7 +143,11 @@ impl Options {
     /// The run's configuration, the images' fingerprint aside.
     fn config(&self) -> Result<RunConfig> {
         let mut config = match &self.config {
-            Some(path) => read_toml(path)?,
+            Some(path) => {
+                let config: RunConfig = read_toml(path)?;
+                config.check().with_context(|| path.display().to_string())?;
+                config
+            }
             None => RunConfig::default(),
         };
         config.ensemble = None;
@@ -247,4 +253,42 @@ fn description(config: &RunConfig, images: &LabelledImages) -> String {
         images.classes(),
         optimizer.learning_rate,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    /// Options are unset unless given, so that a file can set them; what the help calls their
+    /// defaults are those of the configuration.
+    #[test]
+    fn the_help_tells_the_defaults() {
+        let mut arguments = vec![String::from("trainer")];
+        for argument in Program::command().get_arguments() {
+            let help = argument.get_help().map(ToString::to_string);
+            let default = help.as_deref().and_then(|help| {
+                let (_, rest) = help.split_once("[default: ")?;
+                rest.strip_suffix(']')
+            });
+            if let (Some(default), Some(name)) = (default, argument.get_long())
+                && !["data", "out"].contains(&name)
+            {
+                arguments.push(format!("--{name}={default}"));
+            }
+        }
+        assert_eq!(arguments.len(), 16, "{arguments:?}");
+        let config = |arguments: &[String]| Program::parse_from(arguments).options.config();
+        assert_eq!(
+            config(&arguments).unwrap(),
+            config(&arguments[..1]).unwrap()
+        );
+    }
 }

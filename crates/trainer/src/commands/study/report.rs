@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use study::{Store, Study};
 
-use super::{Files, results, write_report};
+use super::{Files, check_report_folder, results, write_report};
 
 /// Options of `trainer study report`.
 #[derive(Debug, Args)]
@@ -41,6 +41,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         );
     }
     let out = results(&files.study, out.as_deref());
+    check_report_folder(&out)?;
     write_report(&study, &files.study, &Store::at(&folder), &out, *quiet)?;
     Ok(ExitCode::SUCCESS)
 }

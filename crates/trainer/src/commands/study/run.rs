@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use study::{Shard, Study};
 
-use super::{Files, Means, results, write_report};
+use super::{Files, Means, check_report_folder, results, write_report};
 use crate::cli::Output;
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, Jobs, Worked};
@@ -76,6 +76,7 @@ pub fn conduct(
     output: Output,
     out: &Path,
 ) -> Result<ExitCode> {
+    check_report_folder(out)?;
     let signals = Signals::listen()?;
     let runner = StudyRunner::new(study, &files.folder(), means.data.as_deref(), means.backend)?;
     let records = runner.store.records()?;
