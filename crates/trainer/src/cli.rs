@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -51,6 +52,16 @@ enum Command {
     Data(data::Verb),
     /// List the activation functions
     Activations(activations::Options),
+}
+
+/// A count of at least one, from the text of an option.
+///
+/// # Errors
+///
+/// What was expected instead.
+pub fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| String::from("expected a whole number of at least 1"))
 }
 
 /// How much is said, and to whom.

@@ -12,6 +12,7 @@ use model::{Kernels, Task};
 
 use crate::backend::{Backend, Processor};
 use crate::classifier::Classifier;
+use crate::cli::count;
 use crate::config::RunConfig;
 use crate::evaluation::{self, Images, Probabilities};
 use crate::run_directory::RunDirectory;
@@ -43,7 +44,7 @@ pub struct Options {
 pub struct Views {
     /// Views of each image: itself, then augmented as in the run's training, but more gently; their
     /// probabilities are averaged
-    #[arg(long = "tta", value_name = "N", default_value = "1")]
+    #[arg(long = "tta", value_name = "N", default_value = "1", value_parser = count, allow_negative_numbers = true)]
     pub per_image: NonZeroUsize,
     /// Size of the changes in those views, as a share of those in training, 0 to 1
     #[arg(

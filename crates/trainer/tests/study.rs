@@ -270,7 +270,7 @@ fn wrong_studies_are_explained_in_a_line() {
     insta::assert_snapshot!(error(("epochs = 2", "backend = \"wgpu\""), ""), @"error: backend is not a field of studies; name it with --backend");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 0"), ""), @"error: study.toml:4:9: there are no seeds; write seeds = 10 for the seeds 0 to 9");
     insta::assert_snapshot!(error(("kernel = 3", "kernel = 4"), ""), @"error: sigmoid, normalization none: the network does not fit the images: stage 1: kernel is 4, but must be odd");
-    insta::assert_snapshot!(error(("seeds = 2", "seeds = 3"), "--jobs 0"), @"error: invalid value '0' for '--jobs <N>': number would be zero for non-zero type");
+    insta::assert_snapshot!(error(("seeds = 2", "seeds = 3"), "--jobs 0"), @"error: invalid value '0' for '--jobs <N>': expected a whole number of at least 1");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 3"), "--shard 3/2"), @"error: invalid value '3/2' for '--shard <I/N>': `3/2` is no share of a study, expected I/N with I from 1 to N, such as 2/3");
     insta::assert_snapshot!(folder.fail("study report nowhere.toml"), @"error: cannot read the study nowhere.toml: No such file or directory (os error 2)");
     fs::write(folder.path("study.toml"), STUDY).unwrap();

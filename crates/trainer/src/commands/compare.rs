@@ -12,7 +12,7 @@ use toml::{Table, Value};
 
 use super::study::run::{Share, conduct};
 use super::study::{Files, Means};
-use crate::cli::Output;
+use crate::cli::{Output, count};
 use crate::config::RunConfig;
 use crate::study_runner;
 
@@ -32,13 +32,13 @@ pub struct Options {
     #[arg(value_name = "NAME[:PARAMETERS]", required = true, num_args = 2..)]
     activations: Vec<Activation>,
     /// Number of runs of each, with the seeds 0, 1, 2 …
-    #[arg(long, value_name = "N", default_value = "10")]
+    #[arg(long, value_name = "N", default_value = "10", value_parser = count, allow_negative_numbers = true)]
     seeds: NonZeroUsize,
     /// The network: tiny, small, classic, kaggle or deep:N
     #[arg(long, short, default_value = "small")]
     preset: Preset,
     /// Passes over the training images
-    #[arg(long, short, value_name = "N", default_value = "2")]
+    #[arg(long, short, value_name = "N", default_value = "2", value_parser = count, allow_negative_numbers = true)]
     epochs: NonZeroUsize,
     /// Share of the images not held out that is trained on, above 0 and at most 1
     #[arg(long, value_name = "SHARE", default_value = "0.5")]

@@ -16,7 +16,7 @@ use super::evaluate;
 use super::train::found_at;
 use crate::backend::{Backend, Processor};
 use crate::checkpoint;
-use crate::cli::Output;
+use crate::cli::{Output, count};
 use crate::config::RunConfig;
 use crate::console::{Console, Style, epoch_line, print};
 use crate::ensemble::{self, Ensemble, Views};
@@ -41,11 +41,11 @@ pub struct Options {
     recipe: PathBuf,
     /// Number of networks, with the seeds from that of the recipe on [default: that of the recipe, or
     /// else 5]
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     members: Option<NonZeroUsize>,
     /// Networks that are trained at once, which share the cores [default: as many as there are cores,
     /// or one, whichever is measured to be faster]
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     jobs: Option<NonZeroUsize>,
     /// Labelled images: a CSV file (plain, .gz or Kaggle's .zip), its folder, or built-in [default:
     /// those of the recipe, or else data/, or else built-in]

@@ -11,7 +11,7 @@ use clap::Args;
 use study::{Shard, Study};
 
 use super::{Files, Means, check_report_folder, results, write_report};
-use crate::cli::Output;
+use crate::cli::{Output, count};
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, Jobs, Worked};
 use crate::study_runner::StudyRunner;
@@ -38,7 +38,7 @@ pub struct Options {
 pub struct Share {
     /// Runs at once, which share the cores [default: as many as there are cores, or one, whichever
     /// is measured to be faster]
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     jobs: Option<NonZeroUsize>,
     /// Begin with part I of N, when several machines work in the same folder
     #[arg(long, value_name = "I/N")]
