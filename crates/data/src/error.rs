@@ -55,7 +55,10 @@ pub enum Error {
     },
 
     /// A folder holds none of the files that are looked for.
-    #[error("{folder}: found no {expected}; put {archive} there or name a file with --data")]
+    #[error(
+        "{folder}: found no {expected}; put {archive} there, get MNIST by `trainer data fetch`, or name \
+         a file with --data"
+    )]
     NotInFolder {
         /// The folder.
         folder: String,

@@ -170,7 +170,7 @@ fn what_is_not_there() {
         training_error(empty.path()).to_string(),
         format!(
             "{name}: found no train.csv, train.csv.gz or digit-recognizer.zip; put \
-             digit-recognizer.zip there or name a file with --data"
+             digit-recognizer.zip there, get MNIST by `trainer data fetch`, or name a file with --data"
         )
     );
     assert!(matches!(

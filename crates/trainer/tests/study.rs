@@ -220,6 +220,7 @@ fn what_a_run_leaves() {
         text.contains("too few seeds") || text.contains("Too few seeds"),
         "{text}"
     );
+    insta::assert_snapshot!(folder.fail("study claims study.toml --folder run"), @"error: there are no runs in run; name the folder of a `trainer study run`");
     let table = folder.succeed("study claims study.toml --folder runs");
     assert!(table.contains("| tanh is better. |"), "{table}");
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use study::analysis::Analysis;
 use study::{Plan, Store, Study, report};
@@ -28,6 +28,14 @@ pub struct Options {
 ///
 /// If a study or its runs cannot be read.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    if let Some(folder) = &options.folder
+        && !folder.is_dir()
+    {
+        bail!(
+            "there are no runs in {}; name the folder of a `trainer study run`",
+            folder.display()
+        );
+    }
     let mut claims = Vec::new();
     for file in &options.studies {
         let study = Study::read(file)?;
