@@ -34,7 +34,7 @@ impl Block {
     ///
     /// # Panics
     ///
-    /// If a slice has not the length that the shapes give it.
+    /// If there is no image, or a slice has not the length that the shapes give it.
     #[allow(clippy::too_many_arguments)]
     pub fn backward(
         &self,

@@ -101,12 +101,13 @@ enum Attempt {
 /// What went wrong; the same command goes on.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let mut recipe: RunConfig = read_toml(&options.recipe)?;
-    if let Some(share) = options.validation_fraction {
-        recipe.data.validation_fraction = share;
-    }
     recipe
         .check()
         .with_context(|| options.recipe.display().to_string())?;
+    if let Some(share) = options.validation_fraction {
+        recipe.data.validation_fraction = share;
+        recipe.check()?;
+    }
     let members = Members::new(options, &recipe)?;
     match options.role {
         None => {}

@@ -9,7 +9,7 @@ pub mod work;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use study::{Plan, Store, Study};
 
@@ -92,12 +92,14 @@ fn check_report_folder(folder: &Path) -> Result<()> {
     if folder.file_name().is_none() {
         bail!("{name} cannot be the report's folder; name another one with --out");
     }
-    let Ok(mut entries) = std::fs::read_dir(folder) else {
-        if folder.exists() {
-            bail!("{name} is there already and is no folder; name another one with --out");
-        }
+    if !folder.exists() {
         return Ok(());
-    };
+    }
+    if !folder.is_dir() {
+        bail!("{name} is there already and is no folder; name another one with --out");
+    }
+    let mut entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read the folder {name}"))?;
     if entries.next().is_some() && !folder.join("report.md").exists() {
         bail!("{name} is there already and holds no report; name another folder with --out");
     }
