@@ -6,6 +6,7 @@
 //! it is alive, at once; elsewhere only the age of the file does, by the clock of the shared folder, so
 //! that the clocks of the machines need not agree.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use crate::files::{Context, FileError, hidden, make_folder};
 
 /// How often a claim is renewed before it counts as abandoned.
 const BEATS: u32 = 4;
+/// How the names of files end that are not whole yet.
+const PARTIAL: &str = "partial";
 
 /// Claims on runs, as files in one folder.
 #[derive(Clone, Debug)]
@@ -83,17 +86,46 @@ impl Claims {
         Ok(Some(claim))
     }
 
+    /// The claims that dead processes have left, with their runs, so that it can be put in order what
+    /// they left undone. What they had only begun to claim is removed.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be used.
+    pub fn abandoned(&self) -> Result<Vec<(String, Claim)>, FileError> {
+        let mut runs = BTreeSet::new();
+        for name in names(&self.folder)? {
+            let path = self.folder.join(&name);
+            if name.starts_with('.') && name.ends_with(PARTIAL) {
+                // Who is making it at this moment, while it has no content, can do without it.
+                if path.metadata().is_ok_and(|file| file.len() == 0) || !self.is_alive(&path)? {
+                    remove(&path)?;
+                }
+            } else if let Some((run, _)) = parse(&name) {
+                runs.insert(run.to_owned());
+            }
+        }
+        let mut abandoned = Vec::new();
+        for run in runs {
+            if let Some(claim) = self.claim(&run)? {
+                abandoned.push((run, claim));
+            }
+        }
+        Ok(abandoned)
+    }
+
     /// Makes and locks the file of a claim; `None` if it is there.
     fn make(&self, path: &Path) -> Result<Option<File>, FileError> {
         // Locked before anybody can see it, so that nobody takes it for abandoned.
-        let partial = hidden(path, "partial");
+        let partial = hidden(path, PARTIAL);
         let made = self.write(&partial, OpenOptions::new().create_new(true))?;
         let linked = fs::hard_link(&partial, path);
         remove(&partial)?;
         match linked {
             Ok(()) => Ok(Some(made)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
-            // A file system without links: until it has content, its age counts.
+            // A file system without links, or tidied up by somebody: until it has content, its age
+            // counts.
             Err(_) => match self.write(path, OpenOptions::new().create_new(true)) {
                 Ok(made) => Ok(Some(made)),
                 Err(error) if error.source.kind() == ErrorKind::AlreadyExists => Ok(None),
@@ -149,7 +181,7 @@ impl Claims {
 
     /// What time it is by the clock that stamps the files of the folder.
     fn now(&self) -> Result<SystemTime, FileError> {
-        let path = hidden(&self.folder.join("clock"), "partial");
+        let path = hidden(&self.folder.join("clock"), PARTIAL);
         let stamped = File::create(&path).and_then(|mut file| {
             file.write_all(b"now")?;
             file.metadata()?.modified()
@@ -213,16 +245,27 @@ fn path(folder: &Path, run: &str, generation: u64) -> PathBuf {
 /// All generations of claims on a run that there are.
 fn generations(folder: &Path, run: &str) -> Result<Vec<u64>, FileError> {
     let mut generations = Vec::new();
-    for entry in fs::read_dir(folder).context("read the folder", folder)? {
-        let name = entry.context("read the folder", folder)?.file_name();
-        let name = name.to_string_lossy();
-        if let Some((claimed, generation)) = name.split_once('.')
-            && claimed == run
-        {
-            generations.extend(generation.parse::<u64>().ok());
-        }
+    for name in names(folder)? {
+        let of_run = parse(&name).filter(|(claimed, _)| *claimed == run);
+        generations.extend(of_run.map(|(_, generation)| generation));
     }
     Ok(generations)
+}
+
+/// The run and the generation that the name of a file tells; `None` if it is no claim.
+fn parse(name: &str) -> Option<(&str, u64)> {
+    let (run, generation) = name.split_once('.')?;
+    Some((run, generation.parse().ok()?))
+}
+
+/// Names of the files in a folder.
+fn names(folder: &Path) -> Result<Vec<String>, FileError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).context("read the folder", folder)? {
+        let name = entry.context("read the folder", folder)?.file_name();
+        names.push(name.to_string_lossy().into_owned());
+    }
+    Ok(names)
 }
 
 /// Removes a file that need not be there.
@@ -311,11 +354,39 @@ mod tests {
         assert!(!claim.is_held().unwrap());
     }
 
+    #[test]
+    fn what_the_dead_have_left_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let claims = Claims::new(folder.path(), MINUTE).unwrap();
+        let alive = claims.claim("another").unwrap().unwrap();
+        abandoned(&claims, "another machine", 2 * MINUTE);
+        let half_made = folder.path().join(".another.1.4711-0.partial");
+        left(&half_made, "another machine", 2 * MINUTE);
+        let empty = folder.path().join(".another.1.4713-0.partial");
+        fs::write(&empty, "").unwrap();
+        let being_made = folder.path().join(".another.1.4712-0.partial");
+        left(&being_made, "another machine", MINUTE / 2);
+        let found = claims.abandoned().unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, RUN);
+        assert!(found[0].1.is_held().unwrap());
+        drop(found);
+        assert!(alive.is_held().unwrap());
+        drop(alive);
+        assert!(!half_made.exists() && !empty.exists());
+        fs::remove_file(being_made).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
     /// Generation 7, last renewed so long ago.
     fn abandoned(claims: &Claims, machine: &str, age: Duration) {
-        let path = path(&claims.folder, RUN, 7);
-        fs::write(&path, format!("{machine}\n1\n")).unwrap();
-        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        left(&path(&claims.folder, RUN, 7), machine, age);
+    }
+
+    /// A file of a claim, last renewed so long ago.
+    fn left(path: &Path, machine: &str, age: Duration) {
+        fs::write(path, format!("{machine}\n1\n")).unwrap();
+        let file = OpenOptions::new().write(true).open(path).unwrap();
         file.set_modified(SystemTime::now() - age).unwrap();
     }
 }

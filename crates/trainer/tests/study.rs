@@ -2,10 +2,12 @@
 
 mod common;
 
+use std::fmt::Debug;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
 use common::Folder;
 use serde_json::Value;
@@ -79,6 +81,15 @@ fn signal(signal: &str, child: &Child) {
     Command::new("kill").args([signal, &pid]).status().unwrap();
 }
 
+/// Calls `attempt` until it succeeds; panics with its error if it does not within a minute.
+fn wait_until<E: Debug>(mut attempt: impl FnMut() -> Result<(), E>) {
+    let start = Instant::now();
+    while let Err(error) = attempt() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{error:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// The results file, without times.
 fn results(folder: &Folder, runs: &str) -> String {
     fs::read_to_string(folder.path(runs).join("results.json")).unwrap()
@@ -128,17 +139,45 @@ fn a_study_killed_again_and_again_ends_with_the_same_results() {
         run_folders(&folder, "killed"),
         run_folders(&folder, "whole")
     );
-    // What only an unfinished run needs is gone.
+    // What only an unfinished run needs is gone, once those have ended that outlived their parent.
+    wait_until(|| {
+        let claims = fs::read_dir(folder.path("killed/claims")).unwrap();
+        let left: Vec<_> = claims.map(|claim| claim.unwrap().path()).collect();
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
     for run in run_folders(&folder, "killed") {
         let path = folder.path("killed/runs").join(run);
         assert!(!path.join("checkpoints").exists());
         assert!(!path.join("run.lock").exists());
     }
-    let claims = fs::read_dir(folder.path("killed/claims")).unwrap();
-    assert_eq!(claims.count(), 0);
     for name in ["report.html", "report.md", "runs.csv", "figures"] {
         assert!(folder.path("report").join(name).exists(), "{name}");
     }
+}
+
+#[test]
+fn what_a_worker_left_that_was_killed_at_the_very_end_is_removed() {
+    let folder = folder();
+    folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report"));
+    let expected = results(&folder, "runs");
+    // Killed when its run was done and its claim not yet given back; others while they made a claim,
+    // one of them just now.
+    let done = &run_folders(&folder, "runs")[0];
+    let checkpoints = folder.path("runs/runs").join(done).join("checkpoints");
+    fs::create_dir(&checkpoints).unwrap();
+    let claims = folder.path("runs/claims");
+    for name in [format!("{done}.3"), format!(".{done}.3.4711-0.partial")] {
+        let path = claims.join(name);
+        fs::write(&path, "a machine\n4711\n").unwrap();
+        let file = fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(3600))
+            .unwrap();
+    }
+    fs::write(claims.join(format!(".{done}.4.4712-0.partial")), "").unwrap();
+    folder.succeed(&format!("{RUN} --folder runs --out report"));
+    assert_eq!(fs::read_dir(claims).unwrap().count(), 0);
+    assert!(!checkpoints.exists());
+    assert_eq!(results(&folder, "runs"), expected);
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn epoch_times((record, measured): (&EpochRecord, &EpochMeasurement)) -> EpochTi
     }
 }
 
-/// Removes what only an unfinished run needs.
+/// Removes what only an unfinished run needs, in the run's folder.
 ///
 /// # Errors
 ///

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use study::record::Status;
-use study::{Claims, RunSpec, Shard, Start, id_of};
+use study::{Claims, RunId, RunSpec, Shard, Start, id_of};
 
 use super::run::tidy;
 use super::{STALE, StudyRunner, configuration};
@@ -75,6 +75,25 @@ pub fn work(
             // One of the others may die.
             sleep(PAUSE);
         }
+    }
+}
+
+impl StudyRunner {
+    /// Removes what processes that were killed left behind when their run was done, or no longer
+    /// wanted: their claim, and of a run that is done what only an unfinished one needs.
+    ///
+    /// # Errors
+    ///
+    /// If the study's folder cannot be used.
+    pub fn tidy(&self) -> Result<()> {
+        for (run, _claim) in self.store.claims(STALE)?.abandoned()? {
+            if let Ok(id) = RunId::try_from(run)
+                && let Ok(Some(_)) = self.store.record(&id)
+            {
+                tidy(&self.store.run_folder(&id))?;
+            }
+        }
+        Ok(())
     }
 }
 

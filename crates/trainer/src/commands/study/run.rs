@@ -113,6 +113,7 @@ pub fn conduct(
         }
     }
     progress.finish();
+    runner.tidy()?;
     let silent = output.quiet || output.json;
     write_report(study, &files.study, &runner.store, out, silent)?;
     Ok(ExitCode::SUCCESS)
