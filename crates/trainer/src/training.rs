@@ -85,8 +85,14 @@ const MISFIT: &str = "the network does not fit the images";
 ///
 /// # Errors
 ///
-/// If the configuration does not fit the images.
+/// If the configuration does not fit the images, or all have the same label.
 pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task)> {
+    let mut labels = images.labels();
+    if let Some(label) = labels.next()
+        && labels.all(|other| other == label)
+    {
+        bail!("all images have the label {label}: there is nothing to tell apart");
+    }
     let split = config.split(images)?;
     if split.validation.labels().len() == 0 && config.data.validation_fraction > 0.0 {
         bail!("no image is left for validation: raise validation_fraction or add images");

@@ -76,6 +76,18 @@ fn bad_data_is_explained_in_a_line_with_its_place() {
     insta::assert_snapshot!(error, @r#"error: train.csv, line 4, column 2 (pixel0): found "x", expected an integer from 0 to 255"#);
 }
 
+#[test]
+fn images_of_one_class_are_nothing_to_train_on() {
+    let folder = Folder::with_digits(40);
+    let csv = fs::read_to_string(folder.path("train.csv")).unwrap();
+    let is_kept = |line: &&str| line.starts_with("label") || line.starts_with("0,");
+    let zeros: Vec<&str> = csv.lines().filter(is_kept).collect();
+    assert!(zeros.len() > 2);
+    fs::write(folder.path("zeros.csv"), zeros.join("\n")).unwrap();
+    let error = folder.fail("--config tiny.toml --data zeros.csv --out run");
+    insta::assert_snapshot!(error, @"error: all images have the label 0: there is nothing to tell apart");
+}
+
 /// From the training images to a submission, through every verb.
 #[test]
 fn a_run_from_images_to_submission() {
