@@ -9,10 +9,13 @@
 //! are those of the side which holds the kink.
 
 mod piecewise;
+mod row;
 mod smooth;
 
 use crate::random::{Uniforms, same_upper};
-use crate::simd::{Isa, Routine, Simd, for_each_place};
+use crate::simd::{Isa, Routine, Simd};
+
+pub(crate) use row::{PooledRow, RowGradient, TrainedRow};
 
 /// An element-wise activation function, with its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -164,16 +167,6 @@ impl Function {
         }
     }
 
-    /// Takes a row back through the function and what normalised its inputs.
-    ///
-    /// # Panics
-    ///
-    /// If a slice of `row` is shorter than `outer`, or the function is to draw.
-    pub(crate) fn backward_row(self, isa: Isa, context: Context, row: RowGradient) {
-        assert!(context.draws.is_none());
-        isa.run(BackwardRow(self, context, row));
-    }
-
     /// The sum of gradient · ∂f/∂parameter over all elements; 0 if the function has no parameter.
     /// The gradients are those by the outputs, before [`Function::backward`] changes them.
     ///
@@ -203,23 +196,63 @@ impl Function {
     }
 
     /// Whether it never decreases, so that the largest of several values comes from the largest of
-    /// several inputs. False for some others that never decrease, such as those of which it depends on
-    /// their constants.
+    /// several inputs.
     pub fn is_nondecreasing(self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Identity
-                | Self::Sigmoid
-                | Self::Tanh
-                | Self::Relu
-                | Self::Relu6
-                | Self::Selu
-                | Self::HardSigmoid
-                | Self::HardTanh
-                | Self::Softsign
-                | Self::LogSigmoid
-                | Self::PenalizedTanh
-        )
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::Relu
+            | Self::Relu6
+            | Self::Celu { .. }
+            | Self::Selu
+            | Self::HardSigmoid
+            | Self::HardTanh
+            | Self::Softplus { .. }
+            | Self::Softsign
+            | Self::LogSigmoid
+            | Self::TanhShrink
+            | Self::HardShrink { .. }
+            | Self::SoftShrink { .. }
+            | Self::Squareplus { .. }
+            | Self::PenalizedTanh
+            | Self::Snake { .. } => true,
+            Self::LeakyRelu { slope } => slope >= 0.0,
+            Self::Elu { alpha } => alpha >= 0.0,
+            Self::Threshold { theta, value } => value <= theta,
+            // Of these it depends on what is learned or drawn, or it is not so.
+            Self::Prelu
+            | Self::Rrelu { .. }
+            | Self::Gelu
+            | Self::GeluTanh
+            | Self::QuickGelu
+            | Self::Silu
+            | Self::SwishBeta
+            | Self::Mish
+            | Self::HardMish
+            | Self::HardSwish
+            | Self::Lisht
+            | Self::Sine => false,
+        }
+    }
+
+    /// Whether it never increases up to some place and never decreases from there on, so that the
+    /// largest of several values comes from the smallest or from the largest of several inputs.
+    pub fn is_quasiconvex(self) -> bool {
+        match self {
+            Self::LeakyRelu { .. }
+            | Self::Prelu
+            | Self::Elu { .. }
+            | Self::Gelu
+            | Self::GeluTanh
+            | Self::QuickGelu
+            | Self::Silu
+            | Self::Mish
+            | Self::HardMish
+            | Self::HardSwish
+            | Self::Lisht => true,
+            other => other.is_nondecreasing(),
+        }
     }
 
     /// Whether the function has a parameter that is learnt.
@@ -382,82 +415,6 @@ impl<S: Simd> Loop<S> for Derivatives<'_> {
             self.inputs,
             #[inline(always)]
             |gradient, x| s.mul(gradient, f(x).1),
-        );
-    }
-}
-
-/// A row of normalised pixels on the way back: gradients, and what they are needed for. All have
-/// one number for every place of the row, or more.
-pub(crate) struct RowGradient<'a> {
-    /// The gradient of the function's outputs.
-    pub outer: &'a [f32],
-    /// What was normalised: the function's inputs are slope · (linear − mean) + offset.
-    pub linear: &'a [f32],
-    pub mean: &'a [f32],
-    pub slope: &'a [f32],
-    pub offset: &'a [f32],
-    /// Becomes the gradient of the function's inputs.
-    pub inner: &'a mut [f32],
-    /// Gets `inner` added.
-    pub sums: &'a mut [f32],
-    /// Gets inner · (linear − mean) added.
-    pub products: &'a mut [f32],
-}
-
-struct BackwardRow<'a>(Function, Context, RowGradient<'a>);
-
-impl Routine for BackwardRow<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self(function, context, row) = self;
-        for_each(s, function, context, row);
-    }
-}
-
-impl<S: Simd> Loop<S> for RowGradient<'_> {
-    #[inline(always)]
-    fn run(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
-        let len = self.outer.len();
-        for slice in [self.linear, self.mean, self.slope, self.offset] {
-            assert!(slice.len() >= len);
-        }
-        for slice in [&self.inner, &self.sums, &self.products] {
-            assert!(slice.len() >= len);
-        }
-        let (inner, sums, products) = (
-            self.inner.as_mut_ptr(),
-            self.sums.as_mut_ptr(),
-            self.products.as_mut_ptr(),
-        );
-        for_each_place(
-            s,
-            len,
-            #[inline(always)]
-            // SAFETY: no slice is shorter than `len`.
-            |place| unsafe {
-                let linear = s.load_at(self.linear.as_ptr(), place);
-                let centred = s.sub(linear, s.load_at(self.mean.as_ptr(), place));
-                let slope = s.load_at(self.slope.as_ptr(), place);
-                let offset = s.load_at(self.offset.as_ptr(), place);
-                let (_, derivative) = f(s.mul_add(slope, centred, offset));
-                let gradient = s.mul(s.load_at(self.outer.as_ptr(), place), derivative);
-                s.store_at(inner, place, gradient);
-                s.store_at(sums, place, s.add(s.load_at(sums, place), gradient));
-                let product = s.load_at(products, place);
-                s.store_at(products, place, s.mul_add(gradient, centred, product));
-            },
-        );
-    }
-
-    #[inline(always)]
-    fn run_identity(self, s: S) {
-        let one = s.splat(1.0);
-        self.run(
-            s,
-            #[inline(always)]
-            |x| (x, one),
         );
     }
 }

@@ -157,11 +157,7 @@ pass! {
             // SAFETY: `channels` numbers from `start` on, and from the window's corners, are in
             // their slices.
             for_each_place(simd, channels, #[inline(always)] |place| unsafe {
-                let mut corners = [simd.splat(0.0); 4];
-                for (corner, &from) in corners.iter_mut().zip(&window) {
-                    *corner = simd.load_at(from, place);
-                }
-                simd.store_at(to, place, largest_of(simd, corners));
+                simd.store_at(to, place, largest_of(simd, load_corners(simd, window, place)));
             });
         }
     }
@@ -236,23 +232,37 @@ pass! {
                 let mean = simd.load_at(mean, place);
                 let slope = simd.load_at(slope, place);
                 let offset = simd.load_at(offset, place);
-                let mut there = simd.load_at(corners[0], place);
-                let mut best = simd.mul_add(slope, simd.sub(there, mean), offset);
-                let mut index = simd.splat(0.0);
-                for (corner, &y) in corners.iter().enumerate().skip(1) {
-                    let y = simd.load_at(y, place);
-                    let x = simd.mul_add(slope, simd.sub(y, mean), offset);
-                    let better = larger(simd, x, best);
-                    best = simd.select(better, x, best);
-                    there = simd.select(better, y, there);
-                    index = simd.select(better, simd.splat(corner as f32), index);
-                }
+                let corners = load_corners(simd, corners, place);
+                // What comes of a number rises with it, or falls.
+                let [low, high] = ends(simd, corners);
+                let falls = simd.less(slope, simd.splat(0.0));
+                let there = simd.select(falls, low, high);
+                let best = simd.mul_add(slope, simd.sub(there, mean), offset);
                 simd.store_at(largest, place, best);
                 simd.store_at(other, place, there);
-                simd.store_bytes_at(which, place, simd.to_int(index));
+                simd.store_bytes_at(which, place, corner_of(simd, corners, there));
             });
         }
     }
+}
+
+/// What stands at a place of each corner's row.
+///
+/// # Safety
+///
+/// It must be readable.
+#[inline(always)]
+pub(crate) unsafe fn load_corners<S: Simd>(
+    simd: S,
+    corners: [*const f32; 4],
+    place: Place,
+) -> [S::F32; 4] {
+    let mut loaded = [simd.splat(0.0); 4];
+    for (loaded, corner) in loaded.iter_mut().zip(corners) {
+        // SAFETY: the caller's.
+        *loaded = unsafe { simd.load_at(corner, place) };
+    }
+    loaded
 }
 
 /// The largest of four: the first of several equal ones; not a number, if one of them is none.
@@ -264,9 +274,33 @@ pub(crate) fn largest_of<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> S::F32 
     simd.select(nan, simd.splat(f32::NAN), largest)
 }
 
+/// The smallest and the largest of four; neither is a number if one of the four is none.
+#[inline(always)]
+pub(crate) fn ends<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> [S::F32; 2] {
+    let smallest = simd.min(simd.min(a, b), simd.min(c, d));
+    let largest = simd.max(simd.max(a, b), simd.max(c, d));
+    let nan = simd.splat(f32::NAN);
+    let is_nan = simd.or(simd.unordered(a, b), simd.unordered(c, d));
+    [
+        simd.select(is_nan, nan, smallest),
+        simd.select(is_nan, nan, largest),
+    ]
+}
+
+/// The number of the corner that `x` is, bit by bit: the first of several; the last if it is none.
+#[inline(always)]
+pub(crate) fn corner_of<S: Simd>(simd: S, corners: [S::F32; 4], x: S::F32) -> S::I32 {
+    let mut found = simd.splat(3.0);
+    for (number, &corner) in corners.iter().enumerate().take(3).rev() {
+        let here = simd.equal_int(simd.to_bits(corner), simd.to_bits(x));
+        found = simd.select(here, simd.splat(number as f32), found);
+    }
+    simd.to_int(found)
+}
+
 /// Whether x takes the place of the largest so far.
 #[inline(always)]
-fn larger<S: Simd>(simd: S, x: S::F32, best: S::F32) -> S::Mask {
+pub(crate) fn larger<S: Simd>(simd: S, x: S::F32, best: S::F32) -> S::Mask {
     simd.or(simd.less(best, x), simd.is_nan(x))
 }
 
@@ -382,7 +416,7 @@ pass! {
 
 /// The corners of the window whose largest is number `start` of its row.
 #[inline(always)]
-fn window(rows: [&[f32]; 2], start: usize, channels: usize) -> [*const f32; 4] {
+pub(crate) fn window(rows: [&[f32]; 2], start: usize, channels: usize) -> [*const f32; 4] {
     let [above, below] = rows.map(|row| row[2 * start..][..2 * channels].as_ptr());
     [
         above,

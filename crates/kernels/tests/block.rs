@@ -216,6 +216,8 @@ impl Case {
                     }
                 }
                 Function::Softsign => *x / (1.0 + x.abs()),
+                Function::Silu => *x / (1.0 + (-*x).exp()),
+                Function::Sine => x.sin(),
                 other => panic!("{other:?} is tested elsewhere"),
             };
         }
@@ -388,7 +390,9 @@ fn blocks() -> impl Strategy<Value = Block> {
             Just(Function::Identity),
             Just(Function::Relu),
             Just(Function::Prelu),
-            Just(Function::Softsign)
+            Just(Function::Softsign),
+            Just(Function::Silu),
+            Just(Function::Sine)
         ],
         any::<bool>(),
         prop_oneof![Just(0.0f32), Just(0.4)],
@@ -421,7 +425,7 @@ fn blocks() -> impl Strategy<Value = Block> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: up_to(80, 4) as u32,
+        cases: up_to(120, 4) as u32,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -601,8 +605,8 @@ fn all_blocks_at_once_are_one_after_the_other() {
 
 #[test]
 fn what_is_not_a_number_is_not_hidden_by_pooling() {
-    // Of these the second never decreases, so that pooling may come first.
-    for function in [Function::Prelu, Function::Relu] {
+    // Three ways: the smallest or the largest of a window decides, the largest, or neither.
+    for function in [Function::Prelu, Function::Relu, Function::Sine] {
         let block = Block {
             map: Map::Convolution(Convolution {
                 height: 4,

@@ -635,6 +635,38 @@ fn parameter_gradients_are_sums_of_differences() {
 }
 
 #[test]
+fn what_pooling_relies_on_is_so() {
+    let inputs: Vec<f64> = (-30_000..=30_000).map(|i| f64::from(i) / 1000.0).collect();
+    let mut counts = [0; 2];
+    for case in cases() {
+        let values: Vec<f64> = inputs.iter().map(|&x| (case.value)(x)).collect();
+        let differences = values.windows(2).map(|pair| {
+            let rounding = 1e-14 * pair[0].abs().max(1.0);
+            let difference = pair[1] - pair[0];
+            if difference.abs() <= rounding {
+                0.0
+            } else {
+                difference
+            }
+        });
+        if case.function.is_nondecreasing() {
+            counts[0] += 1;
+            let falls = differences.clone().any(|difference| difference < 0.0);
+            assert!(!falls, "{} decreases", case.name);
+        }
+        if case.function.is_quasiconvex() {
+            counts[1] += 1;
+            let falls_again = differences
+                .skip_while(|&difference| difference <= 0.0)
+                .any(|difference| difference < 0.0);
+            assert!(!falls_again, "{} rises and then decreases", case.name);
+        }
+    }
+    // Those of which one is said, among all with their constants.
+    assert!(counts[0] >= 20 && counts[1] >= counts[0] + 8, "{counts:?}");
+}
+
+#[test]
 fn extreme_constants_do_not_overflow() {
     use Function::*;
     let small = f32::MIN_POSITIVE;

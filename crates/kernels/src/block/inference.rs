@@ -7,6 +7,7 @@ use super::normalization::{ChannelRows, Statistics};
 use super::packed_map::PackedMap;
 use super::{Block, Map, Normalization, Parameters, task_len};
 use crate::buffer::Buffer;
+use crate::function::PooledRow;
 use crate::simd::Isa;
 use crate::{rows, tasks};
 
@@ -138,12 +139,23 @@ impl Block {
         let (row, output_row) = (width * channels, output_width * channels);
         let context = self.context(parameters, None, 0, 0);
         let pool_first = self.function.is_nondecreasing();
-        if !pool_first {
+        let at_once = !pool_first && self.function.is_quasiconvex();
+        if !pool_first && !at_once {
             self.function.apply(isa, context, linear);
         }
         let pairs = linear.chunks_exact(2 * row);
         for (pair, output) in pairs.zip(output.chunks_exact_mut(output_row)) {
-            rows::pool(isa, pair.split_at(row).into(), channels, output);
+            let rows = pair.split_at(row).into();
+            if at_once {
+                let row = PooledRow {
+                    rows,
+                    channels,
+                    output,
+                };
+                self.function.pool(isa, context, row);
+            } else {
+                rows::pool(isa, rows, channels, output);
+            }
         }
         if pool_first {
             self.function.apply(isa, context, output);

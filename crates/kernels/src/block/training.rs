@@ -6,6 +6,7 @@ use super::normalization::{ChannelRows, Statistics};
 use super::packed_map::PackedMap;
 use super::{Block, Normalization, Parameters, task_len};
 use crate::buffer::Buffer;
+use crate::function::TrainedRow;
 use crate::simd::Isa;
 use crate::{random, rows, tasks};
 
@@ -236,6 +237,19 @@ impl<'a> Finish<'a> {
                     );
                     let context = block.context(self.parameters, None, 0, 0);
                     block.function.apply(isa, context, output);
+                    continue;
+                }
+                if block.function.is_quasiconvex() {
+                    let row = TrainedRow {
+                        linear: linear.split_at(row).into(),
+                        normalization: self.rows.normalization(),
+                        channels,
+                        output,
+                        chosen: pooled,
+                        which,
+                    };
+                    let context = block.context(self.parameters, None, 0, 0);
+                    block.function.pool_in_training(isa, context, row);
                     continue;
                 }
                 for (i, (values, linear)) in self
