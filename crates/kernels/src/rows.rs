@@ -232,15 +232,20 @@ pass! {
                 let mean = simd.load_at(mean, place);
                 let slope = simd.load_at(slope, place);
                 let offset = simd.load_at(offset, place);
-                let corners = load_corners(simd, corners, place);
-                // What comes of a number rises with it, or falls.
-                let [low, high] = ends(simd, corners);
-                let falls = simd.less(slope, simd.splat(0.0));
-                let there = simd.select(falls, low, high);
-                let best = simd.mul_add(slope, simd.sub(there, mean), offset);
+                let mut there = simd.load_at(corners[0], place);
+                let mut best = simd.mul_add(slope, simd.sub(there, mean), offset);
+                let mut index = simd.splat(0.0);
+                for (corner, &y) in corners.iter().enumerate().skip(1) {
+                    let y = simd.load_at(y, place);
+                    let x = simd.mul_add(slope, simd.sub(y, mean), offset);
+                    let better = larger(simd, x, best);
+                    best = simd.select(better, x, best);
+                    there = simd.select(better, y, there);
+                    index = simd.select(better, simd.splat(corner as f32), index);
+                }
                 simd.store_at(largest, place, best);
                 simd.store_at(other, place, there);
-                simd.store_bytes_at(which, place, corner_of(simd, corners, there));
+                simd.store_bytes_at(which, place, simd.to_int(index));
             });
         }
     }

@@ -438,4 +438,13 @@ mod tests {
         names.sort();
         assert_eq!(names, ["deotte", "ensemble", "kaggle", "quick"]);
     }
+
+    #[test]
+    fn the_ensemble_is_of_the_networks_of_the_single_recipe() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments/recipes");
+        let recipe = |name| -> toml::Table { read_toml(&folder.join(name)).unwrap() };
+        let mut ensemble = recipe("ensemble.toml");
+        assert!(ensemble.remove("ensemble").is_some());
+        assert_eq!(ensemble, recipe("kaggle.toml"));
+    }
 }
