@@ -4,15 +4,16 @@
 use std::borrow::Cow;
 use std::sync::{Arc, PoisonError};
 
-use burn::backend::Backend;
 use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, TensorMetadata};
 use kernels::block::{Block, Normalization, Parameters, Prepared};
 use kernels::simd::Isa;
 
 use crate::host::Host;
 
-/// Blocks that are kept at most: those of a few networks.
-const MOST_KEPT: usize = 32;
+/// Weights that are kept at most: those of several networks, of however many blocks. In memory they
+/// take 16 MiB, and what was prepared of them takes about as much.
+const MOST_WEIGHTS: usize = 4 << 20;
 
 /// A prepared block and what it was made of.
 pub(crate) struct Kept<B: Backend> {
@@ -79,20 +80,25 @@ pub(crate) fn prepare<B: Host>(
                 prepared: make(),
             };
             all = lock();
-            if all.len() >= MOST_KEPT {
-                all.remove(0);
-            }
             kept
         }
     };
     let prepared = kept.prepared.clone();
     // The one used last is the last to go.
     all.push(kept);
+    let weights = |kept: &Kept<B>| kept.weight.shape().num_elements();
+    let mut excess = all.iter().map(weights).sum::<usize>();
+    excess = excess.saturating_sub(MOST_WEIGHTS);
+    while excess > 0 && all.len() > 1 {
+        excess = excess.saturating_sub(weights(&all.remove(0)));
+    }
     prepared
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use burn::backend::{Flex, NdArray};
     use kernels::block::Map;
     use kernels::buffer::Buffer;
@@ -142,8 +148,73 @@ mod tests {
         assert_eq!(output(&changed, 0.0).1, -4.0);
     }
 
+    /// The tests share what is kept, and would make room in each other's way.
+    fn alone() -> impl Drop {
+        static ALONE: Mutex<()> = Mutex::new(());
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A block of a dense layer, its weights, and how to prepare it.
+    fn dense(
+        inputs: usize,
+        outputs: usize,
+    ) -> (
+        FloatTensor<Flex>,
+        impl Fn(&FloatTensor<Flex>) -> Arc<Prepared>,
+    ) {
+        let block = Block {
+            map: Map::Dense(Dense {
+                pixels: 1,
+                channels: inputs,
+                outputs,
+            }),
+            normalization: Normalization::None,
+            function: Function::Identity,
+            pool: false,
+            dropout: 0.0,
+        };
+        let weight = Flex::tensor(Buffer::zeros(inputs * outputs), [inputs, outputs]);
+        let prepare = move |weight: &FloatTensor<Flex>| {
+            let numbers = Flex::numbers(weight);
+            let parameters = Parameters {
+                weight: &numbers,
+                bias: None,
+                scale: None,
+                shift: None,
+                function: 0.0,
+            };
+            prepare::<Flex>(&block, weight, parameters, None)
+        };
+        (weight, prepare)
+    }
+
+    #[test]
+    fn all_blocks_of_a_deep_network_are_kept() {
+        let _alone = alone();
+        let blocks: Vec<_> = (0..250).map(|_| dense(3, 1)).collect();
+        let prepared = || -> Vec<_> {
+            let blocks = blocks.iter();
+            blocks.map(|(weight, prepare)| prepare(weight)).collect()
+        };
+        let (first, again) = (prepared(), prepared());
+        assert!(first.iter().zip(&again).all(|(a, b)| Arc::ptr_eq(a, b)));
+    }
+
+    #[test]
+    fn what_was_used_last_is_kept_of_large_ones() {
+        let _alone = alone();
+        let (large, prepare_large) = dense(MOST_WEIGHTS / 64, 32);
+        let (other, prepare_other) = dense(MOST_WEIGHTS / 64, 32);
+        let (small, prepare_small) = dense(5, 1);
+        let first = (prepare_large(&large), prepare_other(&other));
+        prepare_small(&small);
+        assert!(Arc::ptr_eq(&first.1, &prepare_other(&other)));
+        assert!(!Arc::ptr_eq(&first.0, &prepare_large(&large)));
+    }
+
     #[test]
     fn changed_parameters_are_noticed() {
+        let _alone = alone();
         change_is_noticed::<Flex>();
         change_is_noticed::<NdArray>();
     }

@@ -195,8 +195,8 @@ impl Function {
         sum as f32
     }
 
-    /// Whether it never decreases, so that the largest of several values comes from the largest of
-    /// several inputs.
+    /// Whether it is known never to decrease, so that the largest of several values comes from the
+    /// largest of several inputs.
     pub fn is_nondecreasing(self) -> bool {
         match self {
             Self::Identity
@@ -220,24 +220,13 @@ impl Function {
             Self::LeakyRelu { slope } => slope >= 0.0,
             Self::Elu { alpha } => alpha >= 0.0,
             Self::Threshold { theta, value } => value <= theta,
-            // Of these it depends on what is learned or drawn, or it is not so.
-            Self::Prelu
-            | Self::Rrelu { .. }
-            | Self::Gelu
-            | Self::GeluTanh
-            | Self::QuickGelu
-            | Self::Silu
-            | Self::SwishBeta
-            | Self::Mish
-            | Self::HardMish
-            | Self::HardSwish
-            | Self::Lisht
-            | Self::Sine => false,
+            // Of some others it depends on what is learned or drawn.
+            _ => false,
         }
     }
 
-    /// Whether it never increases up to some place and never decreases from there on, so that the
-    /// largest of several values comes from the smallest or from the largest of several inputs.
+    /// Whether it is known never to increase up to some place and never to decrease from there on, so
+    /// that the largest of several values comes from the smallest or the largest of several inputs.
     pub fn is_quasiconvex(self) -> bool {
         match self {
             Self::LeakyRelu { .. }
