@@ -131,17 +131,16 @@ impl Metric {
             Self::SaturatedShare => String::from("share of saturated pre-activations"),
             Self::Sparsity => String::from("share of zero activations"),
             Self::GradientDecades => String::from("gradient of first / last layer, log₁₀"),
-            Self::SecondsPerStep => String::from("seconds per step"),
-            Self::ForwardNanoseconds => String::from("forward, ns per element"),
-            Self::BackwardNanoseconds => String::from("backward, ns per element"),
-            Self::TrainingSeconds => String::from("seconds of training"),
+            Self::SecondsPerStep => String::from("time per step"),
+            Self::ForwardNanoseconds => String::from("forward time per element"),
+            Self::BackwardNanoseconds => String::from("backward time per element"),
+            Self::TrainingSeconds => String::from("training time"),
             Self::EpochsTo(reached) => {
                 format!("epochs to {} validation accuracy", accuracy(reached))
             }
-            Self::SecondsTo(reached) => format!(
-                "seconds of training to {} validation accuracy",
-                accuracy(reached)
-            ),
+            Self::SecondsTo(reached) => {
+                format!("training time to {} validation accuracy", accuracy(reached))
+            }
             _ => self.name().replace('-', " "),
         }
     }

@@ -215,7 +215,7 @@ fn several(study: &Study, cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> (Stri
     (headline, evidence.take(MOST_SETTINGS).collect())
 }
 
-/// One comparison: `tanh is better than sigmoid by +0.42 points of test accuracy (…).`
+/// One comparison: `tanh is better than sigmoid: +0.42 points of test accuracy (…).`
 fn sentence(
     study: &Study,
     analysis: &Analysis<'_>,

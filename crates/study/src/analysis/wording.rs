@@ -66,7 +66,7 @@ pub(crate) fn sign(verdict: Verdict) -> &'static str {
     }
 }
 
-/// What was found of a contender: `tanh is better than relu by +0.42 points of test accuracy (95 %
+/// What was found of a contender: `tanh is better than relu: +0.42 points of test accuracy (95 %
 /// interval +0.40 to +0.44, n = 9 of 10 seeds, p = 0.004)`. `place` names it, and where it is compared.
 pub(super) fn found(
     analysis: &Analysis<'_>,
@@ -79,7 +79,7 @@ pub(super) fn found(
     let relation = match comparison.verdict {
         verdict @ (Verdict::Better | Verdict::Worse) => {
             let word = analysis.wording().word(verdict);
-            format!("{place} is {word} than {baseline} by")
+            format!("{place} is {word} than {baseline}:")
         }
         Verdict::Equivalent => format!(
             "{place} is equivalent to {baseline} within ±{}:",
@@ -89,7 +89,7 @@ pub(super) fn found(
             reason: Reason::TooFewSeeds,
             ..
         } => format!("the seeds are too few to tell {place} from {baseline}:"),
-        Verdict::Undecided { .. } => format!("{place} is not told from {baseline}:"),
+        Verdict::Undecided { .. } => format!("{place} cannot be told from {baseline}:"),
     };
     format!("{relation} {}", amount(analysis, comparison, planned))
 }

@@ -83,7 +83,7 @@ fn one_comparison_by_hand() {
     assert_eq!(claim.status, ClaimStatus::Supported);
     assert_eq!(analysis.conclusion.headline, claim.sentence);
     assert!(claim.comparisons.is_empty());
-    let found = "tanh is better than sigmoid by +0.22 points of test accuracy (95 % interval +0.2";
+    let found = "tanh is better than sigmoid: +0.22 points of test accuracy (95 % interval +0.2";
     assert!(claim.measured.starts_with(found), "{}", claim.measured);
     assert!(
         claim.measured.ends_with("n = 8 seeds, p = 0.008)"),
@@ -446,7 +446,7 @@ fn without_a_good_direction_nothing_is_better() {
         ("c | d", "s")
     );
     assert_eq!(claim.status, ClaimStatus::Supported);
-    let found = "tanh is lower than sigmoid by −40.00 points of share of zero activations (95 % interval −40.00 to −40.00, n = 7 of 8 seeds, p = 0.016)";
+    let found = "tanh is lower than sigmoid: −40.00 points of share of zero activations (95 % interval −40.00 to −40.00, n = 7 of 8 seeds, p = 0.016)";
     assert_eq!(claim.sentence, format!("The claim is supported: {found}."));
     assert_eq!(claim.measured, format!("{found}; 1 run diverged"));
     let expected = format!(
