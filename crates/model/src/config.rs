@@ -7,6 +7,9 @@ use crate::initialization::Initialization;
 use crate::normalization::Normalization;
 use crate::preset::Preset;
 
+/// Weights that a network may have. With gradients and Adam's two moments, 16 bytes for each.
+const MOST_WEIGHTS: u64 = 1_000_000_000;
+
 /// A convolutional network: convolution stages, one hidden dense layer, an output layer.
 ///
 /// When it is read, what is left out is that of `preset = "…"`, or else of the default preset.
@@ -153,6 +156,14 @@ pub enum CnnConfigError {
         /// Number of channels there.
         channels: usize,
     },
+    /// More weights than would ever fit into memory.
+    #[error(
+        "the network has more than {most} weights: use fewer channels or hidden units, smaller kernels, or less repeat"
+    )]
+    TooLarge {
+        /// How many it may have.
+        most: u64,
+    },
     /// Nothing of the image is left after a stage.
     #[error(
         "stage {stage} leaves nothing of its {height}×{width} input: use fewer or smaller stages, or padding = \"same\""
@@ -222,6 +233,14 @@ impl StageConfig {
         self.downsampling == Downsampling::Stride && layer + 1 == self.repeat
     }
 
+    /// Number of weights of the convolutions, of `inputs` channels. As a float, which nothing is too
+    /// large for.
+    fn weights(&self, inputs: usize) -> f64 {
+        let [inputs, channels, kernel, repeat] =
+            [inputs, self.channels, self.kernel, self.repeat].map(|size| size as f64);
+        (inputs + (repeat - 1.0) * channels) * channels * kernel * kernel
+    }
+
     /// Height (or width) of the stage's output for an input of `size`; `None` where nothing is
     /// left.
     fn output_size(&self, mut size: usize) -> Option<usize> {
@@ -259,9 +278,14 @@ impl CnnConfig {
         check_dropout("the hidden layer", self.hidden_dropout)?;
         check_groups("the hidden layer", self.normalization, self.hidden_units)?;
         let mut shape = [1, height, width];
+        let mut weights = 0.0;
         for (stage, number) in self.stages.iter().zip(1..) {
+            weights += stage.weights(shape[0]);
+            check_weights(weights)?;
             shape = self.check_stage(stage, number, shape)?;
         }
+        let features = shape.map(|size| size as f64).iter().product::<f64>();
+        check_weights(weights + features * self.hidden_units as f64)?;
         Ok(shape)
     }
 
@@ -299,6 +323,13 @@ impl CnnConfig {
             }),
         }
     }
+}
+
+fn check_weights(weights: f64) -> Result<(), CnnConfigError> {
+    if weights <= MOST_WEIGHTS as f64 {
+        return Ok(());
+    }
+    Err(CnnConfigError::TooLarge { most: MOST_WEIGHTS })
 }
 
 fn check_dropout(place: &str, rate: f64) -> Result<(), CnnConfigError> {
