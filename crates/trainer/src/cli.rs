@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -62,6 +63,25 @@ enum Command {
 pub fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse()
         .map_err(|_| String::from("expected a whole number of at least 1"))
+}
+
+/// A whole number, from the text of an option.
+///
+/// # Errors
+///
+/// What was expected instead.
+pub fn whole_number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| String::from("expected a whole number that is not negative"))
+}
+
+/// A number, from the text of an option.
+///
+/// # Errors
+///
+/// What was expected instead.
+pub fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| String::from("expected a number"))
 }
 
 /// How much is said, and to whom.

@@ -30,6 +30,11 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--activation leaky-relu:x"), @"error: invalid value 'leaky-relu:x' for '--activation <NAME[:PARAMETERS]>': parameter `x` of `leaky-relu` is not a finite number");
     insta::assert_snapshot!(error("--preset huge"), @"error: invalid value 'huge' for '--preset <PRESET>': unknown preset `huge`; expected `tiny`, `small`, `classic`, `kaggle`, or `deep:N` with N from 1 to 200");
     insta::assert_snapshot!(error("--kernels fast"), @"error: invalid value 'fast' for '--kernels <KERNELS>': unknown kernels `fast`; expected `fused` or `stock`");
+    insta::assert_snapshot!(error("--epochs x"), @"error: invalid value 'x' for '--epochs <N>': expected a whole number that is not negative");
+    insta::assert_snapshot!(error("-e -1"), @"error: invalid value '-1' for '--epochs <N>': expected a whole number that is not negative");
+    insta::assert_snapshot!(error("--seed 1.5"), @"error: invalid value '1.5' for '--seed <N>': expected a whole number that is not negative");
+    insta::assert_snapshot!(error("--lr fast"), @"error: invalid value 'fast' for '--lr <X>': expected a number");
+    insta::assert_snapshot!(error("predict run --data built-in"), @"error: the built-in digits have labels; `trainer data make` writes them as files, with a test.csv to predict");
     insta::assert_snapshot!(error("--epochs 0"), @"error: epochs must be at least 1");
     insta::assert_snapshot!(error("--lr -1"), @"error: learning_rate is -1, but must be positive");
     insta::assert_snapshot!(error("--averaging 1"), @"error: averaging.decay is 1, but must be at least 0 and below 1");
@@ -49,7 +54,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("data fetch --out ."), @"error: ./train.csv is there already; name another folder with --out, or replace it with --replace");
     insta::assert_snapshot!(error("data make --out ."), @"error: ./train.csv is there already, and is not overwritten; name another folder with --out");
     insta::assert_snapshot!(error("data make --out x --count 0"), @"error: invalid value '0' for '--count <N>': 0 is not in 1..=600000");
-    insta::assert_snapshot!(error("data show --rotation x"), @"error: invalid value 'x' for '--rotation <DEGREES>': invalid float literal");
+    insta::assert_snapshot!(error("data show --rotation x"), @"error: invalid value 'x' for '--rotation <DEGREES>': expected a number");
     insta::assert_snapshot!(error("data show --shear 60"), @"error: shear is 60, but must be 0 to 45 degrees");
     insta::assert_snapshot!(error("data show train.csv --shift 28"), @"error: shift is 28, but must be less than the 28 pixels of an image's side");
     insta::assert_snapshot!(error("data show train.csv --out test.csv"), @"error: test.csv is there already and is not a PNG picture; name another file with --out");

@@ -12,7 +12,7 @@ use toml::{Table, Value};
 
 use super::study::run::{Share, conduct};
 use super::study::{Files, Means};
-use crate::cli::{Output, count};
+use crate::cli::{Output, count, number};
 use crate::config::RunConfig;
 use crate::study_runner;
 
@@ -41,7 +41,7 @@ pub struct Options {
     #[arg(long, short, value_name = "N", default_value = "2", value_parser = count, allow_negative_numbers = true)]
     epochs: NonZeroUsize,
     /// Share of the images not held out that is trained on, above 0 and at most 1
-    #[arg(long, value_name = "SHARE", default_value = "0.5")]
+    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = number::<f64>, allow_negative_numbers = true)]
     training_fraction: f64,
     /// Also find the best of five learning rates for each function, and compare at those
     #[arg(long)]

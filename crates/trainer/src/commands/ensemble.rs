@@ -16,7 +16,7 @@ use super::evaluate;
 use super::train::found_at;
 use crate::backend::{Backend, Processor};
 use crate::checkpoint;
-use crate::cli::{Output, count};
+use crate::cli::{Output, count, number};
 use crate::config::RunConfig;
 use crate::console::{Console, Style, epoch_line, print};
 use crate::ensemble::{self, Ensemble, Views};
@@ -52,7 +52,7 @@ pub struct Options {
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Share of the labelled images held out for validation, the same ones for all; 0 trains on all
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     validation_fraction: Option<f64>,
     /// What computes [default: that of the recipe]
     #[arg(long, short, value_enum)]

@@ -36,6 +36,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     check_replaceable(&options.out, "a submission", |start| {
         start.starts_with(HEADER.join(",").as_bytes())
     })?;
+    if options.data.as_deref() == Some(Path::new(data::BUILT_IN)) {
+        bail!(
+            "the built-in digits have labels; `trainer data make` writes them as files, with a test.csv to predict"
+        );
+    }
     let ensemble = Ensemble::load(&options.ensemble)?;
     let images = data::test_images(options.data.as_deref())?;
     let (count, side) = (images.len(), images.side());

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::backend::Backend;
 use crate::checkpoint::{self, Position};
-use crate::cli::{Output, Run};
+use crate::cli::{Output, Run, whole_number};
 use crate::config::{Extension, RunConfig};
 use crate::console::{Console, Style};
 use crate::interrupt::Signals;
@@ -21,7 +21,7 @@ pub struct Options {
     #[command(flatten)]
     run: Run,
     /// The run's new number of epochs, if it is to be longer
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     epochs: Option<usize>,
     /// Continue from this checkpoint instead of the newest, such as epoch-0002
     #[arg(long, value_name = "CHECKPOINT")]
@@ -60,8 +60,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let epochs = config.total_epochs();
     if position.epoch > epochs && run.has_summary() {
         bail!(
-            "{} has finished its {epochs} epochs; make it longer with --epochs",
-            run.path().display()
+            "{} has finished its {epochs} epoch{}; make it longer with --epochs",
+            run.path().display(),
+            if epochs == 1 { "" } else { "s" }
         );
     }
     if run.has_summary()

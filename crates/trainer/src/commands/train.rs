@@ -9,7 +9,7 @@ use data::{LabelledImages, Source};
 use model::{Activation, Initialization, Kernels, Normalization, Preset};
 
 use crate::backend::Backend;
-use crate::cli::Output;
+use crate::cli::{Output, number, whole_number};
 use crate::config::{AveragingConfig, EarlyStoppingConfig, OptimizerKind, RunConfig, ScheduleKind};
 use crate::console::{Console, Style};
 use crate::interrupt::Signals;
@@ -41,39 +41,37 @@ pub struct Options {
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Share of the labelled images held out for validation [default: 0.1]
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     validation_fraction: Option<f64>,
     /// Passes over the training images [default: 3]
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     epochs: Option<usize>,
     /// Images per training step [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     batch_size: Option<usize>,
     /// The highest learning rate of the schedule [default: 0.01]
-    #[arg(
-        long,
+    #[arg(long,
         visible_alias = "learning-rate",
         value_name = "X",
-        allow_negative_numbers = true
-    )]
+        value_parser = number::<f64>, allow_negative_numbers = true)]
     lr: Option<f64>,
     /// How the weights move [default: adam]
     #[arg(long, value_enum)]
     optimizer: Option<OptimizerKind>,
     /// Weight decay per step [default: 0]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = number::<f32>, allow_negative_numbers = true)]
     weight_decay: Option<f32>,
     /// How the learning rate changes over the run [default: one-cycle]
     #[arg(long, value_enum)]
     schedule: Option<ScheduleKind>,
     /// Share of every target that is spread evenly over all classes [default: 0]
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     label_smoothing: Option<f64>,
     /// Validate and save a moving average of the weights with this decay per step, such as 0.999
-    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DECAY", value_parser = number::<f64>, allow_negative_numbers = true)]
     averaging: Option<f64>,
     /// End the run when so many epochs have not been better than the best one
-    #[arg(long, value_name = "EPOCHS")]
+    #[arg(long, value_name = "EPOCHS", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     early_stopping: Option<usize>,
     /// What stands in front of every activation: batch, layer, group:G or none [default: batch]
     #[arg(long)]
@@ -82,7 +80,7 @@ pub struct Options {
     #[arg(long)]
     initialization: Option<Initialization>,
     /// Number that all random draws come from [default: 0]
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = whole_number::<u64>, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// The run's folder, which must not be there yet [default: one below experiments/runs]
     #[arg(long, short, value_name = "DIR")]

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mnist::{Error, Existing, Fetch, Fetched, Observer, Trouble};
 
 use super::warn_of_shadowed;
+use crate::cli::whole_number;
 use crate::console::print;
 use crate::interrupt::{INTERRUPTED, Signals};
 
@@ -25,7 +26,7 @@ pub struct Options {
     #[arg(long, short, value_name = "DIR", default_value = data::FOLDER)]
     out: PathBuf,
     /// Decides which digits are in train.csv and which in test.csv
-    #[arg(long, short, value_name = "N", default_value_t = 0)]
+    #[arg(long, short, value_name = "N", default_value_t = 0, value_parser = whole_number::<u64>, allow_negative_numbers = true)]
     seed: u64,
     /// Put the new files in the place of those that are there
     #[arg(long)]

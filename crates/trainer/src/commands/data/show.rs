@@ -10,6 +10,7 @@ use data::{ImageTable, Thousands};
 use picture::Sheet;
 use serde::Deserialize;
 
+use crate::cli::{number, whole_number};
 use crate::console::print;
 use crate::files::write_picture;
 use crate::run_directory::read_toml;
@@ -31,7 +32,7 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     count: Option<u32>,
     /// Decides which images are shown, and what happens to them
-    #[arg(long, short, value_name = "N", default_value_t = 0)]
+    #[arg(long, short, value_name = "N", default_value_t = 0, value_parser = whole_number::<u64>, allow_negative_numbers = true)]
     seed: u64,
     #[command(flatten)]
     changes: Changes,
@@ -45,22 +46,22 @@ struct Changes {
     #[arg(long, short, alias = "recipe", value_name = "FILE.TOML")]
     config: Option<PathBuf>,
     /// Rotation in either direction, up to so many degrees
-    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DEGREES", value_parser = number::<f64>, allow_negative_numbers = true)]
     rotation: Option<f64>,
     /// Shift along each axis, up to so many pixels
-    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "PIXELS", value_parser = number::<f64>, allow_negative_numbers = true)]
     shift: Option<f64>,
     /// Change of size: 0.1 is from 0.9 to 1.1 times the size
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     zoom: Option<f64>,
     /// Slant to either side, up to so many degrees
-    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DEGREES", value_parser = number::<f64>, allow_negative_numbers = true)]
     shear: Option<f64>,
     /// Elastic distortion: root mean square of the displacement in pixels
-    #[arg(long, value_name = "STRENGTH", allow_negative_numbers = true)]
+    #[arg(long, value_name = "STRENGTH", value_parser = number::<f64>, allow_negative_numbers = true)]
     elastic: Option<f64>,
     /// Share of the images in which a rectangle is covered
-    #[arg(long, value_name = "PROBABILITY", allow_negative_numbers = true)]
+    #[arg(long, value_name = "PROBABILITY", value_parser = number::<f64>, allow_negative_numbers = true)]
     erasing: Option<f64>,
 }
 
