@@ -11,8 +11,10 @@ use kernels::simd::Isa;
 
 use crate::host::Host;
 
-/// Weights that are kept at most: those of several networks, of however many blocks. In memory they
-/// take 16 MiB, and what was prepared of them takes about as much.
+/// Blocks that are kept whatever their size, so that a large network finds its own again.
+const FEWEST_KEPT: usize = 32;
+/// Weights that are kept of more blocks than that: of a deep network, or of several. In memory they take
+/// 16 MiB, and what was prepared of them as much or a few times more.
 const MOST_WEIGHTS: usize = 4 << 20;
 
 /// A prepared block and what it was made of.
@@ -89,7 +91,7 @@ pub(crate) fn prepare<B: Host>(
     let weights = |kept: &Kept<B>| kept.weight.shape().num_elements();
     let mut excess = all.iter().map(weights).sum::<usize>();
     excess = excess.saturating_sub(MOST_WEIGHTS);
-    while excess > 0 && all.len() > 1 {
+    while excess > 0 && all.len() > FEWEST_KEPT {
         excess = excess.saturating_sub(weights(&all.remove(0)));
     }
     prepared
@@ -203,13 +205,19 @@ mod tests {
     #[test]
     fn what_was_used_last_is_kept_of_large_ones() {
         let _alone = alone();
-        let (large, prepare_large) = dense(MOST_WEIGHTS / 64, 32);
-        let (other, prepare_other) = dense(MOST_WEIGHTS / 64, 32);
-        let (small, prepare_small) = dense(5, 1);
-        let first = (prepare_large(&large), prepare_other(&other));
-        prepare_small(&small);
-        assert!(Arc::ptr_eq(&first.1, &prepare_other(&other)));
-        assert!(!Arc::ptr_eq(&first.0, &prepare_large(&large)));
+        let blocks: Vec<_> = (0..=FEWEST_KEPT)
+            .map(|_| dense(MOST_WEIGHTS / 32 / 32, 32))
+            .collect();
+        let first: Vec<_> = blocks
+            .iter()
+            .map(|(weight, prepare)| prepare(weight))
+            .collect();
+        let is_kept = |index: usize| {
+            let (weight, prepare) = &blocks[index];
+            Arc::ptr_eq(&prepare(weight), &first[index])
+        };
+        assert!((1..=FEWEST_KEPT).all(is_kept));
+        assert!(!is_kept(0));
     }
 
     #[test]

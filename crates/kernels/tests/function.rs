@@ -637,8 +637,35 @@ fn parameter_gradients_are_sums_of_differences() {
 #[test]
 fn what_pooling_relies_on_is_so() {
     let inputs: Vec<f64> = (-30_000..=30_000).map(|i| f64::from(i) / 1000.0).collect();
+    // Beside the usual constants, those that turn a function round.
+    let parametric = |slope: f64| Case {
+        parameter: slope as f32,
+        ..rectifier("prelu", Function::Prelu, slope)
+    };
+    let nothing = |_: f64| f64::NAN;
+    let turned = [
+        rectifier("leaky-relu", Function::LeakyRelu { slope: -0.5 }, -0.5),
+        parametric(-0.5),
+        parametric(2.0),
+        elu("elu", Function::Elu { alpha: -1.0 }, 1.0, -1.0, 1.0),
+        case(
+            "threshold",
+            Function::Threshold {
+                theta: 0.0,
+                value: 1.0,
+            },
+            |x| if x > 0.0 { x } else { 1.0 },
+            nothing,
+        ),
+        case(
+            "snake",
+            Function::Snake { alpha: -1.0 },
+            |x| x - x.sin().powi(2),
+            nothing,
+        ),
+    ];
     let mut counts = [0; 2];
-    for case in cases() {
+    for case in cases().into_iter().chain(turned) {
         let values: Vec<f64> = inputs.iter().map(|&x| (case.value)(x)).collect();
         let differences = values.windows(2).map(|pair| {
             let rounding = 1e-14 * pair[0].abs().max(1.0);

@@ -9,6 +9,10 @@ use crate::preset::Preset;
 
 /// Weights that a network may have. With gradients and Adam's two moments, 16 bytes for each.
 const MOST_WEIGHTS: u64 = 1_000_000_000;
+/// Convolutions that a network may have.
+const MOST_CONVOLUTIONS: usize = 10_000;
+/// Classes that there can be, as labels are bytes.
+const MOST_CLASSES: f64 = 256.0;
 
 /// A convolutional network: convolution stages, one hidden dense layer, an output layer.
 ///
@@ -158,11 +162,17 @@ pub enum CnnConfigError {
     },
     /// More weights than would ever fit into memory.
     #[error(
-        "the network has more than {most} weights: use fewer channels or hidden units, smaller kernels, or less repeat"
+        "the network has more than {most} weights: use fewer channels or hidden units, or smaller kernels"
     )]
     TooLarge {
         /// How many it may have.
         most: u64,
+    },
+    /// So many convolutions that building them would not end.
+    #[error("the network has more than {most} convolutions: use fewer stages, or less repeat")]
+    TooDeep {
+        /// How many it may have.
+        most: usize,
     },
     /// Nothing of the image is left after a stage.
     #[error(
@@ -278,14 +288,20 @@ impl CnnConfig {
         check_dropout("the hidden layer", self.hidden_dropout)?;
         check_groups("the hidden layer", self.normalization, self.hidden_units)?;
         let mut shape = [1, height, width];
-        let mut weights = 0.0;
+        let (mut convolutions, mut weights) = (0, 0.0);
         for (stage, number) in self.stages.iter().zip(1..) {
+            convolutions = stage.repeat.saturating_add(convolutions);
+            if convolutions > MOST_CONVOLUTIONS {
+                return Err(CnnConfigError::TooDeep {
+                    most: MOST_CONVOLUTIONS,
+                });
+            }
             weights += stage.weights(shape[0]);
             check_weights(weights)?;
             shape = self.check_stage(stage, number, shape)?;
         }
         let features = shape.map(|size| size as f64).iter().product::<f64>();
-        check_weights(weights + features * self.hidden_units as f64)?;
+        check_weights(weights + (features + MOST_CLASSES) * self.hidden_units as f64)?;
         Ok(shape)
     }
 

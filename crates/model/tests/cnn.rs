@@ -114,14 +114,19 @@ fn what_cannot_be_built_is_refused() {
         error(with(vec![pooled.clone(), pooled.clone(), pooled])),
         "stage 3 leaves nothing of its 1×1 input: use fewer or smaller stages, or padding = \"same\""
     );
-    let too_large = "the network has more than 1000000000 weights: use fewer channels or hidden units, smaller kernels, or less repeat";
+    let too_large = "the network has more than 1000000000 weights: use fewer channels or hidden units, or smaller kernels";
     for stage in [
         StageConfig::new(1_000_000_000, 3),
         StageConfig::new(4, 100_001),
-        stage.clone().repeated(usize::MAX),
+        StageConfig::new(usize::MAX, 1),
     ] {
         assert_eq!(error(with(vec![stage])), too_large);
     }
+    let deep = stage.clone().repeated(usize::MAX);
+    assert_eq!(
+        error(with(vec![stage.clone(), deep])),
+        "the network has more than 10000 convolutions: use fewer stages, or less repeat"
+    );
     let wide = CnnConfig {
         hidden_units: usize::MAX,
         ..with(vec![stage.clone()])

@@ -20,6 +20,8 @@ use crate::files::{Context, FileError, hidden, make_folder};
 const BEATS: u32 = 4;
 /// How the names of files end that are not whole yet.
 const PARTIAL: &str = "partial";
+/// Name of the file that tells the time.
+const CLOCK: &str = "clock";
 
 /// Claims on runs, as files in one folder.
 #[derive(Clone, Debug)]
@@ -86,22 +88,28 @@ impl Claims {
         Ok(Some(claim))
     }
 
-    /// The claims that dead processes have left, with their runs, so that it can be put in order what
-    /// they left undone. What they had only begun to claim is removed.
+    /// The claims that dead processes have left on runs that `is_done` says are done: nobody else will
+    /// ask for those, and it can be put in order what was left undone. What the dead had only begun to
+    /// claim is removed.
     ///
     /// # Errors
     ///
     /// If the folder cannot be used.
-    pub fn abandoned(&self) -> Result<Vec<(String, Claim)>, FileError> {
+    pub fn abandoned(
+        &self,
+        is_done: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(String, Claim)>, FileError> {
         let mut runs = BTreeSet::new();
         for name in names(&self.folder)? {
             let path = self.folder.join(&name);
             if name.starts_with('.') && name.ends_with(PARTIAL) {
-                // Who is making it at this moment, while it has no content, can do without it.
-                if path.metadata().is_ok_and(|file| file.len() == 0) || !self.is_alive(&path)? {
+                let is_claim = !name.starts_with(&format!(".{CLOCK}."));
+                if is_claim && is_empty_and_free(&path) || !self.is_alive(&path)? {
                     remove(&path)?;
                 }
-            } else if let Some((run, _)) = parse(&name) {
+            } else if let Some((run, _)) = parse(&name)
+                && is_done(run)
+            {
                 runs.insert(run.to_owned());
             }
         }
@@ -181,7 +189,7 @@ impl Claims {
 
     /// What time it is by the clock that stamps the files of the folder.
     fn now(&self) -> Result<SystemTime, FileError> {
-        let path = hidden(&self.folder.join("clock"), PARTIAL);
+        let path = hidden(&self.folder.join(CLOCK), PARTIAL);
         let stamped = File::create(&path).and_then(|mut file| {
             file.write_all(b"now")?;
             file.metadata()?.modified()
@@ -250,6 +258,14 @@ fn generations(folder: &Path, run: &str) -> Result<Vec<u64>, FileError> {
         generations.extend(of_run.map(|(_, generation)| generation));
     }
     Ok(generations)
+}
+
+/// Whether a file has no content and no lock: whoever made it died before either, or is about to have
+/// them, and can do without this file.
+fn is_empty_and_free(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| {
+        file.metadata().is_ok_and(|data| data.len() == 0) && file.try_lock_shared().is_ok()
+    })
 }
 
 /// The run and the generation that the name of a file tells; `None` if it is no claim.
@@ -366,7 +382,8 @@ mod tests {
         fs::write(&empty, "").unwrap();
         let being_made = folder.path().join(".another.1.4712-0.partial");
         left(&being_made, "another machine", MINUTE / 2);
-        let found = claims.abandoned().unwrap();
+        assert!(claims.abandoned(|_| false).unwrap().is_empty());
+        let found = claims.abandoned(|run| run == RUN).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].0, RUN);
         assert!(found[0].1.is_held().unwrap());

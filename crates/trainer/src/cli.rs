@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::num::NonZeroUsize;
+use std::num::{IntErrorKind, NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -70,9 +70,13 @@ pub fn count(text: &str) -> Result<NonZeroUsize, String> {
 /// # Errors
 ///
 /// What was expected instead.
-pub fn whole_number<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse()
-        .map_err(|_| String::from("expected a whole number that is not negative"))
+pub fn whole_number<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: ParseIntError| {
+        String::from(match error.kind() {
+            IntErrorKind::PosOverflow => "the number is too large",
+            _ => "expected a whole number that is not negative",
+        })
+    })
 }
 
 /// A number, from the text of an option.

@@ -125,8 +125,8 @@ impl Block {
         self.pool && !by_groups && self.function.is_nondecreasing()
     }
 
-    /// The function of an image and then its pooling, or the other way round where it comes to the
-    /// same.
+    /// The function of an image and then its pooling, or the other way round or both at once where it
+    /// comes to the same.
     fn apply_and_pool(
         &self,
         isa: Isa,

@@ -79,19 +79,19 @@ pub fn work(
 }
 
 impl StudyRunner {
-    /// Removes what processes that were killed left behind when their run was done, or no longer
-    /// wanted: their claim, and of a run that is done what only an unfinished one needs.
+    /// Removes what processes that were killed left behind when their run was done: their claim, and
+    /// what only an unfinished run needs.
     ///
     /// # Errors
     ///
     /// If the study's folder cannot be used.
     pub fn tidy(&self) -> Result<()> {
-        for (run, _claim) in self.store.claims(STALE)?.abandoned()? {
-            if let Ok(id) = RunId::try_from(run)
-                && let Ok(Some(_)) = self.store.record(&id)
-            {
-                tidy(&self.store.run_folder(&id))?;
-            }
+        let is_done = |run: &str| {
+            let id = RunId::try_from(run.to_owned());
+            id.is_ok_and(|id| matches!(self.store.record(&id), Ok(Some(_))))
+        };
+        for (run, _claim) in self.store.claims(STALE)?.abandoned(is_done)? {
+            tidy(&self.store.run_folder(&RunId::try_from(run)?))?;
         }
         Ok(())
     }
@@ -121,11 +121,12 @@ fn attempt(
     let Some(record) = runner.make(spec, &id, config, signals)? else {
         return Ok(Attempt::Interrupted);
     };
-    // Whoever has taken over after a long pause makes the same record.
-    if claim.is_held()? {
-        runner.store.save(&record)?;
-        tidy(&runner.store.run_folder(&id))?;
+    if !claim.is_held()? {
+        // Whoever has taken over after a long pause makes the same record.
+        return Ok(Attempt::Taken);
     }
+    runner.store.save(&record)?;
+    tidy(&runner.store.run_folder(&id))?;
     let accuracy = record.chosen().and_then(|epoch| epoch.validation.accuracy);
     Ok(Attempt::Made(match (&record.status, accuracy) {
         (Status::Failed { reason }, _) => format!("failed: {reason}"),

@@ -113,7 +113,10 @@ pub fn conduct(
         }
     }
     progress.finish();
-    runner.tidy()?;
+    if let Err(error) = runner.tidy() {
+        // The results do not depend on it.
+        progress.say(&format!("warning: {error:#}"));
+    }
     let silent = output.quiet || output.json;
     write_report(study, &files.study, &runner.store, out, silent)?;
     Ok(ExitCode::SUCCESS)
