@@ -109,19 +109,23 @@ mod tests {
 
     use super::*;
 
-    /// With the sum of four inputs, whose weights and bias change.
-    fn change_is_noticed<B: Host>() {
-        let block = Block {
+    fn dense_block(inputs: usize, outputs: usize) -> Block {
+        Block {
             map: Map::Dense(Dense {
                 pixels: 1,
-                channels: 4,
-                outputs: 1,
+                channels: inputs,
+                outputs,
             }),
             normalization: Normalization::None,
             function: Function::Identity,
             pool: false,
             dropout: 0.0,
-        };
+        }
+    }
+
+    /// With the sum of four inputs, whose weights and bias change.
+    fn change_is_noticed<B: Host>() {
+        let block = dense_block(4, 1);
         let output = |weight: &FloatTensor<B>, bias: f32| {
             let numbers = B::numbers(weight);
             let parameters = Parameters {
@@ -164,17 +168,7 @@ mod tests {
         FloatTensor<Flex>,
         impl Fn(&FloatTensor<Flex>) -> Arc<Prepared>,
     ) {
-        let block = Block {
-            map: Map::Dense(Dense {
-                pixels: 1,
-                channels: inputs,
-                outputs,
-            }),
-            normalization: Normalization::None,
-            function: Function::Identity,
-            pool: false,
-            dropout: 0.0,
-        };
+        let block = dense_block(inputs, outputs);
         let weight = Flex::tensor(Buffer::zeros(inputs * outputs), [inputs, outputs]);
         let prepare = move |weight: &FloatTensor<Flex>| {
             let numbers = Flex::numbers(weight);
@@ -190,16 +184,26 @@ mod tests {
         (weight, prepare)
     }
 
-    #[test]
-    fn all_blocks_of_a_deep_network_are_kept() {
-        let _alone = alone();
-        let blocks: Vec<_> = (0..250).map(|_| dense(3, 1)).collect();
+    /// Whether dense layers with so many inputs and outputs, asked for in turn, are all kept for the
+    /// second time.
+    fn are_found_again(sizes: Vec<[usize; 2]>) -> bool {
+        let sizes = sizes.into_iter();
+        let blocks: Vec<_> = sizes
+            .map(|[inputs, outputs]| dense(inputs, outputs))
+            .collect();
         let prepared = || -> Vec<_> {
             let blocks = blocks.iter();
             blocks.map(|(weight, prepare)| prepare(weight)).collect()
         };
         let (first, again) = (prepared(), prepared());
-        assert!(first.iter().zip(&again).all(|(a, b)| Arc::ptr_eq(a, b)));
+        first.iter().zip(&again).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+
+    #[test]
+    fn all_blocks_of_a_deep_network_are_kept() {
+        let _alone = alone();
+        let blocks = vec![[3, 1]; 250];
+        assert!(are_found_again(blocks));
     }
 
     #[test]
@@ -218,6 +222,13 @@ mod tests {
         };
         assert!((1..=FEWEST_KEPT).all(is_kept));
         assert!(!is_kept(0));
+    }
+
+    #[test]
+    fn a_network_larger_than_the_limit_is_kept() {
+        let _alone = alone();
+        let blocks = vec![[MOST_WEIGHTS / 32 / 4, 32]; 5];
+        assert!(are_found_again(blocks));
     }
 
     #[test]

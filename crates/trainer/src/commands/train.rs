@@ -50,10 +50,13 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     batch_size: Option<usize>,
     /// The highest learning rate of the schedule [default: 0.01]
-    #[arg(long,
+    #[arg(
+        long,
         visible_alias = "learning-rate",
         value_name = "X",
-        value_parser = number::<f64>, allow_negative_numbers = true)]
+        value_parser = number::<f64>,
+        allow_negative_numbers = true
+    )]
     lr: Option<f64>,
     /// How the weights move [default: adam]
     #[arg(long, value_enum)]
