@@ -9,11 +9,7 @@
 use std::f32::consts::{FRAC_1_PI, LOG2_E};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
 
-use crate::simd::Simd;
-
-/// 1.5 · 2²³. Numbers between 2²³ and 2²⁴ have a spacing of 1, so that adding this rounds to an
-/// integer, which the low bits of the sum then hold.
-const ROUNDER: f32 = 12_582_912.0;
+use crate::simd::{ROUNDER, Simd, TO_SCALE};
 
 /// ln 2 in two parts. The first has so few bits that its product with an exponent is exact.
 const LN_2: [f32; 2] = [0.693_359_4, -0.000_212_194_44];
@@ -94,11 +90,10 @@ fn polynomial<S: Simd, const N: usize>(s: S, x: S::F32, coefficients: &[f32; N])
     sum
 }
 
-/// x = n ln 2 + r with an integer n and |r| ≤ ln(2) / 2: r, and a number whose low bits hold
-/// n + `bias`. For |x| < 200.
+/// x = n ln 2 + r with an integer n and |r| ≤ ln(2) / 2: r, and n + `rounder`. For |x| < 200.
 #[inline(always)]
-fn reduce<S: Simd>(s: S, x: S::F32, bias: f32) -> (S::F32, S::F32) {
-    let rounder = s.splat(ROUNDER + bias);
+fn reduce<S: Simd>(s: S, x: S::F32, rounder: f32) -> (S::F32, S::F32) {
+    let rounder = s.splat(rounder);
     let shifted = s.mul_add(x, s.splat(LOG2_E), rounder);
     let n = s.sub(shifted, rounder);
     let r = s.mul_add(n, s.splat(-LN_2[0]), x);
@@ -115,20 +110,12 @@ fn exp_m1_reduced<S: Simd>(s: S, r: S::F32) -> S::F32 {
 /// e^(high + low) for −105.2 ≤ high ≤ 89 and a small `low`.
 #[inline(always)]
 fn exp_of_sum<S: Simd>(s: S, high: S::F32, low: Option<S::F32>) -> S::F32 {
-    let (r, shifted) = reduce(s, high, 254.0);
+    let (r, shifted) = reduce(s, high, TO_SCALE);
     let r = match low {
         Some(low) => s.add(r, low),
         None => r,
     };
-    let p = exp_m1_reduced(s, r);
-    // 2ⁿ as the product of two powers, because it may be no normal number. The bits of ROUNDER
-    // above n + 254 are shifted out.
-    let bits = s.to_bits(shifted);
-    let half = s.shift_right::<1>(bits);
-    let other_half = s.sub_int(bits, half);
-    let half = s.with_bits(s.shift_left::<23>(half));
-    let other_half = s.with_bits(s.shift_left::<23>(other_half));
-    s.mul(s.mul_add(half, p, half), other_half)
+    s.scale(exp_m1_reduced(s, r), shifted)
 }
 
 /// eˣ. Error: 1.1 ulp.
@@ -150,7 +137,7 @@ pub fn exp_nonpositive<S: Simd>(s: S, x: S::F32) -> S::F32 {
 #[inline(always)]
 pub fn exp_and_exp_m1_nonpositive<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
     // At −88 the biased exponent is 0, and the power of two therefore zero.
-    let (r, shifted) = reduce(s, s.max(s.splat(-88.0), x), 127.0);
+    let (r, shifted) = reduce(s, s.max(s.splat(-88.0), x), ROUNDER + 127.0);
     let p = exp_m1_reduced(s, r);
     let power = s.with_bits(s.shift_left::<23>(s.to_bits(shifted)));
     let below = s.sub(power, s.splat(1.0));
@@ -235,12 +222,19 @@ pub fn tanh_shrink<S: Simd>(s: S, x: S::F32) -> S::F32 {
 pub fn normal_distribution<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
     const FRAC_1_SQRT_TAU: f32 = (0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI) as f32;
     let a = s.min(s.splat(NORMAL_END), s.abs(x));
-    // The square needs more digits than an `f32` has: a² = b² + (a − b) (a + b), where b has half
-    // the digits of a, and thus an exact square.
-    let b = s.with_bits(s.and_int(s.to_bits(a), s.splat_int(!0xfff)));
-    let minus_half_b = s.mul(b, s.splat(-0.5));
-    let low = s.mul(s.mul(s.sub(a, b), s.splat(-0.5)), s.add(a, b));
-    let e = exp_of_sum(s, s.mul(b, minus_half_b), Some(low));
+    // The square needs more digits than an `f32` has.
+    let (high, low) = if S::FUSED {
+        let minus_half_a = s.mul(a, s.splat(-0.5));
+        let high = s.mul(a, minus_half_a);
+        (high, s.mul_add(a, minus_half_a, s.neg(high)))
+    } else {
+        // a² = b² + (a − b) (a + b), where b has half the digits of a, and thus an exact square.
+        let b = s.with_bits(s.and_int(s.to_bits(a), s.splat_int(!0xfff)));
+        let minus_half_b = s.mul(b, s.splat(-0.5));
+        let low = s.mul(s.mul(s.sub(a, b), s.splat(-0.5)), s.add(a, b));
+        (s.mul(b, minus_half_b), low)
+    };
+    let e = exp_of_sum(s, high, Some(low));
 
     let numerator = s.mul(e, polynomial(s, a, &NORMAL_TAIL.0));
     let tail = s.div(numerator, polynomial(s, a, &NORMAL_TAIL.1));

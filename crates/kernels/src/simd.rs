@@ -191,6 +191,13 @@ pub fn visit_places<S: Simd>(simd: S, len: usize, visitor: &mut impl AtPlace) {
     }
 }
 
+/// 1.5 · 2²³. Numbers between 2²³ and 2²⁴ have a spacing of 1, so that adding this rounds to an
+/// integer, which the low bits of the sum then hold.
+pub(crate) const ROUNDER: f32 = 12_582_912.0;
+
+/// What is added to an exponent for [`Simd::scale`]: the low bits of the sum are not negative.
+pub const TO_SCALE: f32 = ROUNDER + 254.0;
+
 /// No vector has more lanes.
 const MAX_LANES: usize = 16;
 
@@ -216,6 +223,8 @@ pub trait Simd: sealed::Sealed + Copy + Send + Sync + 'static {
     type Half: Simd;
     /// Whether there are such.
     const HAS_HALF: bool = false;
+    /// Whether [`mul_add`](Self::mul_add) rounds once.
+    const FUSED: bool = true;
 
     /// The vectors of half as many numbers.
     fn half(self) -> Self::Half;
@@ -288,7 +297,7 @@ pub trait Simd: sealed::Sealed + Copy + Send + Sync + 'static {
     fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// a / b.
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// a · b + c; rounded once where the instruction set has that, else twice.
+    /// a · b + c; rounded once if [`FUSED`](Self::FUSED), else twice.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     /// The smaller; b where one of them is not a number.
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
@@ -304,6 +313,19 @@ pub trait Simd: sealed::Sealed + Copy + Send + Sync + 'static {
     fn copy_sign(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// The nearest integer, the even one of two; for |a| < 2³¹.
     fn round(self, a: Self::F32) -> Self::F32;
+
+    /// (1 + p) · 2ⁿ, for |p| ≤ ½ and an integer n of −250 to 250 that is given as n + [`TO_SCALE`].
+    #[inline(always)]
+    fn scale(self, p: Self::F32, shifted: Self::F32) -> Self::F32 {
+        // The product of two powers, because 2ⁿ may be no normal number. Bits above those of
+        // n + 254 are shifted out.
+        let bits = self.to_bits(shifted);
+        let half = self.shift_right::<1>(bits);
+        let other_half = self.sub_int(bits, half);
+        let half = self.with_bits(self.shift_left::<23>(half));
+        let other_half = self.with_bits(self.shift_left::<23>(other_half));
+        self.mul(self.mul_add(half, p, half), other_half)
+    }
 
     /// a < b; false where one of them is not a number.
     fn less(self, a: Self::F32, b: Self::F32) -> Self::Mask;

@@ -1,7 +1,7 @@
 //! Every operation of vectors on every instruction set against the portable ones, which are Rust's
 //! own arithmetic.
 
-use kernels::simd::{Isa, Portable, Routine, Simd};
+use kernels::simd::{Isa, Portable, Routine, Simd, TO_SCALE};
 
 const SPECIAL: [f32; 16] = [
     0.0,
@@ -139,10 +139,11 @@ fn operations_are_those_of_the_portable_vectors() {
 struct MulAdd<'a>(&'a [f32], &'a mut [f32]);
 
 impl Routine for MulAdd<'_> {
-    type Output = ();
+    /// Whether it rounds once.
+    type Output = bool;
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(self, s: S) -> bool {
         let third = s.splat(1.0 / 3.0);
         s.zip_map(
             self.1,
@@ -150,6 +151,7 @@ impl Routine for MulAdd<'_> {
             #[inline(always)]
             |a, b| s.mul_add(a, b, third),
         );
+        S::FUSED
     }
 }
 
@@ -158,12 +160,52 @@ fn products_are_added_with_one_rounding_or_two() {
     let (a, b) = pairs();
     for isa in Isa::available() {
         let mut got = a.clone();
-        isa.run(MulAdd(&b, &mut got));
+        let fused = isa.run(MulAdd(&b, &mut got));
         for ((&a, &b), got) in a.iter().zip(&b).zip(got) {
-            let (once, twice) = (a.mul_add(b, 1.0 / 3.0), a * b + 1.0 / 3.0);
+            let expected = if fused {
+                a.mul_add(b, 1.0 / 3.0)
+            } else {
+                a * b + 1.0 / 3.0
+            };
             assert!(
-                got == once || got == twice || got.is_nan() && once.is_nan(),
+                got == expected || got.is_nan() && expected.is_nan(),
                 "{isa}: {a} · {b} + 1/3 = {got}"
+            );
+        }
+    }
+}
+
+struct Scale<'a>(&'a [f32], &'a mut [f32]);
+
+impl Routine for Scale<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        s.zip_map(
+            self.1,
+            self.0,
+            #[inline(always)]
+            |p, n| s.scale(p, s.add(n, s.splat(TO_SCALE))),
+        );
+    }
+}
+
+#[test]
+fn numbers_are_scaled_down_to_the_smallest_and_beyond_the_largest() {
+    let step = if cfg!(miri) { 23 } else { 1 };
+    let (p, n): (Vec<f32>, Vec<f32>) = (-250..=250)
+        .step_by(step)
+        .flat_map(|n| [0.0, 0.5, -0.5, 0.3, -0.3, 1e-7, f32::NAN].map(|p| (p, n as f32)))
+        .unzip();
+    for isa in Isa::available() {
+        let mut got = p.clone();
+        isa.run(Scale(&n, &mut got));
+        for ((&p, &n), got) in p.iter().zip(&n).zip(got) {
+            let expected = (f64::from(1.0 + p) * f64::from(n).exp2()) as f32;
+            assert!(
+                got == expected || got.is_nan() && expected.is_nan(),
+                "{isa}: (1 + {p}) · 2^{n} = {got}, not {expected}"
             );
         }
     }

@@ -35,6 +35,7 @@ impl Simd for Portable {
     type I32 = I32;
     type Mask = Mask;
     type Half = Self;
+    const FUSED: bool = false;
 
     #[inline(always)]
     fn half(self) -> Self {

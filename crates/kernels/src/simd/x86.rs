@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 
 use super::sealed::Sealed;
-use super::{Routine, Simd};
+use super::{Routine, Simd, TO_SCALE};
 
 /// AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +125,10 @@ impl Simd for Avx512 {
         };
         fn round(a: __m512) -> __m512 =
             _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
+        fn scale(p: __m512, shifted: __m512) -> __m512 = {
+            let sum = _mm512_add_ps(p, _mm512_set1_ps(1.0));
+            _mm512_scalef_ps(sum, _mm512_sub_ps(shifted, _mm512_set1_ps(TO_SCALE)))
+        };
         fn less(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
         fn less_equal(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b);
         fn is_nan(a: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a);
