@@ -1,5 +1,6 @@
 """Who is timed, at what, and in which order."""
 
+import itertools
 import statistics
 import sys
 import time
@@ -110,13 +111,16 @@ class Contest:
     compiled: Path
 
     def compare(
-        self, workload: Workload, threads: Sequence[int], contenders: Sequence[Contender]
+        self,
+        workloads: Sequence[Workload],
+        threads: Sequence[int],
+        contenders: Sequence[Contender],
     ) -> Iterator[Run]:
-        """The runs of a workload, the contenders in turn."""
-        active = {count: list(contenders) for count in threads}
-        best: dict[tuple[int, str, str], float] = {}
+        """The runs of workloads, all of them and the contenders in turn."""
+        active = {key: list(contenders) for key in itertools.product(workloads, threads)}
+        best: dict[tuple[Workload, int, str, str], float] = {}
         for number in range(1, self.rounds + 1):
-            for count, present in active.items():
+            for (workload, count), present in active.items():
                 for contender in tuple(present):
                     try:
                         run = self.run(contender, workload, count, 1, number)
@@ -127,11 +131,13 @@ class Contest:
                             raise
                         print(f"left out: {error}", file=sys.stderr)
                         continue
-                    key = (count, contender.side, contender.variant)
+                    key = (workload, count, contender.side, contender.variant)
                     best[key] = max(best.get(key, 0.0), run.images_per_second)
                     yield run
                 if number == SCOUTING_ROUNDS:
-                    active[count] = [c for c in present if _is_fast(c, count, best)]
+                    active[workload, count] = [
+                        c for c in present if _is_fast(c, workload, count, best)
+                    ]
 
     def compare_jobs(
         self, workload: Workload, jobs: int, contenders: Sequence[Contender]
@@ -202,12 +208,17 @@ class Contest:
         )
 
 
-def _is_fast(contender: Contender, threads: int, best: dict[tuple[int, str, str], float]) -> bool:
+def _is_fast(
+    contender: Contender,
+    workload: Workload,
+    threads: int,
+    best: dict[tuple[Workload, int, str, str], float],
+) -> bool:
     if contender.side == "ours":
         return True
     rates = {
         variant: rate
-        for (count, side, variant), rate in best.items()
-        if (count, side) == (threads, contender.side)
+        for (*where, side, variant), rate in best.items()
+        if (*where, side) == (workload, threads, contender.side)
     }
     return rates[contender.variant] >= SCOUTING_SHARE * max(rates.values())

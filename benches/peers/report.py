@@ -1,6 +1,7 @@
 """From runs to ratios, to the tables that are printed, and to the file with everything."""
 
 import json
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
@@ -49,10 +50,48 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Middle:
+    """The median of what the rounds gave, and its 95 % confidence interval, by order statistics;
+    of fewer than six rounds the ends, which say less."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Middle":
+        ordered, count = sorted(values), len(values)
+        cut = 0
+        while 2 * sum(math.comb(count, k) for k in range(cut + 2)) <= 0.05 * 2**count:
+            cut += 1
+        return cls(statistics.median(ordered), ordered[cut], ordered[-1 - cut])
+
+
+@dataclass(frozen=True)
+class Price:
+    """What an activation function costs beside another, in the same rounds.
+
+    `ours`, `peers`: time with it over time with `base`. `lead`: our lead over the peer's fastest with
+    it, over that with `base`.
+    """
+
+    workload: Workload
+    base: str
+    threads: int
+    first: str
+    second: str
+    ours: Middle
+    peers: Middle
+    lead: Middle
+    rounds: int
+
+
+@dataclass(frozen=True)
 class Tables:
     """Everything that is compared."""
 
     against_peers: list[Comparison]
+    prices: list[Price]
     among_ours: list[Comparison]
     scaling: list[Comparison]
     parallel_jobs: list[Comparison]
@@ -107,7 +146,13 @@ def _fastest(variants: dict[str, Rounds]) -> Rounds:
 
 def compare(runs: Sequence[Run]) -> Tables:
     """All comparisons that the runs allow."""
-    return Tables(_against_peers(runs), _among_ours(runs), _scaling(runs), _parallel_jobs(runs))
+    return Tables(
+        _against_peers(runs),
+        _prices(runs),
+        _among_ours(runs),
+        _scaling(runs),
+        _parallel_jobs(runs),
+    )
 
 
 def _against_peers(runs: Sequence[Run]) -> list[Comparison]:
@@ -121,6 +166,52 @@ def _against_peers(runs: Sequence[Run]) -> list[Comparison]:
         for peer in LABELS
         if peer != "ours" and (workload, threads, 1, peer) in groups
     ]
+
+
+def _prices(runs: Sequence[Run]) -> list[Price]:
+    """Each further activation function beside the first."""
+    groups = _group(runs)
+    bases: dict[tuple[Any, ...], Workload] = {}
+    prices = []
+    for (workload, threads, jobs, side), variants in groups.items():
+        kind = (workload.preset, workload.mode, workload.batch)
+        base = bases.setdefault(kind, workload)
+        if side != "ours" or jobs > 1 or base == workload:
+            continue
+        for peer in LABELS:
+            if peer == "ours" or (workload, threads, 1, peer) not in groups:
+                continue
+            theirs = _fastest(groups[workload, threads, 1, peer])
+            their_base = _fastest(groups[base, threads, 1, peer])
+            for name, ours in variants.items():
+                our_base = groups[base, threads, 1, side][name]
+                prices.append(_price(base.activation, (ours, our_base), (theirs, their_base)))
+    return prices
+
+
+def _price(base: str, ours: tuple[Rounds, Rounds], theirs: tuple[Rounds, Rounds]) -> Price:
+    common = sorted(set.intersection(*(set(runs) for runs in (*ours, *theirs))))
+
+    def times(pair: tuple[Rounds, Rounds]) -> list[float]:
+        with_it, with_base = pair
+        return [
+            with_base[number].images_per_second / with_it[number].images_per_second
+            for number in common
+        ]
+
+    run = ours[0][common[0]]
+    our_times, their_times = times(ours), times(theirs)
+    return Price(
+        workload=run.workload,
+        base=base,
+        threads=run.threads,
+        first=_side(ours[0]).name,
+        second=_side(theirs[0]).name,
+        ours=Middle.of(our_times),
+        peers=Middle.of(their_times),
+        lead=Middle.of([b / a for a, b in zip(our_times, their_times, strict=True)]),
+        rounds=len(common),
+    )
 
 
 def _among_ours(runs: Sequence[Run]) -> list[Comparison]:
@@ -170,7 +261,45 @@ def to_text(tables: Tables) -> str:
         "Several processes with one thread over one process": tables.parallel_jobs,
     }
     parts = [f"{title}:\n\n{_table(rows)}" for title, rows in titles.items() if rows]
+    if tables.prices:
+        parts.insert(1, _price_table(tables.prices))
     return "\n\n".join(parts)
+
+
+def _price_table(prices: Sequence[Price]) -> str:
+    header = (
+        "network",
+        "activation",
+        "mode",
+        "batch",
+        "threads",
+        "first",
+        "its time",
+        "second",
+        "its time",
+        "lead",
+    )
+    rows = [
+        (
+            price.workload.preset,
+            price.workload.activation,
+            price.workload.mode,
+            str(price.workload.batch),
+            str(price.threads),
+            price.first,
+            _middle(price.ours),
+            price.second,
+            _middle(price.peers),
+            _middle(price.lead),
+        )
+        for price in prices
+    ]
+    title = f"Time of a step with a function over that with {prices[0].base}, 95 % intervals:"
+    return f"{title}\n\n{table(header, rows, {0, 1, 2, 5, 7})}"
+
+
+def _middle(middle: Middle) -> str:
+    return f"{middle.median:.3f} ({middle.low:.3f} to {middle.high:.3f})"
 
 
 def _table(comparisons: Sequence[Comparison]) -> str:
