@@ -1,8 +1,8 @@
 //! A moving average in one pass over the memory.
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 
-use crate::host::{change, read, runs_on};
+use crate::host::{change, is_in_reach, read};
 
 /// `average` moved by a share of `weight`, in 0..=1, of the way to `current`: of the same shape, on
 /// the same device. It is computed by Burn's operations where the kernels do not run.
@@ -16,10 +16,7 @@ pub fn move_towards<const D: usize>(
     weight: f32,
 ) -> Tensor<D> {
     assert_eq!(average.dims(), current.dims());
-    let applies = |tensor: &Tensor<D>| {
-        tensor.dtype() == DType::F32 && !tensor.is_autodiff() && runs_on(&tensor.device())
-    };
-    if !applies(&average) || !applies(&current) {
+    if !is_in_reach(&average) || !is_in_reach(&current) {
         let way = (current - average.clone()) * weight;
         return average + way;
     }

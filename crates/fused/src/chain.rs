@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Flex, NdArray, TensorMetadata};
 use burn::tensor::Tensor;
 use kernels::block::{self, Block, Link, Map, Prepared};
 
 use crate::block::{Parameters, Statistics};
-use crate::host::{CHANNELS_LAST, Host, read};
+use crate::host::{CHANNELS_LAST, Host, on_host, read};
 use crate::prepared::prepare;
 
 /// Blocks of a network, each of which reads what the one before it gives; the last one is dense.
@@ -63,14 +63,9 @@ impl Chain {
             shift: shift.as_deref(),
             function,
         };
-        let prepared = if let Ok(weight) = parameters.weight.clone().try_into_primitive::<Flex>() {
-            prepared_on::<Flex>(&block, &weight, others, running.as_ref())
-        } else {
-            match parameters.weight.clone().try_into_primitive::<NdArray>() {
-                Ok(weight) => prepared_on::<NdArray>(&block, &weight, others, running.as_ref()),
-                Err(error) => unreachable!("not in the host's memory: {error:?}"),
-            }
-        };
+        let prepared = on_host!(parameters.weight, |weight: B| {
+            prepared_on::<B>(&block, &weight, others, running.as_ref())
+        });
         self.outputs = match block.map {
             Map::Dense(dense) => Some(dense.outputs),
             Map::Convolution(_) => None,
@@ -92,13 +87,9 @@ impl Chain {
     /// If the images are on another device than the parameters or are not `f32`, if they do not fit
     /// the first block, a block does not fit the one before it, or the last one is not dense.
     pub fn infer(&self, images: Tensor<4>) -> Tensor<2> {
-        if let Ok(images) = images.clone().try_into_primitive::<Flex>() {
-            return Tensor::from_primitive::<Flex>(self.infer_on::<Flex>(&images));
-        }
-        match images.try_into_primitive::<NdArray>() {
-            Ok(images) => Tensor::from_primitive::<NdArray>(self.infer_on::<NdArray>(&images)),
-            Err(error) => unreachable!("not in the host's memory: {error:?}"),
-        }
+        on_host!(images, |images: B| {
+            Tensor::from_primitive::<B>(self.infer_on::<B>(&images))
+        })
     }
 
     fn infer_on<B: Host>(&self, images: &FloatTensor<B>) -> FloatTensor<B> {

@@ -27,6 +27,29 @@ pub fn runs_on(device: &Device) -> bool {
     )
 }
 
+/// Whether the kernels can compute on the memory of `tensor`: outside a graph of gradients, in `f32`.
+pub(crate) fn is_in_reach<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.dtype() == DType::F32 && !tensor.is_autodiff() && runs_on(&tensor.device())
+}
+
+/// What an expression makes of the primitive of a tensor on a device that [`runs_on`] knows, with
+/// the backend's name for that backend.
+macro_rules! on_host {
+    ($tensor:expr, |$primitive:ident: $backend:ident| $result:expr) => {
+        if let Ok($primitive) = $tensor.clone().try_into_primitive::<burn::backend::Flex>() {
+            type $backend = burn::backend::Flex;
+            $result
+        } else {
+            type $backend = burn::backend::NdArray;
+            match $tensor.clone().try_into_primitive::<$backend>() {
+                Ok($primitive) => $result,
+                Err(error) => unreachable!("not in the host's memory: {error:?}"),
+            }
+        }
+    };
+}
+pub(crate) use on_host;
+
 /// A backend whose tensors are numbers in the host's memory.
 pub(crate) trait Host: Backend {
     /// The numbers of `tensor`, an `f32` tensor, row by row with its dimensions in the order
@@ -142,13 +165,7 @@ fn keep_array(array: &SharedArray<f32>) {
 /// What `f` makes of the numbers of an `f32` tensor, row by row, on a device that [`runs_on`]
 /// knows.
 pub(crate) fn read<const D: usize, R>(tensor: &Tensor<D>, f: impl FnOnce(&[f32]) -> R) -> R {
-    if let Ok(tensor) = tensor.clone().try_into_primitive::<Flex>() {
-        return f(&Flex::numbers(&tensor));
-    }
-    match tensor.clone().try_into_primitive::<NdArray>() {
-        Ok(tensor) => f(&NdArray::numbers(&tensor)),
-        Err(error) => unreachable!("not in the host's memory: {error:?}"),
-    }
+    on_host!(tensor, |primitive: B| f(&B::numbers(&primitive)))
 }
 
 /// The tensor that `f` fills, given the numbers of an `f32` tensor, row by row, on a device that
@@ -163,13 +180,9 @@ pub(crate) fn change<const D: usize>(
         f(&numbers, &mut changed);
         B::tensor(changed, tensor.shape())
     }
-    if let Ok(tensor) = tensor.clone().try_into_primitive::<Flex>() {
-        return Tensor::from_primitive::<Flex>(on::<Flex>(&tensor, f));
-    }
-    match tensor.clone().try_into_primitive::<NdArray>() {
-        Ok(tensor) => Tensor::from_primitive::<NdArray>(on::<NdArray>(&tensor, f)),
-        Err(error) => unreachable!("not in the host's memory: {error:?}"),
-    }
+    on_host!(tensor, |primitive: B| {
+        Tensor::from_primitive::<B>(on::<B>(&primitive, f))
+    })
 }
 
 #[cfg(test)]

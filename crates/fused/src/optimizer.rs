@@ -3,11 +3,11 @@
 use burn::optim::{
     AdamConfig, AdamState, AdamWConfig, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer,
 };
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use kernels::adam;
 use kernels::simd::Isa;
 
-use crate::host::{change, read, runs_on};
+use crate::host::{change, is_in_reach, read};
 
 /// β₁ and β₂, Burn's and everybody's.
 const BETAS: [f32; 2] = [0.9, 0.999];
@@ -71,7 +71,7 @@ impl Optimizer for Adam {
         grad: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
-        if !applies(&tensor) {
+        if !is_in_reach(&tensor) {
             return self.stock.step(lr, tensor, grad, state);
         }
         let momentum = state.map(|state| state.momentum);
@@ -94,7 +94,7 @@ impl Optimizer for AdamW {
         grad: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
-        if !applies(&tensor) {
+        if !is_in_reach(&tensor) {
             return self.stock.step(lr, tensor, grad, state);
         }
         let momentum = state.map(|state| state.momentum);
@@ -105,10 +105,6 @@ impl Optimizer for AdamW {
     fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
         burn::optim::AdamW::to_device(state, device)
     }
-}
-
-fn applies<const D: usize>(tensor: &Tensor<D>) -> bool {
-    tensor.dtype() == DType::F32 && !tensor.is_autodiff() && runs_on(&tensor.device())
 }
 
 /// One step of one parameter. The moments are updated in their memory. The parameter is not: who
