@@ -71,8 +71,8 @@ class Middle:
 class Price:
     """What an activation function costs beside another, in the same rounds.
 
-    `ours`, `peers`: time with it over time with `base`. `lead`: our lead over the peer's fastest with
-    it, over that with `base`.
+    `ours`, `peers`: time with it over time with `base`. `lead`: our lead over the peer's fastest
+    with it, over that with `base`.
     """
 
     workload: Workload
@@ -266,25 +266,18 @@ def to_text(tables: Tables) -> str:
     return "\n\n".join(parts)
 
 
+WORKLOAD_HEADER = ("network", "activation", "mode", "batch")
+
+
+def _workload_cells(workload: Workload) -> tuple[str, ...]:
+    return (workload.preset, workload.activation, workload.mode, str(workload.batch))
+
+
 def _price_table(prices: Sequence[Price]) -> str:
-    header = (
-        "network",
-        "activation",
-        "mode",
-        "batch",
-        "threads",
-        "first",
-        "its time",
-        "second",
-        "its time",
-        "lead",
-    )
+    header = (*WORKLOAD_HEADER, "threads", "first", "its time", "second", "its time", "lead")
     rows = [
         (
-            price.workload.preset,
-            price.workload.activation,
-            price.workload.mode,
-            str(price.workload.batch),
+            *_workload_cells(price.workload),
             str(price.threads),
             price.first,
             _middle(price.ours),
@@ -305,10 +298,7 @@ def _middle(middle: Middle) -> str:
 def _table(comparisons: Sequence[Comparison]) -> str:
     """A Markdown table."""
     header = (
-        "network",
-        "activation",
-        "mode",
-        "batch",
+        *WORKLOAD_HEADER,
         "threads",
         "first",
         "images/s (min to max)",
@@ -341,17 +331,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: set[int])
 
 
 def _row(comparison: Comparison) -> tuple[str, ...]:
-    workload, first, second = comparison.workload, comparison.first, comparison.second
+    first, second = comparison.first, comparison.second
     ratio = comparison.ratio
     threads = [
         f"{side.jobs} of {side.threads}" if side.jobs > 1 else f"{side.threads}"
         for side in (first, second)
     ]
     return (
-        workload.preset,
-        workload.activation,
-        workload.mode,
-        str(workload.batch),
+        *_workload_cells(comparison.workload),
         threads[0] if threads[0] == threads[1] else " / ".join(threads),
         first.name,
         _rate(first.images_per_second),
