@@ -8,6 +8,7 @@
 //! inputs may give NaN. What is not a number stays so. At kinks the derivatives follow PyTorch: they
 //! are those of the side which holds the kink.
 
+mod ends;
 mod piecewise;
 mod row;
 mod smooth;

@@ -82,7 +82,11 @@ const NORMAL_END: f32 = 14.5;
 
 /// The polynomial with these coefficients, the lowest first.
 #[inline(always)]
-fn polynomial<S: Simd, const N: usize>(s: S, x: S::F32, coefficients: &[f32; N]) -> S::F32 {
+pub(crate) fn polynomial<S: Simd, const N: usize>(
+    s: S,
+    x: S::F32,
+    coefficients: &[f32; N],
+) -> S::F32 {
     let mut sum = s.splat(coefficients[N - 1]);
     for &coefficient in coefficients[..N - 1].iter().rev() {
         sum = s.mul_add(sum, x, s.splat(coefficient));

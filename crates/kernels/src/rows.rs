@@ -5,7 +5,7 @@
 //!
 //! The closures are `#[inline(always)]` for the reason that [`Routine`] gives.
 
-use crate::simd::{Isa, Place, Routine, Simd, for_each_place};
+use crate::simd::{AtPlace, Isa, Place, Routine, Simd, for_each_place, visit_places};
 
 /// Declares a pass: a function that checks its slices, and the loop over vectors.
 macro_rules! pass {
@@ -23,6 +23,35 @@ macro_rules! pass {
                 type Output = ();
                 #[inline(always)]
                 fn run<S: Simd>(self, $simd: S) {
+                    let Self { $($arg),* } = self;
+                    $body
+                }
+            }
+            $(assert!($check);)+
+            isa.run(Pass { $($arg),* });
+        }
+    };
+    // The body is for the channels at one place, of all columns.
+    (
+        $(#[$doc:meta])*
+        fn $name:ident<$l:lifetime>($($arg:ident: $type:ty),* $(,)?)
+        where $($check:expr),+;
+        |$simd:ident, $place:ident of $channels:ident| $body:block
+    ) => {
+        $(#[$doc])*
+        #[allow(clippy::too_many_arguments, reason = "a pass names every row that it reads")]
+        pub(crate) fn $name<$l>(isa: Isa, $($arg: $type),*) {
+            struct Pass<$l> { $($arg: $type),* }
+            impl<$l> Routine for Pass<$l> {
+                type Output = ();
+                #[inline(always)]
+                fn run<S: Simd>(mut self, simd: S) {
+                    visit_places(simd, self.$channels, &mut self);
+                }
+            }
+            impl<$l> AtPlace for Pass<$l> {
+                #[inline(always)]
+                fn at<S: Simd>(&mut self, $simd: S, $place: Place) {
                     let Self { $($arg),* } = self;
                     $body
                 }
@@ -221,17 +250,16 @@ pass! {
         other.len() == largest.len(),
         which.len() == largest.len(),
         largest.len().is_multiple_of(channels);
-    |simd| {
-        let [mean, slope, offset] = normalization.map(<[f32]>::as_ptr);
+    |simd, place of channels| {
+        let channels = *channels;
+        // SAFETY: what normalises has a number for each channel.
+        let [mean, slope, offset] = unsafe { load_all(simd, *normalization, place) };
         for start in (0..largest.len()).step_by(channels) {
-            let corners = window(rows, start, channels);
+            let corners = window(*rows, start, channels);
             let (largest, other) = (largest[start..].as_mut_ptr(), other[start..].as_mut_ptr());
             let which = which[start..].as_mut_ptr();
-            // SAFETY: as in `pool`; what normalises has a number for each channel.
-            for_each_place(simd, channels, #[inline(always)] |place| unsafe {
-                let mean = simd.load_at(mean, place);
-                let slope = simd.load_at(slope, place);
-                let offset = simd.load_at(offset, place);
+            // SAFETY: as in `pool`.
+            unsafe {
                 let mut there = simd.load_at(corners[0], place);
                 let mut best = simd.mul_add(slope, simd.sub(there, mean), offset);
                 let mut index = simd.splat(0.0);
@@ -246,9 +274,28 @@ pass! {
                 simd.store_at(largest, place, best);
                 simd.store_at(other, place, there);
                 simd.store_bytes_at(which, place, simd.to_int(index));
-            });
+            }
         }
     }
+}
+
+/// What stands at a place of each row.
+///
+/// # Safety
+///
+/// It must be readable.
+#[inline(always)]
+pub(crate) unsafe fn load_all<S: Simd, const N: usize>(
+    simd: S,
+    rows: [&[f32]; N],
+    place: Place,
+) -> [S::F32; N] {
+    let mut loaded = [simd.splat(0.0); N];
+    for (loaded, row) in loaded.iter_mut().zip(rows) {
+        // SAFETY: the caller's.
+        *loaded = unsafe { simd.load_at(row.as_ptr(), place) };
+    }
+    loaded
 }
 
 /// What stands at a place of each corner's row.
@@ -279,13 +326,21 @@ pub(crate) fn largest_of<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> S::F32 
     simd.select(nan, simd.splat(f32::NAN), largest)
 }
 
-/// The smallest and the largest of four; neither is a number if one of the four is none.
+/// The smallest and the largest of four, and whether one of the four is not a number; what they are
+/// then is not said.
 #[inline(always)]
-pub(crate) fn ends<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> [S::F32; 2] {
+pub(crate) fn extremes<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> ([S::F32; 2], S::Mask) {
     let smallest = simd.min(simd.min(a, b), simd.min(c, d));
     let largest = simd.max(simd.max(a, b), simd.max(c, d));
-    let nan = simd.splat(f32::NAN);
     let is_nan = simd.or(simd.unordered(a, b), simd.unordered(c, d));
+    ([smallest, largest], is_nan)
+}
+
+/// The smallest and the largest of four; neither is a number if one of the four is none.
+#[inline(always)]
+pub(crate) fn ends<S: Simd>(simd: S, corners: [S::F32; 4]) -> [S::F32; 2] {
+    let ([smallest, largest], is_nan) = extremes(simd, corners);
+    let nan = simd.splat(f32::NAN);
     [
         simd.select(is_nan, nan, smallest),
         simd.select(is_nan, nan, largest),
@@ -393,18 +448,22 @@ pass! {
         which.len() == g.len(),
         scale.len() >= channels,
         g.len().is_multiple_of(channels);
-    |simd| {
-        let [mean, slope, offset] = normalization.map(<[f32]>::as_ptr);
-        let out = out.map(<[f32]>::as_mut_ptr);
+    |simd, place of channels| {
+        let channels = *channels;
+        // SAFETY: what belongs to channels has a number for each.
+        let ([mean, slope, offset], [scale]) = unsafe {
+            (
+                load_all(simd, *normalization, place),
+                load_all(simd, [*scale], place),
+            )
+        };
+        let out = [out[0].as_mut_ptr(), out[1].as_mut_ptr()];
         for start in (0..g.len()).step_by(channels) {
-            let corners = window(y, start, channels);
+            let corners = window(*y, start, channels);
             let (g, which) = (g[start..].as_ptr(), which[start..].as_ptr());
-            // SAFETY: as in `pool`; what belongs to channels has a number for each.
-            for_each_place(simd, channels, #[inline(always)] |place| unsafe {
-                let mean = simd.load_at(mean, place);
-                let slope = simd.load_at(slope, place);
-                let offset = simd.load_at(offset, place);
-                let g = simd.mul(simd.load_at(g, place), simd.load_at(scale.as_ptr(), place));
+            // SAFETY: as in `pool`.
+            unsafe {
+                let g = simd.mul(simd.load_at(g, place), scale);
                 let which = simd.load_bytes_at(which, place);
                 for (corner, &y) in corners.iter().enumerate() {
                     let to = out[corner / 2].add(2 * start + corner % 2 * channels);
@@ -414,7 +473,7 @@ pass! {
                     let sum = simd.add(normalized, simd.select(here, g, simd.splat(0.0)));
                     simd.store_at(to, place, sum);
                 }
-            });
+            }
         }
     }
 }

@@ -16,22 +16,23 @@ impl Function {
         isa.run(Pass(self, context, row));
     }
 
-    /// The largest value of the function in each 2×2 window of two rows.
+    /// The largest value of the function in each 2×2 window of two rows, from both ends of each
+    /// window.
     ///
     /// # Panics
     ///
     /// If a slice of `row` is too short, or the function is not quasiconvex.
-    pub(crate) fn pool(self, isa: Isa, context: Context, row: PooledRow) {
+    pub(super) fn pool_at_both_ends(self, isa: Isa, context: Context, row: PooledRow) {
         assert!(self.is_quasiconvex());
         isa.run(Pass(self, context, row));
     }
 
-    /// [`pool`](Self::pool) for training.
+    /// [`pool_at_both_ends`](Self::pool_at_both_ends) for training.
     ///
     /// # Panics
     ///
     /// If a slice of `row` is too short, or the function is not quasiconvex.
-    pub(crate) fn pool_in_training(self, isa: Isa, context: Context, row: TrainedRow) {
+    pub(super) fn pool_in_training_at_both_ends(self, isa: Isa, context: Context, row: TrainedRow) {
         assert!(self.is_quasiconvex());
         isa.run(Pass(self, context, row));
     }
@@ -135,16 +136,39 @@ pub(crate) struct PooledRow<'a> {
     pub output: &'a mut [f32],
 }
 
+impl PooledRow<'_> {
+    /// What the pointers of the loops rely on.
+    ///
+    /// # Panics
+    ///
+    /// If a slice is too short.
+    #[inline(always)]
+    pub(super) fn check(&self) {
+        let len = self.output.len();
+        assert!(self.rows.iter().all(|row| row.len() >= 2 * len));
+        assert!(len.is_multiple_of(self.channels));
+    }
+
+    /// The window whose channels begin at `start` of the output.
+    pub(super) fn pixel(&mut self, start: usize) -> PooledRow<'_> {
+        let channels = self.channels;
+        PooledRow {
+            rows: self.rows.map(|row| &row[2 * start..][..2 * channels]),
+            channels,
+            output: &mut self.output[start..][..channels],
+        }
+    }
+}
+
 impl LoopOverAny for PooledRow<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
+        self.check();
         let Self {
             rows,
             channels,
             output,
         } = self;
-        assert!(rows.iter().all(|row| row.len() >= 2 * output.len()));
-        assert!(output.len().is_multiple_of(channels));
         for start in (0..output.len()).step_by(channels) {
             let window = window(rows, start, channels);
             let to = output[start..].as_mut_ptr();
@@ -182,9 +206,39 @@ pub(crate) struct TrainedRow<'a> {
     pub which: &'a mut [u8],
 }
 
+impl TrainedRow<'_> {
+    /// What the pointers of the loops rely on.
+    ///
+    /// # Panics
+    ///
+    /// If a slice is too short.
+    #[inline(always)]
+    pub(super) fn check(&self) {
+        let (len, channels) = (self.output.len(), self.channels);
+        assert!(self.linear.iter().all(|row| row.len() >= 2 * len));
+        assert!(self.normalization.iter().all(|row| row.len() >= channels));
+        assert!(self.chosen.len() == len && self.which.len() == len);
+        assert!(len.is_multiple_of(channels));
+    }
+
+    /// The window whose channels begin at `start` of the output.
+    pub(super) fn pixel(&mut self, start: usize) -> TrainedRow<'_> {
+        let channels = self.channels;
+        TrainedRow {
+            linear: self.linear.map(|row| &row[2 * start..][..2 * channels]),
+            normalization: self.normalization,
+            channels,
+            output: &mut self.output[start..][..channels],
+            chosen: &mut self.chosen[start..][..channels],
+            which: &mut self.which[start..][..channels],
+        }
+    }
+}
+
 impl LoopOverAny for TrainedRow<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
+        self.check();
         let Self {
             linear,
             normalization,
@@ -194,9 +248,6 @@ impl LoopOverAny for TrainedRow<'_> {
             which,
         } = self;
         let len = output.len();
-        assert!(linear.iter().all(|row| row.len() >= 2 * len));
-        assert!(normalization.iter().all(|row| row.len() >= channels));
-        assert!(chosen.len() == len && which.len() == len && len.is_multiple_of(channels));
         let [mean, slope, offset] = normalization.map(<[f32]>::as_ptr);
         for start in (0..len).step_by(channels) {
             let corners = window(linear, start, channels);

@@ -1,4 +1,4 @@
-"""Coefficients of the minimax polynomials in src/math.rs.
+"""Coefficients of the minimax polynomials in src/math.rs and src/function/ends.rs.
 
     python polynomials.py
 
@@ -10,7 +10,24 @@ are all rounded at once.
 
 import struct
 
-from mpmath import cos, erfc, exp, expm1, log, log1p, lu_solve, matrix, mp, mpf, pi, sin, sqrt, tanh
+from mpmath import (
+    cos,
+    diff,
+    erfc,
+    exp,
+    expm1,
+    findroot,
+    log,
+    log1p,
+    lu_solve,
+    matrix,
+    mp,
+    mpf,
+    pi,
+    sin,
+    sqrt,
+    tanh,
+)
 
 mp.dps = 50
 GRID = 400
@@ -133,6 +150,45 @@ def ln_1p_ratio(x):
     return log1p(x) / x if x else mpf(1)
 
 
+def silu(x):
+    return x / (1 + exp(-x))
+
+
+def gelu(x):
+    return x * erfc(-x / sqrt(2)) / 2
+
+
+def gelu_tanh(x):
+    return x / (1 + exp(-2 * sqrt(2 / pi) * (x + mpf("0.044715") * x**3)))
+
+
+def quick_gelu(x):
+    return silu(mpf("1.702") * x) / mpf("1.702")
+
+
+def mish(x):
+    return x * tanh(log1p(exp(x)))
+
+
+def fit_balance(name, f, longest):
+    """Fits the sum of the two places with a given distance at which `f` has one value, by the
+    square of the distance. The error is an absolute one."""
+    lowest = findroot(lambda x: diff(f, x), (mpf("-2"), mpf("-0.5")), solver="anderson")
+
+    def balance(square):
+        distance = sqrt(square)
+        if distance < 1e-6:
+            return 2 * lowest
+        right = findroot(
+            lambda x: f(x) - f(x - distance),
+            (lowest, min(lowest + distance, mpf("-1e-15"))),
+            solver="anderson",
+        )
+        return 2 * right - distance
+
+    fit(name, 0, mpf(longest) ** 2, 4, balance, lambda _: mpf(1))
+
+
 def parts(name, number, bits):
     """`number` as a sum of numbers of so many bits."""
     print(name)
@@ -155,3 +211,8 @@ if __name__ == "__main__":
     fit_quotient("NORMAL_TAIL: Φ(−a) e^(a²/2), a ≤ 14.5", 14.5, (4, 5), normal_tail)
     parts("LN_2", log(2), [9, 24])
     parts("PI", pi, [12, 12, 12, 24])
+    fit_balance("GELU", gelu, 4)
+    fit_balance("GELU_TANH", gelu_tanh, 4)
+    fit_balance("QUICK_GELU", quick_gelu, 4)
+    fit_balance("SILU", silu, 4)
+    fit_balance("MISH", mish, 4)

@@ -1,0 +1,376 @@
+//! Which end of an interval a function is larger at, without computing the function.
+//!
+//! GELU and its like fall and then rise, so that the largest of several values comes from the
+//! smallest or the largest of several inputs. A polynomial tells nearly always which, so that the
+//! function is computed for one of them instead of two.
+
+use super::row::{PooledRow, TrainedRow};
+use super::{Context, Function};
+use crate::math;
+use crate::rows::{corner_of, extremes, load_all, load_corners, window};
+use crate::simd::{AtPlace, Isa, Place, Routine, Simd, visit_places};
+
+/// How far the polynomials may be off: at most 9e-4 by themselves, and rounding.
+const MARGIN: f32 = 0.002;
+
+/// The largest distance of two ends that the polynomials are good for.
+const LONGEST: f32 = 4.0;
+
+/// Where a function that falls, rises and is negative exactly below zero has the same value twice:
+/// at l < h ≤ 0, the sum l + h is a smooth function of the distance h − l. With a smaller sum the
+/// value at l is the larger.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Balance {
+    /// The sum l + h by the square of the distance; from `tests/reference/polynomials.py`.
+    sum: [f32; 5],
+}
+
+impl Balance {
+    /// Whether the function is larger at `low` than at `high`, where low ≤ high; and whether that is
+    /// unknown.
+    #[inline(always)]
+    fn prefers_low<S: Simd>(self, s: S, low: S::F32, high: S::F32) -> (S::Mask, S::Mask) {
+        let zero = s.splat(0.0);
+        let distance = s.sub(high, low);
+        let square = s.mul(distance, distance);
+        let balance = math::polynomial(s, square, &self.sum);
+        let excess = s.sub(s.add(low, high), balance);
+        let is_negative = s.less(high, zero);
+        let is_close = s.less(s.abs(excess), s.splat(MARGIN));
+        let is_far = s.less(s.splat(LONGEST), distance);
+        // Flat parts of images have windows of equal numbers, of which any will do.
+        let differs = s.less(low, high);
+        (
+            s.and(is_negative, s.less(excess, zero)),
+            s.and(s.and(is_negative, differs), s.or(is_close, is_far)),
+        )
+    }
+}
+
+impl Function {
+    /// What tells the larger end, if it takes less time than the function.
+    fn balance(self) -> Option<Balance> {
+        let sum = match self {
+            Self::Gelu => [
+                -1.502_732_4,
+                -0.149_782_26,
+                -0.006_164_06,
+                0.000_584_191_5,
+                -1.399_180_4e-5,
+            ],
+            Self::GeluTanh => [
+                -1.504_317_8,
+                -0.149_377_45,
+                -0.006_072_303_3,
+                0.000_568_644_43,
+                -1.344_751_2e-5,
+            ],
+            Self::QuickGelu => [
+                -1.501_512_6,
+                -0.193_848_09,
+                0.001_346_250_9,
+                0.000_129_664_07,
+                -4.440_684e-6,
+            ],
+            Self::Silu => [
+                -2.556_912_2,
+                -0.112_263_486,
+                -3.774_514_3e-5,
+                2.861_374_6e-5,
+                -5.112_528e-7,
+            ],
+            Self::Mish => [
+                -2.384_849,
+                -0.127_862_42,
+                0.000_668_867_4,
+                1.017_036_7e-5,
+                -2.868_475_8e-7,
+            ],
+            _ => return None,
+        };
+        Some(Balance { sum })
+    }
+
+    /// The largest value of the function in each 2×2 window of two rows.
+    ///
+    /// # Panics
+    ///
+    /// If a slice of `row` is too short, or the function is not quasiconvex.
+    pub(crate) fn pool(self, isa: Isa, context: Context, mut row: PooledRow) {
+        let Some(balance) = self.balance() else {
+            return self.pool_at_both_ends(isa, context, row);
+        };
+        let unknown = isa.run(Choose::new(balance, &mut row));
+        self.apply(isa, context, row.output);
+        for start in unknown {
+            self.pool_at_both_ends(isa, context, row.pixel(start));
+        }
+    }
+
+    /// [`pool`](Self::pool) for training.
+    ///
+    /// # Panics
+    ///
+    /// If a slice of `row` is too short, or the function is not quasiconvex.
+    pub(crate) fn pool_in_training(self, isa: Isa, context: Context, mut row: TrainedRow) {
+        let Some(balance) = self.balance() else {
+            return self.pool_in_training_at_both_ends(isa, context, row);
+        };
+        let unknown = isa.run(Choose::new(balance, &mut row));
+        self.apply(isa, context, row.output);
+        for start in unknown {
+            self.pool_in_training_at_both_ends(isa, context, row.pixel(start));
+        }
+    }
+}
+
+/// Sets the output to what the function is to be given for each window. Gives back where the pixels
+/// begin that are to be done otherwise: those that the polynomial cannot decide, and those with
+/// something that is not a number.
+struct Choose<'r, R> {
+    balance: Balance,
+    row: &'r mut R,
+    unknown: Vec<usize>,
+}
+
+impl<'r, R> Choose<'r, R> {
+    fn new(balance: Balance, row: &'r mut R) -> Self {
+        Self {
+            balance,
+            row,
+            unknown: Vec::new(),
+        }
+    }
+
+    /// Notes the pixel that begins at `start` if something of it is unknown.
+    #[inline(always)]
+    fn note<S: Simd>(&mut self, s: S, is_unknown: S::Mask, start: usize) {
+        if s.any(is_unknown) {
+            push(&mut self.unknown, start);
+        }
+    }
+}
+
+/// Kept out of the loop, which it would make longer.
+#[cold]
+#[inline(never)]
+fn push(unknown: &mut Vec<usize>, start: usize) {
+    unknown.push(start);
+}
+
+impl Routine for Choose<'_, PooledRow<'_>> {
+    type Output = Vec<usize>;
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) -> Vec<usize> {
+        self.row.check();
+        visit_places(s, self.row.channels, &mut self);
+        self.unknown
+    }
+}
+
+impl AtPlace for Choose<'_, PooledRow<'_>> {
+    #[inline(always)]
+    fn at<S: Simd>(&mut self, s: S, place: Place) {
+        let channels = self.row.channels;
+        for start in (0..self.row.output.len()).step_by(channels) {
+            let window = window(self.row.rows, start, channels);
+            let to = self.row.output[start..].as_mut_ptr();
+            // SAFETY: `channels` numbers from `start` on, and from the window's corners, are in
+            // their slices.
+            unsafe {
+                let ([low, high], is_nan) = extremes(s, load_corners(s, window, place));
+                let (prefers_low, is_unknown) = self.balance.prefers_low(s, low, high);
+                s.store_at(to, place, s.select(prefers_low, low, high));
+                self.note(s, s.or(is_unknown, is_nan), start);
+            }
+        }
+    }
+}
+
+impl Routine for Choose<'_, TrainedRow<'_>> {
+    type Output = Vec<usize>;
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) -> Vec<usize> {
+        self.row.check();
+        visit_places(s, self.row.channels, &mut self);
+        self.unknown
+    }
+}
+
+impl AtPlace for Choose<'_, TrainedRow<'_>> {
+    #[inline(always)]
+    fn at<S: Simd>(&mut self, s: S, place: Place) {
+        let channels = self.row.channels;
+        // SAFETY: what normalises has a number for each channel.
+        let [mean, slope, offset] = unsafe { load_all(s, self.row.normalization, place) };
+        // What is given rises with what the map gave, or falls.
+        let falls = s.less(slope, s.splat(0.0));
+        for start in (0..self.row.output.len()).step_by(channels) {
+            let window = window(self.row.linear, start, channels);
+            let output = self.row.output[start..].as_mut_ptr();
+            let chosen = self.row.chosen[start..].as_mut_ptr();
+            let which = self.row.which[start..].as_mut_ptr();
+            // SAFETY: as above.
+            unsafe {
+                let corners = load_corners(s, window, place);
+                let ([smallest, largest], is_nan) = extremes(s, corners);
+                let of_low = s.select(falls, largest, smallest);
+                let of_high = s.select(falls, smallest, largest);
+                let low = s.mul_add(slope, s.sub(of_low, mean), offset);
+                let high = s.mul_add(slope, s.sub(of_high, mean), offset);
+                let (prefers_low, is_unknown) = self.balance.prefers_low(s, low, high);
+                let best = s.select(prefers_low, of_low, of_high);
+                s.store_at(output, place, s.select(prefers_low, low, high));
+                s.store_at(chosen, place, best);
+                s.store_bytes_at(which, place, corner_of(s, corners, best));
+                self.note(s, s.or(is_unknown, is_nan), start);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FUNCTIONS: [Function; 5] = [
+        Function::Gelu,
+        Function::GeluTanh,
+        Function::QuickGelu,
+        Function::Silu,
+        Function::Mish,
+    ];
+    const CONTEXT: Context = Context {
+        parameter: 0.0,
+        draws: None,
+    };
+    const CHANNELS: usize = 19;
+
+    /// Output, what the map gave there, and the corner, of two rows that `normalization` follows.
+    fn pooled(
+        linear: [&[f32]; 2],
+        normalization: [f32; 3],
+        pool: impl Fn(TrainedRow),
+    ) -> (Vec<f32>, Vec<f32>, Vec<u8>) {
+        let len = linear[0].len() / 2;
+        let (mut output, mut chosen) = (vec![0.0; len], vec![0.0; len]);
+        let mut which = vec![0; len];
+        let normalization = normalization.map(|x| [x; CHANNELS]);
+        pool(TrainedRow {
+            linear,
+            normalization: [&normalization[0], &normalization[1], &normalization[2]],
+            channels: CHANNELS,
+            output: &mut output,
+            chosen: &mut chosen,
+            which: &mut which,
+        });
+        (output, chosen, which)
+    }
+
+    /// Two rows with windows of all pairs of some numbers from `lowest` to 1, in the upper left and
+    /// lower right corner, and their middle in the others.
+    fn rows(lowest: f32, step: f32) -> [Vec<f32>; 2] {
+        let numbers: Vec<f32> = (0..((1.0 - lowest) / step) as usize)
+            .map(|i| lowest + step * i as f32)
+            .collect();
+        let pairs: Vec<(f32, f32)> = numbers
+            .iter()
+            .flat_map(|&a| numbers.iter().map(move |&b| (a, b)))
+            .collect();
+        let mut rows = [Vec::new(), Vec::new()];
+        for pixel in pairs.chunks_exact(CHANNELS) {
+            let middles = pixel.iter().map(|(a, b)| (a + b) / 2.0);
+            rows[0].extend(pixel.iter().map(|(a, _)| a).copied());
+            rows[0].extend(middles.clone());
+            rows[1].extend(middles);
+            rows[1].extend(pixel.iter().map(|(_, b)| b).copied());
+        }
+        rows
+    }
+
+    #[test]
+    fn the_larger_end_is_chosen() {
+        let rows = rows(-9.0, if cfg!(miri) { 0.5 } else { 0.013 });
+        let linear = [&rows[0][..], &rows[1][..]];
+        for isa in Isa::available() {
+            for function in FUNCTIONS {
+                for normalization in [[0.0, 1.0, 0.0], [0.5, -1.5, 0.3]] {
+                    let found = pooled(linear, normalization, |row| {
+                        function.pool_in_training(isa, CONTEXT, row);
+                    });
+                    let expected = pooled(linear, normalization, |row| {
+                        function.pool_in_training_at_both_ends(isa, CONTEXT, row);
+                    });
+                    let mut others = 0;
+                    for i in 0..found.0.len() {
+                        let case = || format!("{function:?} on {isa}: {:?}", expected.1[i]);
+                        let error = (found.0[i] - expected.0[i]).abs();
+                        // Two values that differ by rounding alone may be taken for each other.
+                        assert!(error <= 3e-7 * expected.0[i].abs(), "{}: {error}", case());
+                        others += usize::from(found.2[i] != expected.2[i]);
+                        let [mean, slope, offset] = normalization;
+                        let mut value = [slope * (found.1[i] - mean) + offset];
+                        function.apply(isa, CONTEXT, &mut value);
+                        assert!((value[0] - found.0[i]).abs() < 1e-5, "{}", case());
+                        let corner = linear[usize::from(found.2[i] / 2)];
+                        let pixel = 2 * (i - i % CHANNELS) + i % CHANNELS;
+                        let place = pixel + usize::from(found.2[i] % 2) * CHANNELS;
+                        assert_eq!(corner[place].to_bits(), found.1[i].to_bits(), "{}", case());
+                    }
+                    assert!(
+                        others <= found.0.len() / 1000,
+                        "{function:?}: {others} others"
+                    );
+                    let mut output = vec![0.0; rows[0].len() / 2];
+                    if normalization[1] == 1.0 {
+                        let row = PooledRow {
+                            rows: linear,
+                            channels: CHANNELS,
+                            output: &mut output,
+                        };
+                        function.pool(isa, CONTEXT, row);
+                        assert_eq!(output, found.0, "{function:?} on {isa}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn few_are_left_unknown() {
+        let rows = rows(-3.0, if cfg!(miri) { 0.2 } else { 0.01 });
+        let pixels = rows[0].len() / (2 * CHANNELS);
+        let mut output = vec![0.0; rows[0].len() / 2];
+        for function in FUNCTIONS {
+            let mut row = PooledRow {
+                rows: [&rows[0], &rows[1]],
+                channels: CHANNELS,
+                output: &mut output,
+            };
+            let balance = function.balance().unwrap();
+            let unknown = Isa::best().run(Choose::new(balance, &mut row));
+            let share = unknown.len() as f32 / pixels as f32;
+            assert!(share < 0.04, "{function:?}: {share}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_chosen() {
+        for isa in Isa::available() {
+            for function in FUNCTIONS {
+                for corner in 0..4 {
+                    let mut rows = [[-1.0; 2 * CHANNELS], [-3.0; 2 * CHANNELS]];
+                    rows[corner / 2][corner % 2 * CHANNELS] = f32::NAN;
+                    let linear = [&rows[0][..], &rows[1][..]];
+                    let (output, chosen, _) = pooled(linear, [0.0, 1.0, 0.0], |row| {
+                        function.pool_in_training(isa, CONTEXT, row);
+                    });
+                    assert!(output[0].is_nan() && chosen[0].is_nan());
+                    assert!(output[1..].iter().all(|x| !x.is_nan()));
+                }
+            }
+        }
+    }
+}
