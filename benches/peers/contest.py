@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from prepare import FOLDER
-from processes import Load, RunError, finish, parse_result, start
+from processes import Load, RunError, finish, parse_results, start
 
 # After so many rounds, variants this much slower than their side's fastest are left out.
 SCOUTING_ROUNDS = 2
@@ -109,6 +109,7 @@ class Contest:
     steps: int
     cores: list[int] | None
     compiled: Path
+    keep_memory: bool = False
 
     def compare(
         self,
@@ -116,14 +117,14 @@ class Contest:
         threads: Sequence[int],
         contenders: Sequence[Contender],
     ) -> Iterator[Run]:
-        """The runs of workloads, all of them and the contenders in turn."""
-        active = {key: list(contenders) for key in itertools.product(workloads, threads)}
-        best: dict[tuple[Workload, int, str, str], float] = {}
+        """The runs of workloads that differ in the activation function alone, contenders in turn."""
+        active = {count: list(contenders) for count in threads}
+        best: dict[tuple[int, str, str], list[float]] = {}
         for number in range(1, self.rounds + 1):
-            for (workload, count), present in active.items():
+            for count, present in active.items():
                 for contender in tuple(present):
                     try:
-                        run = self.run(contender, workload, count, 1, number)
+                        runs = self.run(contender, workloads, count, 1, number)
                     except RunError as error:
                         present.remove(contender)
                         sides = {other.side for other in present}
@@ -131,38 +132,48 @@ class Contest:
                             raise
                         print(f"left out: {error}", file=sys.stderr)
                         continue
-                    key = (workload, count, contender.side, contender.variant)
-                    best[key] = max(best.get(key, 0.0), run.images_per_second)
-                    yield run
+                    rates = [run.images_per_second for run in runs]
+                    key = (count, contender.side, contender.variant)
+                    best[key] = [max(pair) for pair in zip(rates, best.get(key, rates), strict=True)]
+                    yield from runs
                 if number == SCOUTING_ROUNDS:
-                    active[workload, count] = [
-                        c for c in present if _is_fast(c, workload, count, best)
-                    ]
+                    active[count] = [c for c in present if _is_fast(c, count, best)]
 
     def compare_jobs(
-        self, workload: Workload, jobs: int, contenders: Sequence[Contender]
+        self, workloads: Sequence[Workload], jobs: int, contenders: Sequence[Contender]
     ) -> Iterator[Run]:
         """Runs of one process with as many threads as there are jobs, and of that many
         processes with one thread, in turn."""
         for number in range(1, self.rounds + 1):
             for contender in contenders:
-                yield self.run(contender, workload, jobs, 1, number)
-                yield self.run(contender, workload, 1, jobs, number)
+                yield from self.run(contender, workloads, jobs, 1, number)
+                yield from self.run(contender, workloads, 1, jobs, number)
 
     def run(
-        self, contender: Contender, workload: Workload, threads: int, jobs: int, number: int
-    ) -> Run:
-        """Starts the processes together, and waits for them."""
-        asked = asdict(workload)
+        self,
+        contender: Contender,
+        workloads: Sequence[Workload],
+        threads: int,
+        jobs: int,
+        number: int,
+    ) -> list[Run]:
+        """Starts the processes together, each of which takes the steps of all workloads in turn, and
+        waits for them."""
         command = list(contender.command)
-        for option, value in (asked | {"warmup": self.warmup, "steps": self.steps}).items():
+        for workload in workloads:
+            command += ["--activation", workload.activation]
+        first = workloads[0]
+        shared = {"preset": first.preset, "mode": first.mode, "batch": first.batch}
+        for option, value in (shared | {"warmup": self.warmup, "steps": self.steps}).items():
             command += [f"--{option}", str(value)]
         if contender.side != "ours":
             command += ["--threads", str(threads)]
         name = f"{contender.side} {contender.variant}"
         load = Load()
         cores = None if self.cores is None else self.cores[: threads * jobs]
-        started = [start(command, threads, cores, self.compiled) for _ in range(jobs)]
+        started = [
+            start(command, threads, cores, self.compiled, self.keep_memory) for _ in range(jobs)
+        ]
         try:
             deadline = time.monotonic() + LONGEST_RUN
             outputs = [finish(name, process, deadline) for process in started]
@@ -171,31 +182,38 @@ class Contest:
                 process.kill()
                 process.wait()
         busy_elsewhere = load.busy_elsewhere()
-        results = [parse_result(name, output) for output in outputs]
-        for result in results:
-            found = {key: result.get(key) for key in (*asked, "threads")}
-            if found != asked | {"threads": threads} or len(result["seconds"]) != self.steps:
-                raise RunError(f"{name} was asked for {command[1:]}, but timed {result}")
-        processes = [
-            Process(result["seconds"], result["peak_rss_kib"], result.get("versions", {}))
-            for result in results
-        ]
-        run = Run(
-            workload=workload,
-            side=contender.side,
-            variant=contender.variant,
-            threads=threads,
-            jobs=jobs,
-            round=number,
-            images_per_second=sum(
+        results = [parse_results(name, output, len(workloads)) for output in outputs]
+        runs = []
+        for workload, *found in zip(workloads, *results, strict=True):
+            asked = asdict(workload) | {"threads": threads}
+            for result in found:
+                timed = {key: result.get(key) for key in asked}
+                if timed != asked or len(result["seconds"]) != self.steps:
+                    raise RunError(f"{name} was asked for {command[1:]}, but timed {result}")
+            processes = [
+                Process(result["seconds"], result["peak_rss_kib"], result.get("versions", {}))
+                for result in found
+            ]
+            rates = [
                 workload.batch / statistics.median(process.seconds) for process in processes
-            ),
-            peak_rss_kib=sum(process.peak_rss_kib for process in processes),
-            busy_elsewhere=busy_elsewhere,
-            processes=processes,
-        )
-        self._report(run)
-        return run
+            ]
+            runs.append(
+                Run(
+                    workload=workload,
+                    side=contender.side,
+                    variant=contender.variant,
+                    threads=threads,
+                    jobs=jobs,
+                    round=number,
+                    images_per_second=sum(rates),
+                    peak_rss_kib=sum(process.peak_rss_kib for process in processes),
+                    busy_elsewhere=busy_elsewhere,
+                    processes=processes,
+                )
+            )
+        for run in runs:
+            self._report(run)
+        return runs
 
     def _report(self, run: Run) -> None:
         workload = run.workload
@@ -209,16 +227,16 @@ class Contest:
 
 
 def _is_fast(
-    contender: Contender,
-    workload: Workload,
-    threads: int,
-    best: dict[tuple[Workload, int, str, str], float],
+    contender: Contender, threads: int, best: dict[tuple[int, str, str], list[float]]
 ) -> bool:
+    """Whether it is near its side's fastest, with any of the workloads."""
     if contender.side == "ours":
         return True
     rates = {
-        variant: rate
-        for (*where, side, variant), rate in best.items()
-        if (*where, side) == (workload, threads, contender.side)
+        variant: rates
+        for (count, side, variant), rates in best.items()
+        if (count, side) == (threads, contender.side)
     }
-    return rates[contender.variant] >= SCOUTING_SHARE * max(rates.values())
+    fastest = (max(column) for column in zip(*rates.values(), strict=True))
+    own = rates[contender.variant]
+    return any(a >= SCOUTING_SHARE * b for a, b in zip(own, fastest, strict=True))

@@ -17,7 +17,7 @@ from steps import (
     check_parameters,
     load_batch,
     parse_options,
-    print_result,
+    print_results,
     time_steps,
 )
 
@@ -94,9 +94,8 @@ def build(options: Options):  # noqa: ANN201 - keras.Model is not known here
     return model
 
 
-def main() -> None:
-    options = parse_options(VARIANTS)
-    backend, version = select_backend(options)
+def step_of(options: Options) -> Callable[[], object]:
+    """A step of a network of its own."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -104,13 +103,18 @@ def main() -> None:
     images, labels = load_batch(options)
     images = keras.ops.convert_to_tensor(images.transpose(0, 2, 3, 1))
     labels = keras.ops.convert_to_tensor(labels)
-    step: Callable[[], object]
     if options.training:
-        step = lambda: model.train_on_batch(images, labels)  # noqa: E731
-    else:
-        step = lambda: model.predict_on_batch(images)  # noqa: E731
-    versions = {"keras": keras.__version__, backend: version}
-    print_result(options, time_steps(options, step), versions)
+        return lambda: model.train_on_batch(images, labels)
+    return lambda: model.predict_on_batch(images)
+
+
+def main() -> None:
+    options = parse_options(VARIANTS)
+    backend, version = select_backend(options[0])
+    import keras
+
+    seconds = time_steps(options[0], [step_of(one) for one in options])
+    print_results(options, seconds, {"keras": keras.__version__, backend: version})
 
 
 if __name__ == "__main__":

@@ -13,8 +13,21 @@ class RunError(Exception):
     """A process failed, or printed something else than was asked for."""
 
 
+# Has glibc's `malloc` keep what is freed, where it else gives large pieces back to the system and
+# gets them again page by page, in every step.
+KEEPING_MEMORY = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+}
+
+
 def start(
-    command: Sequence[str], threads: int, cores: Sequence[int] | None, compiled: Path
+    command: Sequence[str],
+    threads: int,
+    cores: Sequence[int] | None,
+    compiled: Path,
+    keep_memory: bool = False,
 ) -> subprocess.Popen[str]:
     """Starts a process with so many threads on these cores. What `torch.compile` makes is kept
     in `compiled`."""
@@ -29,6 +42,8 @@ def start(
         # The CPU is what is compared.
         "CUDA_VISIBLE_DEVICES": "",
     }
+    if keep_memory:
+        environment |= KEEPING_MEMORY
     return subprocess.Popen(
         command,
         env=environment,
@@ -51,13 +66,15 @@ def finish(name: str, process: subprocess.Popen[str], deadline: float) -> str:
     return output
 
 
-def parse_result(name: str, output: str) -> dict[str, Any]:
-    """The JSON line that a process ends with."""
-    lines = output.strip().splitlines()
+def parse_results(name: str, output: str, count: int) -> list[dict[str, Any]]:
+    """The JSON lines that a process ends with."""
     try:
-        return json.loads(lines[-1])
-    except (IndexError, ValueError) as error:
-        raise RunError(f"{name} printed no result: {output!r}") from error
+        results = [json.loads(line) for line in output.strip().splitlines()[-count:]]
+    except ValueError as error:
+        raise RunError(f"{name} printed something else than results: {output!r}") from error
+    if len(results) != count:
+        raise RunError(f"{name} printed {len(results)} results instead of {count}")
+    return results
 
 
 class Load:

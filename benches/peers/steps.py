@@ -1,7 +1,7 @@
 """What the peers have in common: command line, networks, data, timing, form of the result.
 
-Every peer has the command line of the example `step_speed` of `crates/model` and prints one JSON
-line like it.
+Every peer has the command line of the example `step_speed` of `crates/model` and prints JSON lines
+like it.
 """
 
 import argparse
@@ -122,11 +122,19 @@ class Options:
         return self.mode == "train"
 
 
-def parse_options(variants: Sequence[str]) -> Options:
-    """Reads the command line; the first of `variants` is the default."""
-    parser = argparse.ArgumentParser(description="Times steps and prints a JSON line.")
+def parse_options(variants: Sequence[str]) -> list[Options]:
+    """Reads the command line, for each activation function that it names; the first of `variants`
+    is the default."""
+    parser = argparse.ArgumentParser(
+        description="Times steps and prints a JSON line for each activation function."
+    )
     parser.add_argument("--preset", choices=PRESETS, default="small")
-    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
+    parser.add_argument(
+        "--activation",
+        choices=ACTIVATIONS,
+        action="append",
+        help="of several each has a network of its own, and they take their steps in turn",
+    )
     parser.add_argument("--mode", choices=("train", "eval"), default="train")
     parser.add_argument("--batch", type=positive, default=256)
     parser.add_argument("--threads", type=positive, default=1)
@@ -134,7 +142,9 @@ def parse_options(variants: Sequence[str]) -> Options:
     parser.add_argument("--steps", type=positive, default=10, help="timed steps")
     parser.add_argument("--variant", choices=variants, default=variants[0])
     parser.add_argument("--data", type=Path, help="labelled digits: CSV, also .gz or .zip")
-    return Options(**vars(parser.parse_args()))
+    given = vars(parser.parse_args())
+    activations = given.pop("activation") or ["relu"]
+    return [Options(activation=activation, **given) for activation in activations]
 
 
 def positive(text: str) -> int:
@@ -187,26 +197,34 @@ def check_parameters(options: Options, found: int) -> None:
         sys.exit(f"{options.preset}: {found} parameters instead of {expected}")
 
 
-def time_steps(options: Options, step: Callable[[], object]) -> list[float]:
-    """Seconds of each timed step."""
-    for _ in range(options.warmup):
-        step()
-    seconds = []
-    for _ in range(options.steps):
-        start = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - start)
+def time_steps(options: Options, takers: Sequence[Callable[[], object]]) -> list[list[float]]:
+    """Seconds of each timed step, of each of `takers`. They take turns, each time in another order,
+    so that each comes after each of its neighbours."""
+    count = len(takers)
+    seconds: list[list[float]] = [[] for _ in takers]
+    for number in range(options.warmup + options.steps):
+        turns = range(count) if number % 2 == 0 else reversed(range(count))
+        for turn in turns:
+            taker = (turn + number) % count
+            start = time.perf_counter()
+            takers[taker]()
+            end = time.perf_counter()
+            if number >= options.warmup:
+                seconds[taker].append(end - start)
     return seconds
 
 
-def print_result(options: Options, seconds: list[float], versions: dict[str, str]) -> None:
-    """Prints the result as one JSON line."""
+def print_results(
+    options: Sequence[Options], seconds: Sequence[list[float]], versions: dict[str, str]
+) -> None:
+    """Prints the results as JSON lines."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = asdict(options) | {
-        "data": None if options.data is None else options.data.name,
-        "seconds": seconds,
-        # Linux counts in KiB, macOS in bytes.
-        "peak_rss_kib": peak // 1024 if sys.platform == "darwin" else peak,
-        "versions": versions,
-    }
-    print(json.dumps(result))
+    for one, times in zip(options, seconds, strict=True):
+        result = asdict(one) | {
+            "data": None if one.data is None else one.data.name,
+            "seconds": times,
+            # Linux counts in KiB, macOS in bytes.
+            "peak_rss_kib": peak // 1024 if sys.platform == "darwin" else peak,
+            "versions": versions,
+        }
+        print(json.dumps(result))

@@ -21,7 +21,7 @@ from steps import (
     check_parameters,
     load_batch,
     parse_options,
-    print_result,
+    print_results,
     time_steps,
 )
 
@@ -111,11 +111,8 @@ def inference_step(options: Options, model: nn.Module, images: Tensor) -> Callab
     return step
 
 
-def main() -> None:
-    options = parse_options(VARIANTS)
-    if options.training and options.variant == "torchscript":
-        sys.exit("torchscript is for --mode eval")
-    torch.set_num_threads(options.threads)
+def step_of(options: Options) -> Callable[[], object]:
+    """A step of a network of its own."""
     torch.manual_seed(0)
     model = build(options).train(options.training)
     images, labels = map(torch.from_numpy, load_batch(options))
@@ -123,10 +120,18 @@ def main() -> None:
         model = model.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
     if options.training:
-        step = training_step(options, model, images, labels)
-    else:
-        step = inference_step(options, model, images)
-    print_result(options, time_steps(options, step), {"torch": torch.__version__})
+        return training_step(options, model, images, labels)
+    return inference_step(options, model, images)
+
+
+def main() -> None:
+    options = parse_options(VARIANTS)
+    first = options[0]
+    if first.training and first.variant == "torchscript":
+        sys.exit("torchscript is for --mode eval")
+    torch.set_num_threads(first.threads)
+    seconds = time_steps(first, [step_of(one) for one in options])
+    print_results(options, seconds, {"torch": torch.__version__})
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ class Trainer:
         variant = self.variants[case.preset, case.activation]
         name = f"PyTorch, {case}, seed {seed}"
         seconds, busy, output = self._run(name, [*command, "--variant", variant])
-        result = processes.parse_result(name, output)
+        [result] = processes.parse_results(name, output, 1)
         return Training(
             case=case,
             side="torch",
@@ -210,7 +210,7 @@ def fastest_variants(
     contenders = peer("torch", python, variants, None)
     for (preset, activation), batch in networks.items():
         workload = Workload(preset, activation, "train", batch)
-        runs = list(game.compare(workload, [threads], contenders))
+        runs = list(game.compare([workload], [threads], contenders))
         best = max(runs, key=lambda run: run.images_per_second)
         fastest[preset, activation] = best.variant
         tried += runs

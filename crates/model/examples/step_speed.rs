@@ -3,7 +3,10 @@
 //!
 //! `RAYON_NUM_THREADS=2 cargo run --example step_speed -- --preset classic --kernels stock`
 //!
-//! With `--json` a line for programs, with the time of every step.
+//! Of several functions (`--activation relu --activation gelu`) each has a network of its own, and
+//! they take their steps in turn, so that their times can be compared.
+//!
+//! With `--json` a line for programs for each function, with the time of every step.
 
 use std::error::Error;
 use std::str::FromStr;
@@ -17,7 +20,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use model::{Activation, Cnn, CnnConfig, Kernels, Preset, Task};
 
 const USAGE: &str = "step_speed [--preset small|classic|kaggle|deep:N] [--batch N] [--steps N] \
-    [--warmup N] [--activation NAME] [--backend flex|ndarray] [--kernels fused|stock] \
+    [--warmup N] [--activation NAME]... [--backend flex|ndarray] [--kernels fused|stock] \
     [--mode train|eval] [--json]";
 
 const TASK: Task = Task {
@@ -35,7 +38,7 @@ struct Options {
     steps: usize,
     /// Steps before those that are measured: the first allocate what the others use again.
     warmup: usize,
-    activation: Activation,
+    activations: Vec<Activation>,
     backend: String,
     kernels: Kernels,
     mode: String,
@@ -54,7 +57,7 @@ impl Options {
             batch: 256,
             steps: 9,
             warmup: 2,
-            activation: Activation::default(),
+            activations: Vec::new(),
             backend: String::from("flex"),
             kernels: Kernels::default(),
             mode: String::from("train"),
@@ -66,13 +69,16 @@ impl Options {
                 "--batch" => options.batch = value(arguments.next())?,
                 "--steps" => options.steps = value(arguments.next())?,
                 "--warmup" => options.warmup = value(arguments.next())?,
-                "--activation" => options.activation = value(arguments.next())?,
+                "--activation" => options.activations.push(value(arguments.next())?),
                 "--backend" => options.backend = value(arguments.next())?,
                 "--kernels" => options.kernels = value(arguments.next())?,
                 "--mode" => options.mode = value(arguments.next())?,
                 "--json" => options.json = true,
                 _ => return Err(format!("unknown option {name}; usage: {USAGE}").into()),
             }
+        }
+        if options.activations.is_empty() {
+            options.activations.push(Activation::default());
         }
         Ok(options)
     }
@@ -87,14 +93,22 @@ impl Options {
         }
     }
 
-    /// Seconds of every measured step.
-    fn measure(&self, mut step: impl FnMut(u64)) -> Vec<f64> {
-        let mut seconds = Vec::new();
+    /// Seconds of every measured step, of each of `takers`. They take turns, each time in another
+    /// order, so that each comes after each of its neighbours.
+    fn measure(&self, mut takers: Vec<Box<dyn FnMut(u64)>>) -> Vec<Vec<f64>> {
+        let mut seconds = vec![Vec::new(); takers.len()];
         for number in 0..self.warmup + self.steps {
-            let start = Instant::now();
-            step(number as u64);
-            if number >= self.warmup {
-                seconds.push(start.elapsed().as_secs_f64());
+            for turn in 0..takers.len() {
+                let turn = match number % 2 {
+                    0 => turn,
+                    _ => takers.len() - 1 - turn,
+                };
+                let taker = (turn + number) % takers.len();
+                let start = Instant::now();
+                takers[taker](number as u64);
+                if number >= self.warmup {
+                    seconds[taker].push(start.elapsed().as_secs_f64());
+                }
             }
         }
         seconds
@@ -111,7 +125,7 @@ impl Options {
         )
     }
 
-    fn training(&self, mut network: Cnn, device: &Device) -> Vec<f64> {
+    fn training(&self, mut network: Cnn, device: &Device) -> Box<dyn FnMut(u64)> {
         let images = self.images(device);
         let labels: Vec<i64> = (0..self.batch as i64).map(|i| i % 10).collect();
         let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [self.batch]), device);
@@ -120,7 +134,8 @@ impl Options {
             Kernels::Fused => ModuleOptimizer::from(fused::Adam::new(EPSILON)),
             Kernels::Stock => AdamConfig::new().with_epsilon(EPSILON).init(),
         };
-        self.measure(|number| {
+        let device = device.clone();
+        Box::new(move |number| {
             device.seed(number);
             let loss = loss.forward(network.forward(images.clone()), labels.clone());
             let gradients = GradientsParams::from_grads(loss.backward(), &network);
@@ -130,18 +145,17 @@ impl Options {
         })
     }
 
-    fn evaluation(&self, network: &Cnn, device: &Device) -> Vec<f64> {
+    fn evaluation(&self, network: &Cnn, device: &Device) -> Box<dyn FnMut(u64)> {
         let network = network.valid();
         let images = self.images(device);
-        self.measure(|_| drop(network.forward(images.clone()).into_data()))
+        Box::new(move |_| drop(network.forward(images.clone()).into_data()))
     }
 
-    fn print(&self, mut seconds: Vec<f64>) {
+    fn print(&self, activation: Activation, mut seconds: Vec<f64>) {
         let threads = rayon::current_num_threads();
         let Self {
             preset,
             batch,
-            activation,
             backend,
             kernels,
             mode,
@@ -192,18 +206,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let device = options.device()?;
     let training = device.clone().autodiff();
-    let config = CnnConfig {
-        activation: options.activation,
-        ..options.preset.into()
-    };
-    let network = config
-        .init(TASK, 0, &training)?
-        .with_kernels(options.kernels);
-    let seconds = match options.mode.as_str() {
-        "train" => options.training(network, &training),
-        "eval" => options.evaluation(&network, &device),
-        other => return Err(format!("unknown mode {other}; usage: {USAGE}").into()),
-    };
-    options.print(seconds);
+    let mut takers = Vec::new();
+    for &activation in &options.activations {
+        let config = CnnConfig {
+            activation,
+            ..options.preset.into()
+        };
+        let network = config
+            .init(TASK, 0, &training)?
+            .with_kernels(options.kernels);
+        takers.push(match options.mode.as_str() {
+            "train" => options.training(network, &training),
+            "eval" => options.evaluation(&network, &device),
+            other => return Err(format!("unknown mode {other}; usage: {USAGE}").into()),
+        });
+    }
+    for (&activation, seconds) in options.activations.iter().zip(options.measure(takers)) {
+        options.print(activation, seconds);
+    }
     Ok(())
 }
