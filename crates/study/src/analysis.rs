@@ -266,6 +266,19 @@ fn warnings(analysis: &Analysis<'_>, records: &Records) -> Vec<String> {
             crate::definition::listed(&edges)
         ));
     }
+    let chosen = analysis
+        .choices
+        .iter()
+        .filter(|choice| choice.chosen.is_some());
+    let open = chosen
+        .clone()
+        .filter(|choice| choice.rivals().next().is_some());
+    let (chosen, open) = (chosen.count(), open.count());
+    if open > 0 {
+        warnings.push(format!(
+            "The trials do not tell the chosen learning rate from some other, marked ≈ among them, for {open} of {chosen}; more trials (seeds_per_rate) would.",
+        ));
+    }
     if let Some(share) = analysis.measuring_share.filter(|&share| share > 0.05) {
         warnings.push(format!(
             "Measuring took {} of a run's time (median).",

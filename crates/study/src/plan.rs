@@ -382,6 +382,37 @@ impl RateChoice {
         }
     }
 
+    /// Whether the trials tell the chosen rate from the one of `other`: whether it is better by more
+    /// than two standard errors of the mean difference, over the seeds of the trials. False for the
+    /// chosen rate itself, where one is not chosen, and for a single seed.
+    pub fn is_told_from(&self, other: &RateScore) -> bool {
+        let chosen = self
+            .trials
+            .iter()
+            .find(|trial| Some(trial.learning_rate) == self.chosen);
+        let Some(chosen) = chosen.filter(|chosen| chosen.missing == 0 && other.missing == 0) else {
+            return false;
+        };
+        let told = || {
+            let differences =
+                statistics::paired_differences(&chosen.accuracies, &other.accuracies)?;
+            let deviation = statistics::standard_deviation(&differences)?;
+            let error = deviation / (differences.len() as f64).sqrt();
+            Ok::<_, statistics::Error>(statistics::mean(&differences)? > 2.0 * error)
+        };
+        told().unwrap_or(false)
+    }
+
+    /// The rates of the grid that may be as good as the chosen one.
+    pub fn rivals(&self) -> impl Iterator<Item = &RateScore> {
+        self.trials.iter().filter(|trial| {
+            self.chosen
+                .is_some_and(|chosen| chosen != trial.learning_rate)
+                && !trial.accuracies.is_empty()
+                && !self.is_told_from(trial)
+        })
+    }
+
     /// Whether there is a trial.
     pub(crate) fn is_begun(&self) -> bool {
         let has_score = |trial: &RateScore| !trial.accuracies.is_empty();

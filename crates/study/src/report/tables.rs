@@ -223,9 +223,11 @@ pub(super) fn choices(source: Source<'_>) -> Table {
                     0 => String::new(),
                     missing => format!(" ({missing} missing)"),
                 };
+                let is_rival = choice.rivals().any(|rival| rival == trial);
                 format!(
-                    "{}{missing}",
-                    or_none(trial.mean().map(|mean| percent(mean, 2)))
+                    "{}{missing}{}",
+                    or_none(trial.mean().map(|mean| percent(mean, 2))),
+                    if is_rival { " ≈" } else { "" }
                 )
             }));
             row
@@ -233,7 +235,7 @@ pub(super) fn choices(source: Source<'_>) -> Table {
         .collect();
     Table {
         caption: String::from(
-            "Trials of the tuned track: mean validation accuracy with each learning rate.",
+            "Trials of the tuned track: mean validation accuracy with each learning rate. ≈: not told from the chosen one, as the mean difference is within two standard errors over the seeds.",
         ),
         head: columns,
         rows,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use study::record::Status;
-use study::{Plan, Records, RunSpec, Shard, Stage, Study, Track};
+use study::{Plan, RateChoice, RateScore, Records, RunSpec, Setting, Shard, Stage, Study, Track};
 
 use crate::made_up::{self, Ability};
 
@@ -137,6 +137,43 @@ fn trials_that_diverge_lose() {
         assert!(choice.at_edge);
         assert_eq!(choice.trials[0].accuracies, [0.1, 0.1]);
     }
+}
+
+#[test]
+fn rates_that_trials_do_not_tell_apart_are_known() {
+    let score = |learning_rate, accuracies: &[f64]| RateScore {
+        learning_rate,
+        accuracies: accuracies.to_vec(),
+        missing: 0,
+    };
+    let mut choice = RateChoice {
+        contender: String::from("relu"),
+        setting: Setting::default(),
+        trials: vec![
+            // Worse than the chosen one by 0.01 for each seed.
+            score(0.001, &[0.96, 0.94, 0.95]),
+            // By 0.02, 0 and 0.01: the mean is 0.01, its standard error 0.01 / √3 = 0.0058.
+            score(0.003, &[0.95, 0.95, 0.95]),
+            score(0.01, &[0.97, 0.95, 0.96]),
+        ],
+        chosen: Some(0.01),
+        at_edge: true,
+        is_complete: true,
+    };
+    let rivals = |choice: &RateChoice| -> Vec<f64> {
+        choice.rivals().map(|rival| rival.learning_rate).collect()
+    };
+    assert_eq!(rivals(&choice), [0.003]);
+    choice.trials[0].missing = 1;
+    assert_eq!(rivals(&choice), [0.001, 0.003]);
+    choice.trials[0].accuracies.clear();
+    assert_eq!(rivals(&choice), [0.003]);
+    for trial in &mut choice.trials {
+        trial.accuracies.truncate(1);
+    }
+    assert_eq!(rivals(&choice), [0.003]);
+    choice.chosen = None;
+    assert_eq!(rivals(&choice), [0.0; 0]);
 }
 
 #[test]
