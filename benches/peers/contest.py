@@ -1,6 +1,5 @@
 """Who is timed, at what, and in which order."""
 
-import itertools
 import statistics
 import sys
 import time

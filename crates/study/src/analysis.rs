@@ -276,7 +276,7 @@ fn warnings(analysis: &Analysis<'_>, records: &Records) -> Vec<String> {
     let (chosen, open) = (chosen.count(), open.count());
     if open > 0 {
         warnings.push(format!(
-            "The trials do not tell the chosen learning rate from some other, marked ≈ among them, for {open} of {chosen}; more trials (seeds_per_rate) would.",
+            "In {open} of {chosen} choices of a learning rate the trials do not tell the chosen one from some other; the table of trials marks those with ≈, and more trials (seeds_per_rate) might tell.",
         ));
     }
     if let Some(share) = analysis.measuring_share.filter(|&share| share > 0.05) {

@@ -4,7 +4,7 @@
 //! smallest or the largest of several inputs. A polynomial tells nearly always which, so that the
 //! function is computed for one of them instead of two.
 
-use super::row::{PooledRow, TrainedRow};
+use super::row::{PooledRow, TrainedRow, Windows};
 use super::{Context, Function};
 use crate::math;
 use crate::rows::{corner_of, extremes, load_all, load_corners, window};
@@ -158,13 +158,16 @@ fn push(unknown: &mut Vec<usize>, start: usize) {
     unknown.push(start);
 }
 
-impl Routine for Choose<'_, PooledRow<'_>> {
+impl<R: Windows> Routine for Choose<'_, R>
+where
+    Self: AtPlace,
+{
     type Output = Vec<usize>;
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) -> Vec<usize> {
-        self.row.check();
-        visit_places(s, self.row.channels, &mut self);
+        let channels = self.row.check();
+        visit_places(s, channels, &mut self);
         self.unknown
     }
 }
@@ -185,17 +188,6 @@ impl AtPlace for Choose<'_, PooledRow<'_>> {
                 self.note(s, s.or(is_unknown, is_nan), start);
             }
         }
-    }
-}
-
-impl Routine for Choose<'_, TrainedRow<'_>> {
-    type Output = Vec<usize>;
-
-    #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) -> Vec<usize> {
-        self.row.check();
-        visit_places(s, self.row.channels, &mut self);
-        self.unknown
     }
 }
 

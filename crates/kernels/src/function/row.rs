@@ -128,6 +128,16 @@ impl LoopOverAny for RowGradient<'_> {
     }
 }
 
+/// Two rows whose 2×2 windows are taken together.
+pub(super) trait Windows {
+    /// The number of channels, after checking what the pointers of the loops rely on.
+    ///
+    /// # Panics
+    ///
+    /// If a slice is too short.
+    fn check(&self) -> usize;
+}
+
 /// Two rows of what the function is given.
 pub(crate) struct PooledRow<'a> {
     pub rows: [&'a [f32]; 2],
@@ -136,19 +146,17 @@ pub(crate) struct PooledRow<'a> {
     pub output: &'a mut [f32],
 }
 
-impl PooledRow<'_> {
-    /// What the pointers of the loops rely on.
-    ///
-    /// # Panics
-    ///
-    /// If a slice is too short.
+impl Windows for PooledRow<'_> {
     #[inline(always)]
-    pub(super) fn check(&self) {
+    fn check(&self) -> usize {
         let len = self.output.len();
         assert!(self.rows.iter().all(|row| row.len() >= 2 * len));
         assert!(len.is_multiple_of(self.channels));
+        self.channels
     }
+}
 
+impl PooledRow<'_> {
     /// The window whose channels begin at `start` of the output.
     pub(super) fn pixel(&mut self, start: usize) -> PooledRow<'_> {
         let channels = self.channels;
@@ -206,21 +214,19 @@ pub(crate) struct TrainedRow<'a> {
     pub which: &'a mut [u8],
 }
 
-impl TrainedRow<'_> {
-    /// What the pointers of the loops rely on.
-    ///
-    /// # Panics
-    ///
-    /// If a slice is too short.
+impl Windows for TrainedRow<'_> {
     #[inline(always)]
-    pub(super) fn check(&self) {
+    fn check(&self) -> usize {
         let (len, channels) = (self.output.len(), self.channels);
         assert!(self.linear.iter().all(|row| row.len() >= 2 * len));
         assert!(self.normalization.iter().all(|row| row.len() >= channels));
         assert!(self.chosen.len() == len && self.which.len() == len);
         assert!(len.is_multiple_of(channels));
+        channels
     }
+}
 
+impl TrainedRow<'_> {
     /// The window whose channels begin at `start` of the output.
     pub(super) fn pixel(&mut self, start: usize) -> TrainedRow<'_> {
         let channels = self.channels;
