@@ -227,7 +227,7 @@ impl fmt::Display for LabelledImages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = Thousands(self.rows.len());
         match &self.source {
-            Source::BuiltIn => write!(
+            Source::BuiltIn { named: false } => write!(
                 f,
                 "no train.csv in data/: training on {count} built-in digits drawn by this program; \
                  for the real ones run `trainer data fetch`, or put Kaggle's digit-recognizer.zip \
@@ -387,12 +387,14 @@ mod tests {
             images.to_string(),
             "images in memory: 1,234,567 labelled 1×1 images, 1 classes"
         );
-        images.source = Source::BuiltIn;
+        images.source = Source::BuiltIn { named: false };
         assert!(
             images
                 .to_string()
                 .contains("training on 1,234,567 built-in digits")
         );
+        images.source = Source::BuiltIn { named: true };
+        assert!(images.to_string().starts_with("built-in digits: 1,234,567"));
     }
 
     /// The same bytes hashed by `sha256sum`: side 2 and count 3 as 64-bit little-endian numbers,

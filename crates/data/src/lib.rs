@@ -57,8 +57,8 @@ const BUILT_IN_SEED: u64 = 0;
 ///
 /// `data` names a file or a folder; without it, the folder [`FOLDER`] is searched, and if it has no
 /// labelled images, the program draws [`BUILT_IN_COUNT`] digits. In a folder, `train.csv`,
-/// `train.csv.gz` and `digit-recognizer.zip` are looked for. [`BUILT_IN`] names the digits themselves. The set's `Display` says in one line
-/// what was taken.
+/// `train.csv.gz` and `digit-recognizer.zip` are looked for. [`BUILT_IN`] names the digits themselves. The
+/// set's `Display` says in one line what was taken.
 ///
 /// # Errors
 ///
@@ -73,13 +73,16 @@ pub fn training_images(data: Option<&Path>) -> Result<LabelledImages, Error> {
             let table = source::read_file(&path, Labels::Required)?;
             Ok(LabelledImages::from_table(table, Source::File(path)))
         }
-        None => Ok(built_in_images(BUILT_IN_COUNT)),
+        None => Ok(LabelledImages::from_table(
+            built_in_table(BUILT_IN_COUNT),
+            Source::BuiltIn { named: false },
+        )),
     }
 }
 
 /// The first `count` digits of the built-in set, 28×28 pixels and ten classes.
 pub fn built_in_images(count: usize) -> LabelledImages {
-    LabelledImages::from_table(built_in_table(count), Source::BuiltIn)
+    LabelledImages::from_table(built_in_table(count), Source::BuiltIn { named: true })
 }
 
 fn built_in_table(count: usize) -> Table {
@@ -117,7 +120,10 @@ pub fn tables(data: Option<&Path>) -> Result<Vec<ImageTable>, Error> {
     let read = match data {
         Some(named) if named != Path::new(BUILT_IN) => source::read_all(named)?,
         None if source::has_table(folder) => source::read_all(folder)?,
-        _ => vec![(Source::BuiltIn.to_string(), built_in_table(BUILT_IN_COUNT))],
+        _ => vec![(
+            Source::BuiltIn { named: true }.to_string(),
+            built_in_table(BUILT_IN_COUNT),
+        )],
     };
     Ok(read
         .into_iter()

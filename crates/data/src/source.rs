@@ -24,7 +24,10 @@ pub enum Source {
     /// A CSV file, plain or compressed with gzip, or a zip archive that holds one.
     File(PathBuf),
     /// The digits that this program draws.
-    BuiltIn,
+    BuiltIn {
+        /// Whether they were asked for, rather than taken as there were no others.
+        named: bool,
+    },
     /// Arrays handed over by the program.
     Memory,
 }
@@ -33,7 +36,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
-            Self::BuiltIn => f.write_str("built-in digits"),
+            Self::BuiltIn { .. } => f.write_str("built-in digits"),
             Self::Memory => f.write_str("images in memory"),
         }
     }

@@ -2,6 +2,7 @@
 //! program of its own with one test.
 
 use std::fs;
+use std::path::Path;
 
 use burn::data::dataset::Dataset;
 use data::{Error, Source};
@@ -16,11 +17,16 @@ fn data_below_the_current_folder() {
         (drawn.len(), drawn.side(), drawn.classes()),
         (42_000, 28, 10)
     );
-    assert_eq!(drawn.source(), &Source::BuiltIn);
+    assert_eq!(drawn.source(), &Source::BuiltIn { named: false });
     assert_eq!(
         drawn.to_string(),
         "no train.csv in data/: training on 42,000 built-in digits drawn by this program; for the \
          real ones run `trainer data fetch`, or put Kaggle's digit-recognizer.zip into data/"
+    );
+    let named = data::training_images(Some(Path::new(data::BUILT_IN))).unwrap();
+    assert_eq!(
+        named.to_string(),
+        "built-in digits: 42,000 labelled 28×28 images, 10 classes"
     );
     assert_eq!(
         drawn.fingerprint(),

@@ -213,7 +213,7 @@ pub(super) fn found_at(source: &Source) -> Option<PathBuf> {
     match source {
         // Where the current folder is unknown, the path is kept as it is.
         Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-        Source::BuiltIn => Some(PathBuf::from(data::BUILT_IN)),
+        Source::BuiltIn { .. } => Some(PathBuf::from(data::BUILT_IN)),
         _ => None,
     }
 }
