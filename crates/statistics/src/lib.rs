@@ -74,5 +74,7 @@ pub use ranks::{
     Friedman, RankSummary, friedman_test, nemenyi_critical_difference, ranks,
     studentized_range_quantile,
 };
-pub use summary::{Summary, interquartile_mean, mean, median, quantile, standard_deviation};
+pub use summary::{
+    Summary, interquartile_mean, mean, median, quantile, standard_deviation, t_multiplier,
+};
 pub use verdict::{AdjustedPValues, Criteria, Reason, Verdict, verdict};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::check;
+use crate::distribution::t_isf;
 use crate::error::Error;
 
 /// What a sample of scores looks like.
@@ -62,6 +63,24 @@ pub fn mean(values: &[f64]) -> Result<f64, Error> {
 pub fn standard_deviation(values: &[f64]) -> Result<f64, Error> {
     check::values(values, 2)?;
     Ok(standard_deviation_of(values))
+}
+
+/// How many standard errors the two-sided confidence interval of a mean of `count` normal scores
+/// reaches to either side, by Student's t: for three scores and 95 %, 4.3.
+///
+/// # Errors
+///
+/// [`Error::TooFew`] for less than two scores, [`Error::Parameter`] for a `level`, which is 1 less the
+/// confidence, that is not from 10⁻¹² to below 1.
+pub fn t_multiplier(count: usize, level: f64) -> Result<f64, Error> {
+    check::level(level)?;
+    if count < 2 {
+        return Err(Error::TooFew {
+            found: count,
+            needed: 2,
+        });
+    }
+    Ok(t_isf(level / 2.0, (count - 1) as f64))
 }
 
 /// The value below which a share `probability` of the sample lies, interpolated between the two

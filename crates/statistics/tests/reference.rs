@@ -289,6 +289,15 @@ fn studentized_ranges() {
     }
 }
 
+/// Quantiles of Student's t with 2 and 9 degrees of freedom, as in its tables.
+#[test]
+fn few_scores_have_wide_intervals() {
+    assert_close(t_multiplier(3, 0.05).unwrap(), 4.302_652_729_7, 1e-9);
+    assert_close(t_multiplier(10, 0.05).unwrap(), 2.262_157_162_8, 1e-9);
+    assert!(matches!(t_multiplier(1, 0.05), Err(Error::TooFew { .. })));
+    assert!(t_multiplier(3, 0.0).is_err());
+}
+
 /// Table 5 of Demšar 2006: the quantiles divided by √2, rounded.
 #[test]
 fn nemenyi_quantiles_of_demsar() {
