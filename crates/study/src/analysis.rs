@@ -12,7 +12,7 @@ use statistics::{Criteria, Direction, RankSummary};
 
 use crate::metric::{Metric, Value};
 use crate::plan::{Plan, RateChoice, Stage, Track};
-use crate::record::{Environment, Status};
+use crate::record::{Environment, RunRecord, Status};
 use crate::records::Records;
 
 pub use cell::{Cell, Estimate, Group, Pair, RankRange, Reach, SeedRun};
@@ -144,7 +144,7 @@ impl<'a> Analysis<'a> {
             measuring_share,
             warnings: Vec::new(),
         };
-        analysis.warnings = warnings(&analysis, records);
+        analysis.warnings = warnings(&analysis, &done, records);
         analysis.conclusion = Conclusion::new(study, &analysis);
         Ok(analysis)
     }
@@ -198,19 +198,18 @@ fn track_ranks(
     Ok(ranks)
 }
 
-fn warnings(analysis: &Analysis<'_>, records: &Records) -> Vec<String> {
+fn warnings(analysis: &Analysis<'_>, done: &[&RunRecord], records: &Records) -> Vec<String> {
     use crate::format::count;
     let mut warnings = Vec::new();
     let Progress {
         planned,
-        done,
+        done: made,
         diverged,
         failed,
     } = analysis.progress;
-    if done < planned {
+    if made < planned {
         warnings.push(format!(
-            "{} of {} done: everything below is preliminary, and seeds that are added until a verdict pleases make its level meaningless.",
-            done,
+            "{made} of {} done: everything below is preliminary, and seeds that are added until a verdict pleases make its level meaningless.",
             count(planned, "run")
         ));
     }
@@ -218,12 +217,30 @@ fn warnings(analysis: &Analysis<'_>, records: &Records) -> Vec<String> {
         let treatment = analysis.metric.of_diverged();
         warnings.push(format!("{} diverged. {treatment}", count(diverged, "run")));
     }
-    if failed > 0 {
+    let failures = done.iter().filter_map(|run| match &run.status {
+        Status::Failed { reason } => Some((run, reason)),
+        _ => None,
+    });
+    if let Some((run, reason)) = failures.min_by_key(|(run, _)| run.id.clone()) {
         warnings.push(format!(
-            "{} failed, for reasons that say nothing about the contender, and {} left out together with the run that {} paired with.",
+            "{} failed, for reasons that say nothing about the contender, and {} left out together with the run that {} paired with; --retry-failed makes {} again. Run {}: {}.",
             count(failed, "run"),
             if failed == 1 { "is" } else { "are" },
             if failed == 1 { "it is" } else { "they are" },
+            if failed == 1 { "it" } else { "them" },
+            run.id,
+            reason.trim_end_matches('.').replace('\n', "; "),
+        ));
+    }
+    let environments: BTreeSet<_> = analysis
+        .deciding()
+        .flat_map(|cell| &cell.groups)
+        .flat_map(|group| group.records())
+        .filter_map(|run| run.environment.as_ref())
+        .collect();
+    if analysis.metric.is_time() && environments.len() > 1 {
+        warnings.push(String::from(
+            "The times are of several machines, numbers of threads or versions of the program, as listed at the end; a difference may be theirs.",
         ));
     }
     let runs = analysis.cells.iter().flat_map(|cell| &cell.groups);

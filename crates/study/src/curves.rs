@@ -1,21 +1,18 @@
-//! The contenders as functions, sampled by the trainer: `curves.json`.
-
-use serde::{Deserialize, Serialize};
+//! The contenders as functions, sampled by the trainer.
 
 /// The functions of a study's contenders.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curves {
     /// One for each contender that is a function of a single number (the softmax is none).
     pub contenders: Vec<Curve>,
 }
 
 /// f and f′ of one contender on a grid.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// Name of the contender.
     pub contender: String,
     /// f(x) in words, for captions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formula: Option<String>,
     /// The grid, in ascending order: from −6 to 6 in 241 steps, for example.
     pub x: Vec<f64>,

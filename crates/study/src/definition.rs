@@ -6,7 +6,7 @@ mod contender;
 mod problem;
 mod seeds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -363,6 +363,27 @@ impl Study {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// The fields, besides the learning rate, that the common recipe and the tuned one set differently.
+    pub(crate) fn recipes_differ_in(&self) -> Vec<String> {
+        let fields = |table: Option<&Table>| {
+            // `Study::check` has found them to be without conflict.
+            table.and_then(|table| Fields::of(table).ok())
+        };
+        let common = fields(self.common.as_ref()).unwrap_or_default();
+        let tuned = fields(self.tuned.as_ref().map(|tuned| &tuned.recipe)).unwrap_or_default();
+        let differs = |&(field, value): &(&str, &Value)| {
+            field != LEARNING_RATE
+                && !(common.iter().any(|other| other == (field, value))
+                    && tuned.iter().any(|other| other == (field, value)))
+        };
+        let all = common.iter().chain(tuned.iter());
+        let names: BTreeSet<String> = all
+            .filter(differs)
+            .map(|(field, _)| field.to_owned())
+            .collect();
+        names.into_iter().collect()
     }
 
     /// The track that decides.

@@ -17,7 +17,7 @@
 //!
 //! ```no_run
 //! # use std::{path::Path, time::Duration};
-//! # use study::{Claim, Plan, RunRecord, RunSpec, Start, Store, Study, id_of, report};
+//! # use study::{Claim, Curves, Plan, RunRecord, RunSpec, Start, Store, Study, id_of, report};
 //! # fn configuration(_: &toml::Table) -> toml::Table { unimplemented!() }
 //! # fn train(_: &RunSpec, _: &toml::Table, _: &Claim) -> RunRecord { unimplemented!() }
 //! let study = Study::read(Path::new("experiments/tutorial.toml"))?;
@@ -46,10 +46,11 @@
 //!     }
 //! }
 //! let records = store.records()?;
-//! store.merge(&plan, &records)?;
+//! store.merge("tutorial", &plan, &records)?;
 //! let command = "trainer study report experiments/tutorial.toml";
 //! let folder = Path::new("experiments/results/tutorial");
-//! let written = report::write(&plan, &records, &store.curves()?, command, folder)?;
+//! let curves = Curves::default();
+//! let written = report::write(&plan, &records, &curves, command, folder)?;
 //! print!("{}", written.text);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -9,7 +9,7 @@ use crate::plan::{Plan, RunSpec};
 use crate::record::{Environment, RunRecord, Times, VERSION};
 use crate::records::Records;
 
-/// Contents of `results.json`: the planned runs in their order, each with the name of the run that
+/// Contents of `NAME.results.json`: the planned runs in their order, each with the name of the run that
 /// answers it, and those runs without times and machines. Runs that belong to no planned one are left
 /// out.
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ impl Results {
     }
 }
 
-/// Contents of `times.json`, by run.
+/// Contents of `NAME.times.json`, by run.
 pub(crate) fn times(plan: &Plan, records: &Records) -> BTreeMap<RunId, RunTimes> {
     plan.known(records)
         .iter()

@@ -265,8 +265,10 @@ impl Plan {
     /// The runs that can be made now, in the order in which they should be: those known to be needed
     /// that no record answers. Empty when the study is complete.
     ///
-    /// Runs that failed are results, and are not made again; to repeat them, remove their folders. Two
-    /// runs with the same configuration are one, and are asked for once.
+    /// Runs that failed are results, and are not made again, but for [`Store::forget_failed`]. Two runs
+    /// with the same configuration are one, and are asked for once.
+    ///
+    /// [`Store::forget_failed`]: crate::Store::forget_failed
     pub fn pending(&self, records: &Records) -> Vec<RunSpec> {
         let mut seen = BTreeSet::new();
         let mut specs = self.known(records);
@@ -382,9 +384,10 @@ impl RateChoice {
         }
     }
 
-    /// Whether the trials tell the chosen rate from the one of `other`: whether it is better by more
-    /// than two standard errors of the mean difference, over the seeds of the trials. False for the
-    /// chosen rate itself, where one is not chosen, and for a single seed.
+    /// Whether the trials tell the chosen rate from the one of `other`: whether the 95 % interval of the
+    /// mean difference, by Student's t over the seeds of the trials, lies above zero. It is not corrected
+    /// for the number of rates. False for the chosen rate itself, where one is not chosen, and for a
+    /// single seed.
     pub fn is_told_from(&self, other: &RateScore) -> bool {
         let chosen = self
             .trials
@@ -397,8 +400,10 @@ impl RateChoice {
             let differences =
                 statistics::paired_differences(&chosen.accuracies, &other.accuracies)?;
             let deviation = statistics::standard_deviation(&differences)?;
-            let error = deviation / (differences.len() as f64).sqrt();
-            Ok::<_, statistics::Error>(statistics::mean(&differences)? > 2.0 * error)
+            let count = differences.len();
+            let error = deviation / (count as f64).sqrt();
+            let reach = statistics::t_multiplier(count, 0.05)? * error;
+            Ok::<_, statistics::Error>(statistics::mean(&differences)? > reach)
         };
         told().unwrap_or(false)
     }

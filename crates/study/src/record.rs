@@ -28,7 +28,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::RunId;
-use crate::plan::RunSpec;
+use crate::plan::{RunSpec, Stage};
 
 /// The version of the format that this program writes.
 pub const VERSION: u32 = 1;
@@ -277,6 +277,16 @@ pub struct EpochTimes {
 }
 
 impl RunRecord {
+    /// Whether this run, which has the configuration of `spec`, has all that is wanted of it. One that was
+    /// a trial of another study lacks the test images' score.
+    pub(crate) fn suffices(&self, spec: &RunSpec) -> bool {
+        let has_test_images = self.images.is_some_and(|images| images.test > 0);
+        spec.stage == Stage::Trial
+            || self.status != Status::Finished
+            || self.test.is_some()
+            || !has_test_images
+    }
+
     /// A record that says no more than how a planned run ended.
     pub fn new(id: RunId, spec: RunSpec, status: Status) -> Self {
         Self {

@@ -51,6 +51,7 @@ impl Records {
         self.answers
             .get(&spec.key)
             .and_then(|&position| self.runs.get(position))
+            .filter(|run| run.suffices(spec))
     }
 
     /// All runs, in the order in which they were added.

@@ -1,16 +1,18 @@
-//! The folder of a study: what is in it, and how it is read back.
+//! The folder of the runs of studies: what is in it, and how it is read back.
 //!
 //! ```text
-//! STUDY/base.toml                  the configuration that the runs change, of the first start
-//! STUDY/study.toml                 the study as it was last run
-//! STUDY/curves.json                f and f′ of the contenders
-//! STUDY/runs/ID/result.json        what one run left; the trainer may put more there
-//! STUDY/runs/ID/also-KEY.json      another planned run that it answers
-//! STUDY/claims/                    who is at work on what
-//! STUDY/results.json               all of it that is the same on every repetition
-//! STUDY/times.json                 the rest: times and machines
+//! FOLDER/base.toml                 the configuration that the runs change, of the first start
+//! FOLDER/runs/ID/result.json       what one run left; the trainer may put more there
+//! FOLDER/runs/ID/also-KEY.json     another planned run that it answers
+//! FOLDER/claims/                   who is at work on what
+//! FOLDER/NAME.study.toml           a study as it was last run
+//! FOLDER/NAME.results.json         all of its results that are the same on every repetition
+//! FOLDER/NAME.times.json           the rest: times and machines
 //! ```
+//!
+//! Several studies may share a folder, and the runs that they have in common.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -21,7 +23,6 @@ use serde::de::DeserializeOwned;
 use toml::Table;
 
 use crate::claims::{Claim, Claims};
-use crate::curves::Curves;
 use crate::definition::Study;
 use crate::field::Fields;
 use crate::files::{Context, FileError, make_folder, write};
@@ -29,19 +30,15 @@ use crate::id::RunId;
 use crate::json;
 use crate::merged;
 use crate::plan::{Plan, RunSpec};
-use crate::record::RunRecord;
+use crate::record::{RunRecord, Status};
 use crate::records::Records;
 
 const BASE: &str = "base.toml";
-const STUDY: &str = "study.toml";
-const CURVES: &str = "curves.json";
 const RUNS: &str = "runs";
 const CLAIMS: &str = "claims";
 const RESULT: &str = "result.json";
-const RESULTS: &str = "results.json";
-const TIMES: &str = "times.json";
 
-/// The folder of a study.
+/// The folder of a study's runs, which other studies may share.
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
@@ -165,9 +162,9 @@ impl Store {
     /// Whether a run is done; if so, notes that it answers a planned one.
     fn answer(&self, id: &RunId, spec: &RunSpec) -> Result<bool, StoreError> {
         let run = match self.record(id) {
-            Ok(Some(run)) => run,
+            Ok(Some(run)) if run.suffices(spec) => run,
             // A result that cannot be understood is none: the run is made again.
-            Ok(None) | Err(StoreError::Content { .. }) => return Ok(false),
+            Ok(_) | Err(StoreError::Content { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
         if run.specs.iter().all(|known| known.key != spec.key) {
@@ -259,48 +256,57 @@ impl Store {
         Ok(Some(run))
     }
 
-    /// Saves the contenders' functions.
+    /// Forgets what came of those runs of a study that failed, so that they are made again. Returns how
+    /// many there were.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be removed.
+    pub fn forget_failed(&self, plan: &Plan, records: &Records) -> Result<usize, StoreError> {
+        let known = plan.known(records);
+        let failed: BTreeSet<&RunId> = known
+            .iter()
+            .filter_map(|spec| records.of(spec))
+            .filter(|run| matches!(run.status, Status::Failed { .. }))
+            .map(|run| &run.id)
+            .collect();
+        for &id in &failed {
+            let path = self.run_folder(id).join(RESULT);
+            fs::remove_file(&path).context("remove", &path)?;
+        }
+        Ok(failed.len())
+    }
+
+    /// Saves a study as it is run. Its `name` tells its files from those of others.
     ///
     /// # Errors
     ///
     /// If the file cannot be written.
-    pub fn save_curves(&self, curves: &Curves) -> Result<(), StoreError> {
+    pub fn save_study(&self, name: &str, study: &Study) -> Result<(), StoreError> {
         make_folder(&self.folder)?;
-        save_json(&self.folder.join(CURVES), curves)
-    }
-
-    /// The contenders' functions; none if they were never saved.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be read or understood.
-    pub fn curves(&self) -> Result<Curves, StoreError> {
-        Ok(read_json(&self.folder.join(CURVES))?.unwrap_or_default())
-    }
-
-    /// Saves the study as it is run.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be written.
-    pub fn save_study(&self, study: &Study) -> Result<(), StoreError> {
-        make_folder(&self.folder)?;
-        let path = self.folder.join(STUDY);
+        let path = self.file_of(name, "study.toml");
         study.save(&path).map_err(|error| content(&path, &error))
     }
 
-    /// Writes all results into one file, which is the same byte for byte however the study was
-    /// interrupted, and all times into another.
+    /// Writes all results of a study into one file, which is the same byte for byte however the study
+    /// was interrupted, and all times into another.
     ///
     /// # Errors
     ///
     /// If a file cannot be written.
-    pub fn merge(&self, plan: &Plan, records: &Records) -> Result<(), StoreError> {
+    pub fn merge(&self, name: &str, plan: &Plan, records: &Records) -> Result<(), StoreError> {
         save_json(
-            &self.folder.join(RESULTS),
+            &self.file_of(name, "results.json"),
             &merged::Results::new(plan, records),
         )?;
-        save_json(&self.folder.join(TIMES), &merged::times(plan, records))
+        save_json(
+            &self.file_of(name, "times.json"),
+            &merged::times(plan, records),
+        )
+    }
+
+    fn file_of(&self, name: &str, what: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{what}"))
     }
 }
 

@@ -73,8 +73,6 @@ impl StudyRunner {
             fingerprint,
         };
         runner.check()?;
-        runner.store.save_study(study)?;
-        runner.store.save_curves(&curves(study)?)?;
         Ok(runner)
     }
 
@@ -115,7 +113,11 @@ pub fn folder(file: &Path, named: Option<&Path>) -> PathBuf {
 }
 
 /// f and f′ of all contenders.
-fn curves(study: &Study) -> Result<Curves> {
+///
+/// # Errors
+///
+/// If one of them is no activation function.
+pub fn curves(study: &Study) -> Result<Curves> {
     let mut contenders = Vec::new();
     for contender in &study.contenders {
         let activation: Activation = contender.activation.parse()?;

@@ -92,7 +92,7 @@ fn wait_until<E: Debug>(mut attempt: impl FnMut() -> Result<(), E>) {
 
 /// The results file, without times.
 fn results(folder: &Folder, runs: &str) -> String {
-    fs::read_to_string(folder.path(runs).join("results.json")).unwrap()
+    fs::read_to_string(folder.path(runs).join("study.results.json")).unwrap()
 }
 
 fn events(output: &str) -> Vec<Value> {
@@ -252,6 +252,13 @@ fn what_a_run_leaves() {
     }
     assert_eq!(trials, 8);
     assert!((8..=16).contains(&finals));
+    // Another study in the same folder takes nothing from this one's report.
+    let other = STUDY.replace("[\"sigmoid\", \"tanh\"]", "[\"relu\", \"tanh\"]");
+    fs::write(folder.path("other.toml"), other).unwrap();
+    let run = RUN.replace("study.toml", "other.toml");
+    folder.succeed(&format!("{run} --jobs 1 --folder runs --out other"));
+    folder.succeed("study report study.toml --folder runs --out report");
+    assert!(!folder.path("report/earlier").exists());
     // From the results alone, without the images.
     fs::remove_file(folder.path("train.csv")).unwrap();
     let text = folder.succeed("study report study.toml --folder runs --out report");

@@ -9,6 +9,7 @@ use super::palette::{CONTEXT, MUTED};
 use super::panel::{Axis, Panel, bulk};
 use super::{Figure, Source};
 use crate::analysis::{Estimate, Move, Moves};
+use crate::definition::listed;
 use crate::format::{capital, confidence, count, file_names, percent, scientific};
 
 /// How every contender moves from the common track to the tuned one.
@@ -136,8 +137,12 @@ fn figure(source: Source<'_>, moves: &Moves, name: &str) -> Option<Figure> {
             scientific(agreement, 2)
         )
     });
+    let besides = match source.study.recipes_differ_in()[..] {
+        [] => String::new(),
+        ref fields => format!(" and another value of {}", listed(fields)),
+    };
     let about = format!(
-        "Mean with its {} interval under the common recipe (circle) and with a learning rate tuned for each contender (diamond), {} tuned first; on the right the places of the means on both tracks, which the runs need not tell apart.{agreement}",
+        "Mean with its {} interval under the common recipe (circle) and with a learning rate tuned for each contender{besides} (diamond), {} tuned first; on the right the places of the means on both tracks, which the runs need not tell apart.{agreement}",
         confidence(source.analysis.criteria.level),
         source.analysis.wording().best(),
     );

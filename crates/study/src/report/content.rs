@@ -222,6 +222,12 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
         ),
         tracks(study),
     ]));
+    if let Some(width) = width_for_other_images(analysis) {
+        blocks.push(Block::Paragraph(format!(
+            "The seeds split the same images anew, so that their runs share most of what they are trained and scored on: p-values and intervals are about these images. For others of the kind, intervals should be about {} times as wide, by the correction of Nadeau and Bengio (2003).",
+            decimals(width, 1)
+        )));
+    }
     blocks.push(Block::Definitions(definitions(analysis)));
     if !analysis.environments.is_empty() {
         blocks.push(Block::Subheading(String::from("Machines")));
@@ -241,6 +247,22 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
     blocks.push(Block::Code(command.to_owned()));
 }
 
+/// By how much the standard error of a mean over splits of the same images grows where it is to hold for
+/// others: √(1 + n · test images / training images), n being the number of splits (Nadeau and Bengio
+/// 2003, Inference for the generalization error, Machine Learning 52). None where no accuracy or loss on
+/// test images is compared.
+fn width_for_other_images(analysis: &Analysis<'_>) -> Option<f64> {
+    if !analysis.metric.needs_test_images() {
+        return None;
+    }
+    let groups: Vec<_> = analysis.deciding().flat_map(|cell| &cell.groups).collect();
+    let splits = groups.iter().map(|group| group.records().count()).max()?;
+    let mut runs = groups.iter().flat_map(|group| group.records());
+    let images = runs.find_map(|run| run.images)?;
+    let share = images.test as f64 / images.training as f64;
+    Some(f64::sqrt(1.0 + splits as f64 * share))
+}
+
 fn tracks(study: &Study) -> String {
     let common = "the common recipe is the same for all contenders";
     match &study.tuned {
@@ -254,8 +276,12 @@ fn tracks(study: &Study) -> String {
                 listed(&rates),
             );
             if study.common.is_some() {
+                let also = match study.recipes_differ_in()[..] {
+                    [] => String::new(),
+                    ref fields => format!("; they also differ in {}", listed(fields)),
+                };
                 format!(
-                    "Tracks: {common}; {tuned}. The {} track decides.",
+                    "Tracks: {common}; {tuned}{also}. The {} track decides.",
                     study.deciding_track()
                 )
             } else {

@@ -4,6 +4,7 @@ use statistics::{Comparison, Interval, Verdict, median};
 
 use super::document::Table;
 use crate::analysis::{Cell, Estimate, Group, Moves};
+use crate::definition::listed;
 use crate::figures::Source;
 use crate::format::{capital, confidence, decimals, p_number, percent, scientific};
 use crate::metric::Metric;
@@ -154,6 +155,10 @@ pub(super) fn moves(source: Source<'_>, moves: &Moves) -> Table {
         format!(", {setting}")
     };
     let agreement = or_none(moves.agreement.map(|agreement| scientific(agreement, 2)));
+    let besides = match source.study.recipes_differ_in()[..] {
+        [] => String::new(),
+        ref fields => format!(" and another value of {}", listed(fields)),
+    };
     let rows = moves
         .moves
         .iter()
@@ -172,7 +177,7 @@ pub(super) fn moves(source: Source<'_>, moves: &Moves) -> Table {
         .collect();
     Table {
         caption: format!(
-            "From the common recipe to tuned learning rates{place}: gain paired by seed, and place of the mean; Kendall's τ between both orders is {agreement}."
+            "From the common recipe to tuned learning rates{besides}{place}: gain paired by seed, and place of the mean; Kendall's τ between both orders is {agreement}."
         ),
         head: head(&[
             "contender",
@@ -235,7 +240,7 @@ pub(super) fn choices(source: Source<'_>) -> Table {
         .collect();
     Table {
         caption: String::from(
-            "Trials of the tuned track: mean validation accuracy with each learning rate. ≈: not told from the chosen one, as the mean difference is within two standard errors over the seeds.",
+            "Trials of the tuned track: mean validation accuracy with each learning rate. ≈: not told from the chosen one, as the 95 % interval of the mean difference, by Student's t over the seeds, reaches zero.",
         ),
         head: columns,
         rows,

@@ -178,6 +178,35 @@ fn diverged_runs_count_as_chance_and_failed_ones_not_at_all() {
         warnings.contains("1 run diverged. Runs that diverge count with the accuracy of chance.")
     );
     assert!(warnings.contains("1 run failed"), "{warnings}");
+    assert!(
+        warnings.contains("--retry-failed makes it again. Run "),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn times_of_several_machines_are_doubted() {
+    for (metric, doubted) in [("seconds-per-step", true), ("test-accuracy", false)] {
+        let study = study(&format!("seeds = 8\n[verdict]\nmetric = \"{metric}\""));
+        let (plan, records) = records(&study, |_| Some(0.98));
+        let doubts = |records: &Records| {
+            let analysis = Analysis::new(&plan, records).unwrap();
+            let warnings = analysis.warnings.join("\n");
+            warnings.contains("The times are of several machines")
+        };
+        let mut runs: Vec<RunRecord> = records.iter().cloned().collect();
+        let good = Ability {
+            accuracy: 0.98,
+            diverges_every: 0,
+        };
+        let environment = made_up::result(&runs[0].specs[0], good).environment;
+        for run in &mut runs {
+            run.environment.clone_from(&environment);
+        }
+        assert!(!doubts(&Records::new(runs.clone())));
+        runs[0].environment.as_mut().unwrap().threads = Some(2);
+        assert_eq!(doubts(&Records::new(runs)), doubted);
+    }
 }
 
 #[test]

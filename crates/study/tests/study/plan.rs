@@ -155,6 +155,8 @@ fn rates_that_trials_do_not_tell_apart_are_known() {
             // By 0.02, 0 and 0.01: the mean is 0.01, its standard error 0.01 / √3 = 0.0058.
             score(0.003, &[0.95, 0.95, 0.95]),
             score(0.01, &[0.97, 0.95, 0.96]),
+            // By 0.015, 0.005 and 0.01: 3.5 standard errors, of three seeds not enough.
+            score(0.03, &[0.955, 0.945, 0.95]),
         ],
         chosen: Some(0.01),
         at_edge: true,
@@ -163,15 +165,15 @@ fn rates_that_trials_do_not_tell_apart_are_known() {
     let rivals = |choice: &RateChoice| -> Vec<f64> {
         choice.rivals().map(|rival| rival.learning_rate).collect()
     };
-    assert_eq!(rivals(&choice), [0.003]);
+    assert_eq!(rivals(&choice), [0.003, 0.03]);
     choice.trials[0].missing = 1;
-    assert_eq!(rivals(&choice), [0.001, 0.003]);
+    assert_eq!(rivals(&choice), [0.001, 0.003, 0.03]);
     choice.trials[0].accuracies.clear();
-    assert_eq!(rivals(&choice), [0.003]);
+    assert_eq!(rivals(&choice), [0.003, 0.03]);
     for trial in &mut choice.trials {
         trial.accuracies.truncate(1);
     }
-    assert_eq!(rivals(&choice), [0.003]);
+    assert_eq!(rivals(&choice), [0.003, 0.03]);
     choice.chosen = None;
     assert_eq!(rivals(&choice), [0.0; 0]);
 }

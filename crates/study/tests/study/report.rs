@@ -320,6 +320,32 @@ fn many_contenders_on_both_tracks() {
 }
 
 #[test]
+fn what_the_tracks_differ_in_is_said() {
+    let text = r#"
+title = "x"
+contenders = ["relu", "tanh"]
+seeds = 6
+[common]
+network.initialization = "xavier"
+optimizer.learning_rate = 0.01
+[tuned]
+learning_rates = [0.001, 0.01]
+recipe = { "network.initialization" = "matched" }
+"#;
+    let study = Study::parse(text, Path::new("a.toml")).unwrap();
+    let written = Written::new(&study, &made_up::run(&study, good));
+    let markdown = written.read("report.md");
+    for said in [
+        "tuned learning rates and another value of network.initialization: gain",
+        "they also differ in network.initialization. The tuned",
+        // √(1 + 6 · 28000 / 37800) = 2.33
+        "should be about 2.3 times as wide",
+    ] {
+        assert!(markdown.contains(said), "{said}: {markdown}");
+    }
+}
+
+#[test]
 fn many_settings() {
     let text = r#"
 title = "depth"

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use study::{Plan, RunRecord, Start, Store, Study, id_of};
+use study::record::Status;
+use study::{Plan, Records, RunRecord, RunSpec, Stage, Start, Store, Study, id_of};
 use toml::Table;
 
 use crate::made_up::{self, Ability};
@@ -58,9 +59,9 @@ fn work(store: &Store, plan: &Plan, made: &AtomicUsize, most: usize) {
 }
 
 fn results(store: &Store, plan: &Plan) -> Vec<u8> {
-    store.merge(plan, &store.records().unwrap()).unwrap();
-    assert!(store.folder().join("times.json").is_file());
-    fs::read(store.folder().join("results.json")).unwrap()
+    store.merge("x", plan, &store.records().unwrap()).unwrap();
+    assert!(store.folder().join("x.times.json").is_file());
+    fs::read(store.folder().join("x.results.json")).unwrap()
 }
 
 #[test]
@@ -122,6 +123,85 @@ fn several_at_work_never_make_one_run_twice() {
     assert_eq!(
         fs::read_dir(folder.path().join("claims")).unwrap().count(),
         0
+    );
+}
+
+/// In a folder that several studies share, one's trial may be what another wants the test's score of.
+#[test]
+fn a_trial_is_no_final_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let plan = Plan::new(&study()).unwrap();
+    let spec = plan
+        .known(&Records::default())
+        .into_iter()
+        .find(|spec| spec.stage == Stage::Final && spec.seed == 1)
+        .unwrap();
+    let mut trial = made_up::result(
+        &RunSpec {
+            stage: Stage::Trial,
+            ..spec.clone()
+        },
+        ABILITY,
+    );
+    assert_eq!(trial.test, None);
+    store.save(&trial).unwrap();
+    let claims = store.claims(STALE).unwrap();
+    let start = || store.start(&claims, &trial.id, &spec).unwrap();
+    assert!(store.records().unwrap().of(&spec).is_none());
+    assert!(matches!(start(), Start::Mine(_)));
+    // Without test images there is nothing that it lacks.
+    trial.images.as_mut().unwrap().test = 0;
+    store.save(&trial).unwrap();
+    assert!(matches!(start(), Start::Done));
+    // A final run does for both.
+    let full = made_up::result(&spec, ABILITY);
+    store.save(&full).unwrap();
+    let trial_spec = RunSpec {
+        stage: Stage::Trial,
+        ..spec.clone()
+    };
+    assert!(matches!(start(), Start::Done));
+    assert!(store.records().unwrap().of(&trial_spec).is_some());
+}
+
+#[test]
+fn failed_runs_are_made_again_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let plan = Plan::new(&study()).unwrap();
+    let made = AtomicUsize::new(0);
+    work(&store, &plan, &made, usize::MAX);
+    let mut failed = made_up::result(&plan.trials()[0], ABILITY);
+    failed.status = Status::Failed {
+        reason: String::from("the disk is full"),
+    };
+    store.save(&failed).unwrap();
+    let records = store.records().unwrap();
+    assert_eq!(plan.pending(&records).len(), 0);
+    assert_eq!(store.forget_failed(&plan, &records).unwrap(), 1);
+    let records = store.records().unwrap();
+    let pending = plan.pending(&records);
+    assert_eq!(pending.len(), 1);
+    assert_eq!(id_of(&pending[0].overrides), failed.id);
+    assert_eq!(store.forget_failed(&plan, &records).unwrap(), 0);
+}
+
+#[test]
+fn studies_that_share_a_folder_keep_their_results() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let plan = Plan::new(&study()).unwrap();
+    work(&store, &plan, &AtomicUsize::new(0), usize::MAX);
+    let expected = results(&store, &plan);
+    let other = Plan::new(&Study::compare(&["gelu", "silu"], 2).unwrap()).unwrap();
+    work(&store, &other, &AtomicUsize::new(0), usize::MAX);
+    store
+        .merge("other", &other, &store.records().unwrap())
+        .unwrap();
+    assert_eq!(
+        fs::read(folder.path().join("x.results.json")).unwrap(),
+        expected
     );
 }
 

@@ -116,9 +116,10 @@ fn write_report(
 ) -> Result<()> {
     let plan = Plan::new(study)?;
     let records = store.records()?;
-    store.merge(&plan, &records)?;
-    let command = format!("trainer study report {}", file.display());
-    let report = study::report::write(&plan, &records, &store.curves()?, &command, folder)?;
+    store.merge(&study_runner::name(file), &plan, &records)?;
+    let curves = study_runner::curves(study)?;
+    let command = report_command(file, store.folder(), folder);
+    let report = study::report::write(&plan, &records, &curves, &command, folder)?;
     if !quiet {
         print(report.text.trim_end())?;
         print(&format!(
@@ -127,4 +128,40 @@ fn write_report(
         ))?;
     }
     Ok(())
+}
+
+/// What writes the report again, of the runs in `runs` into the folder `out`.
+fn report_command(file: &Path, runs: &Path, out: &Path) -> String {
+    let mut command = format!("trainer study report {}", file.display());
+    if runs != study_runner::folder(file, None) {
+        command += &format!(" --folder {}", runs.display());
+    }
+    if out != results(file, None) {
+        command += &format!(" --out {}", out.display());
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_say_where_their_runs_are() {
+        let command = |runs: &str, out: &str| {
+            report_command(
+                Path::new("experiments/a.toml"),
+                Path::new(runs),
+                Path::new(out),
+            )
+        };
+        assert_eq!(
+            command("experiments/studies/a", "experiments/results/a"),
+            "trainer study report experiments/a.toml"
+        );
+        assert_eq!(
+            command("shared", "elsewhere"),
+            "trainer study report experiments/a.toml --folder shared --out elsewhere"
+        );
+    }
 }

@@ -14,8 +14,8 @@ use super::{Files, Means, check_report_folder, results, write_report};
 use crate::cli::{Output, count};
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, Jobs, Worked};
-use crate::study_runner::StudyRunner;
 use crate::study_runner::progress::Progress;
+use crate::study_runner::{self, StudyRunner};
 
 /// Options of `trainer study run`.
 #[derive(Debug, Args)]
@@ -43,6 +43,9 @@ pub struct Share {
     /// Begin with part I of N, when several machines work in the same folder
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    /// Make those runs again that failed, such as for want of disk space
+    #[arg(long)]
+    retry_failed: bool,
 }
 
 /// Makes the runs that are still to be made, then the report.
@@ -79,7 +82,13 @@ pub fn conduct(
     check_report_folder(out)?;
     let signals = Signals::listen()?;
     let runner = StudyRunner::new(study, &files.folder(), means.data.as_deref(), means.backend)?;
-    let records = runner.store.records()?;
+    runner
+        .store
+        .save_study(&study_runner::name(&files.study), study)?;
+    let mut records = runner.store.records()?;
+    if share.retry_failed && runner.store.forget_failed(&runner.plan, &records)? > 0 {
+        records = runner.store.records()?;
+    }
     let pending = runner.plan.pending(&records).len();
     let done = runner.plan.known(&records).len() - pending;
     let mut progress = Progress::new(output, done, runner.plan.total());
