@@ -375,7 +375,11 @@ impl Fit<'_> {
         } = &*self.progress;
         let about = (config, *task, *scaling);
         saved_model::save(&self.of.run, Which::Last, weights, about, record)?;
-        if history::best(history) == Some(&record) {
+        // Of epochs that the run went back behind, none is the best of what it became.
+        let best = saved_model::card(&self.of.run, Which::Best)?.map(|card| card.epoch);
+        let rivals = best.filter(|best| history.contains(best)).into_iter();
+        let rivals: Vec<EpochRecord> = rivals.chain([record]).collect();
+        if history::best(&rivals) == Some(&record) {
             saved_model::save(&self.of.run, Which::Best, weights, about, record)?;
         }
         self.of.run.save_metrics(history)?;

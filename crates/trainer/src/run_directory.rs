@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
 use crate::files::write_atomically;
@@ -25,6 +25,12 @@ const CHECKPOINTS: &str = "checkpoints";
 #[derive(Clone, Debug)]
 pub struct RunDirectory {
     path: PathBuf,
+}
+
+/// What a summary is of.
+#[derive(Deserialize)]
+struct Summarized {
+    epochs: usize,
 }
 
 /// Held while a process trains in a run's directory. Freed by the system when the process ends,
@@ -206,6 +212,25 @@ impl RunDirectory {
     /// Whether the run has come to its end.
     pub fn has_summary(&self) -> bool {
         self.path.join(SUMMARY).is_file()
+    }
+
+    /// The number of epochs that the run's summary is of, if there is a summary.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn summarized_epochs(&self) -> Result<Option<usize>> {
+        let path = self.path.join(SUMMARY);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        // One that cannot be understood is none: it is written again.
+        let summary: Option<Summarized> = serde_json::from_slice(&text).ok();
+        Ok(summary.map(|summary| summary.epochs))
     }
 
     /// Saves the run's summary.

@@ -110,6 +110,27 @@ fn remove_others(folder: &Path, which: Which, current: &str) -> Result<()> {
     Ok(())
 }
 
+/// What a run's saved network is; `None` if it has none yet.
+///
+/// # Errors
+///
+/// If the file that says so cannot be read, or is not as it must be.
+pub fn card(run: &RunDirectory, which: Which) -> Result<Option<ModelCard>> {
+    let side_file = which.side_file();
+    if !run.path().join(&side_file).is_file() {
+        return Ok(None);
+    }
+    let card: ModelCard = read_toml(&run.path().join(&side_file))?;
+    if card.format != FORMAT {
+        bail!(
+            "{}/{side_file} has format {}, but this program reads format {FORMAT}",
+            run.path().display(),
+            card.format
+        );
+    }
+    Ok(Some(card))
+}
+
 /// A run's network on `device`, ready for prediction by `kernels`.
 ///
 /// # Errors
@@ -121,21 +142,13 @@ pub fn load(
     device: &Device,
     kernels: Kernels,
 ) -> Result<(Classifier, ModelCard)> {
-    let side_file = which.side_file();
-    if !run.path().join(&side_file).is_file() {
+    let Some(card) = card(run, which)? else {
         bail!(
             "{} has no finished epoch yet; continue it with `trainer resume {0}`",
             run.path().display()
         );
-    }
-    let card: ModelCard = read_toml(&run.path().join(&side_file))?;
-    if card.format != FORMAT {
-        bail!(
-            "{}/{side_file} has format {}, but this program reads format {FORMAT}",
-            run.path().display(),
-            card.format
-        );
-    }
+    };
+    let side_file = which.side_file();
     let path = run.path().join(&card.file);
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     if sha256(&bytes) != card.sha256 {

@@ -147,6 +147,54 @@ fn a_run_killed_before_its_last_checkpoint_ends_with_the_same_weights() {
     );
 }
 
+/// The moment between the last checkpoint of a run that was made longer and its new summary.
+#[test]
+fn a_longer_run_killed_before_its_summary_gets_one() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 1 --out run"));
+    let earlier = fs::read(folder.path("run/summary.json")).unwrap();
+    folder.succeed("resume run --epochs 2 --json");
+    let later = folder.summary("run");
+    fs::write(folder.path("run/summary.json"), earlier).unwrap();
+    folder.succeed("resume run --json");
+    assert_eq!(folder.summary("run")["epochs"], 2);
+    assert_eq!(
+        folder.summary("run")["weights_sha256"],
+        later["weights_sha256"]
+    );
+}
+
+#[test]
+fn a_run_that_goes_back_gives_up_the_best_network_of_later_epochs() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 2 --out run"));
+    let read = |file: &str| -> toml::Table {
+        let text = fs::read_to_string(folder.path("run").join(file)).unwrap();
+        text.parse().unwrap()
+    };
+    let write = |file: &str, table: &toml::Table| {
+        fs::write(folder.path("run").join(file), table.to_string()).unwrap();
+    };
+    // As if epoch 2 had been the best, after a first one better than all that are to come.
+    let weights = folder.path("run/last-epoch-0002.bpk");
+    fs::copy(weights, folder.path("run/best-epoch-0002.bpk")).unwrap();
+    let mut abandoned = read("last.toml");
+    abandoned["file"] = "best-epoch-0002.bpk".into();
+    abandoned["epoch"]["valid"]["accuracy"] = 2.0.into();
+    write("best.toml", &abandoned);
+    let checkpoint = "checkpoints/epoch-0001/checkpoint.toml";
+    let mut progress = read(checkpoint);
+    progress["history"][0]["valid"]["accuracy"] = 1.5.into();
+    write(checkpoint, &progress);
+
+    folder.succeed("resume run --from epoch-0001 --epochs 3 --json");
+    let best = read("best.toml");
+    let accuracy = best["epoch"]["valid"]["accuracy"].as_float().unwrap();
+    assert!(accuracy <= 1.0, "{accuracy}");
+    let epoch = best["epoch"]["epoch"].as_integer();
+    assert_eq!(folder.summary("run")["best_epoch"].as_i64(), epoch);
+}
+
 /// Without anything that draws from the backend's own generator, a run continued on another
 /// backend agrees with the first but for rounding.
 #[test]

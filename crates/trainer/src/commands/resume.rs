@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use super::train::found_at;
 use crate::backend::Backend;
-use crate::checkpoint::{self, Position};
+use crate::checkpoint::{self, Position, Progress};
 use crate::cli::{Output, Run, whole_number};
 use crate::config::{Extension, RunConfig};
 use crate::console::{Console, Style};
@@ -50,29 +51,17 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut config = run.config()?;
     config.check()?;
     let folder = run.checkpoints();
-    let restored = checkpoint::restore(&folder, options.from.as_deref(), &config)?;
+    let mut restored = checkpoint::restore(&folder, options.from.as_deref(), &config)?;
     let position = restored
         .as_ref()
         .map_or(Position::START, |restored| restored.progress.position);
     if let Some(epochs) = options.epochs {
         extend(&mut config, position, epochs)?;
     }
-    let epochs = config.total_epochs();
-    if position.epoch > epochs && run.has_summary() {
-        bail!(
-            "{} has finished its {epochs} epoch{}; make it longer with --epochs",
-            run.path().display(),
-            if epochs == 1 { "" } else { "s" }
-        );
-    }
-    if run.has_summary()
-        && let Some(restored) = &restored
-        && restored.progress.has_stopped_early()
-    {
-        bail!(
-            "{0} has stopped early; to go on, raise patience in {0}/config.toml",
-            run.path().display()
-        );
+    if let Some(restored) = &mut restored {
+        // How long the run is to be, and its patience, may have changed.
+        restored.progress.config = config.clone();
+        check_unfinished(&run, &restored.progress)?;
     }
     let processor = options.backend.unwrap_or(config.backend).open()?;
     let path = options.data.as_deref().or(config.data.path.as_deref());
@@ -82,6 +71,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             "{} are not the images that this run was started with; name those with --data",
             images.source()
         );
+    }
+    if options.data.is_some() {
+        config.data.path = found_at(images.source());
     }
     run.save_config(&config)?;
     if let Some(name) = &options.from {
@@ -103,6 +95,26 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     let ending = training.run(restored)?;
     super::exit(&training, &ending)
+}
+
+/// Refuses a run that has nothing left to do. One whose summary is that of fewer epochs, as it was
+/// stopped before the new one, is still to be summed up.
+fn check_unfinished(run: &RunDirectory, progress: &Progress) -> Result<()> {
+    if run.summarized_epochs()? != Some(progress.history.len()) {
+        return Ok(());
+    }
+    let name = run.path().display();
+    let epochs = progress.config.total_epochs();
+    if progress.position.epoch > epochs {
+        bail!(
+            "{name} has finished its {epochs} epoch{}; make it longer with --epochs",
+            if epochs == 1 { "" } else { "s" }
+        );
+    }
+    if progress.has_stopped_early() {
+        bail!("{name} has stopped early; to go on, raise patience in {name}/config.toml");
+    }
+    Ok(())
 }
 
 /// Makes a run that stands at `position` longer. An epoch that has begun ends as it would have.
