@@ -1,7 +1,7 @@
 //! Files that are there whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -30,20 +30,32 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// If it is something else, or cannot be read.
 pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool) -> Result<()> {
-    let Ok(file) = File::open(path) else {
-        return Ok(());
-    };
     let mut start = Vec::new();
-    file.take(16)
-        .read_to_end(&mut start)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    match File::open(path).and_then(|file| file.take(16).read_to_end(&mut start)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", path.display()));
+        }
+    }
     if !is_one(&start) {
         bail!(
-            "{} is there already and is not {what}; name another file with --out",
+            "{} is there already and is not {what}; name another place with --out",
             path.display()
         );
     }
     Ok(())
+}
+
+/// Refuses to replace a file at `path` that is no PNG picture.
+///
+/// # Errors
+///
+/// As of [`check_replaceable`].
+pub fn check_picture(path: &Path) -> Result<()> {
+    check_replaceable(path, "a PNG picture", |start| {
+        start.starts_with(&picture::SIGNATURE)
+    })
 }
 
 /// Writes a sheet of images to `path` as PNG. Another picture that is there is replaced.
@@ -52,9 +64,7 @@ pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool
 ///
 /// If what is there is not a PNG picture, or the file cannot be written.
 pub fn write_picture(path: &Path, sheet: &Sheet) -> Result<()> {
-    check_replaceable(path, "a PNG picture", |start| {
-        start.starts_with(&picture::SIGNATURE)
-    })?;
+    check_picture(path)?;
     let bytes = sheet.png().context("there are no images to draw")?;
     write_atomically(path, &bytes)
 }
@@ -136,7 +146,7 @@ mod tests {
         let mine = folder.path().join("train.csv");
         fs::write(&mine, "label").unwrap();
         let error = write_picture(&mine, &sheet).unwrap_err().to_string();
-        assert!(error.ends_with("name another file with --out"), "{error}");
+        assert!(error.ends_with("name another place with --out"), "{error}");
         assert_eq!(fs::read(&mine).unwrap(), b"label");
     }
 

@@ -57,7 +57,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("data show --rotation x"), @"error: invalid value 'x' for '--rotation <DEGREES>': expected a number");
     insta::assert_snapshot!(error("data show --shear 60"), @"error: shear is 60, but must be 0 to 45 degrees");
     insta::assert_snapshot!(error("data show train.csv --shift 28"), @"error: shift is 28, but must be less than the 28 pixels of an image's side");
-    insta::assert_snapshot!(error("data show train.csv --out test.csv"), @"error: test.csv is there already and is not a PNG picture; name another file with --out");
+    insta::assert_snapshot!(error("data show train.csv --out test.csv"), @"error: test.csv is there already and is not a PNG picture; name another place with --out");
     insta::assert_snapshot!(error("data show --config tiny.toml"), @"error: tiny.toml has no table [augmentation]");
     insta::assert_snapshot!(error("evaluate ."), @"error: . is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
     fs::write(
@@ -117,12 +117,15 @@ fn a_run_from_images_to_submission() {
         assert_eq!(scores[field], summary["validation"][field], "{field}");
     }
 
-    // The training file holds the same images as the test file: as many are read correctly.
-    let scores = folder.succeed("evaluate run --data train.csv --json");
+    // Labels for all images of the test file but the last: as many are read correctly. With all it
+    // would be the training file.
+    let labels = fs::read_to_string(folder.path("train.csv")).unwrap();
+    let (labels, _) = labels.trim_end().rsplit_once('\n').unwrap();
+    fs::write(folder.path("labels.csv"), labels).unwrap();
+    let scores = folder.succeed("evaluate run --data labels.csv --json");
     let scores: Value = serde_json::from_str(&scores).unwrap();
     folder.succeed("predict run --data test.csv --out out.csv");
     let submission = fs::read_to_string(folder.path("out.csv")).unwrap();
-    let labels = fs::read_to_string(folder.path("train.csv")).unwrap();
     let mut correct = 0;
     let mut lines = submission.lines();
     assert_eq!(lines.next(), Some("ImageId,Label"));
@@ -132,7 +135,7 @@ fn a_run_from_images_to_submission() {
         correct += usize::from(label.starts_with(&format!("{predicted},")));
     }
     assert_eq!(submission.lines().count(), 1201);
-    assert_eq!(scores["accuracy"], correct as f64 / 1200.0);
+    assert_eq!(scores["accuracy"], correct as f64 / 1199.0);
 }
 
 /// All images are trained on, and the last network is the one that is used.
@@ -178,6 +181,15 @@ fn a_run_stops_when_it_gets_no_better() {
     assert_eq!(folder.summary("run")["epochs"], 3);
     // It has come to its end.
     insta::assert_snapshot!(folder.fail("resume run"), @"error: run has stopped early; to go on, raise patience in run/config.toml");
+    let config = fs::read_to_string(folder.path("run/config.toml")).unwrap();
+    let patient = config.replace("patience = 2", "patience = 3");
+    fs::write(folder.path("run/config.toml"), patient).unwrap();
+    let printed = folder.succeed("resume run --plain");
+    assert!(
+        printed.contains("no better epoch than 1 in 3 epochs"),
+        "{printed}"
+    );
+    assert_eq!(folder.summary("run")["epochs"], 4);
 }
 
 #[test]
@@ -188,8 +200,8 @@ fn nothing_is_overwritten() {
     insta::assert_snapshot!(error, @"error: run is there already, and runs are never overwritten; continue it with `trainer resume run` or name another --out");
     let file = "--config tiny.toml --data train.csv --epochs 1 --out test.csv";
     insta::assert_snapshot!(folder.fail(file), @"error: test.csv is there already, and is no run; name another --out");
-    insta::assert_snapshot!(folder.fail("predict run --data test.csv --out test.csv"), @"error: test.csv is there already and is not a submission; name another file with --out");
-    insta::assert_snapshot!(folder.fail("export run --out test.csv"), @"error: test.csv is there already and is not a safetensors file; name another file with --out");
+    insta::assert_snapshot!(folder.fail("predict run --data test.csv --out test.csv"), @"error: test.csv is there already and is not a submission; name another place with --out");
+    insta::assert_snapshot!(folder.fail("export run --out test.csv"), @"error: test.csv is there already and is not a safetensors file; name another place with --out");
     for _ in 0..2 {
         folder.succeed("predict run --data test.csv");
         folder.succeed("export run");
@@ -422,6 +434,38 @@ fn misread_images_are_shown() {
     let page = fs::read_to_string(folder.path("few/errors.html")).unwrap();
     assert_eq!(page.matches("<img").count(), 3);
     size(&fs::read(folder.path("few/errors.png")).unwrap());
+
+    // Nothing of somebody else's is replaced.
+    fs::create_dir(folder.path("mine")).unwrap();
+    fs::write(folder.path("mine/errors.json"), "my notes").unwrap();
+    insta::assert_snapshot!(folder.fail("errors run --out mine"), @"error: mine/errors.json is there already and is not JSON; name another place with --out");
+    assert!(!folder.path("mine/errors.html").exists());
+}
+
+#[test]
+fn images_that_a_network_was_trained_on_are_not_scored_unawares() {
+    let folder = Folder::with_digits(300);
+    folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet --out run");
+    fs::rename(folder.path("train.csv"), folder.path("moved.csv")).unwrap();
+    assert!(folder.fail("evaluate run").contains("cannot be opened"));
+    let held_out = folder.succeed("evaluate run --data moved.csv");
+    assert!(
+        held_out.starts_with("validation images of moved.csv, network of epoch 1:"),
+        "{held_out}"
+    );
+    assert!(held_out.contains(" 30 images"), "{held_out}");
+    // Where they are now is noted by a run that goes on.
+    folder.succeed("resume run --epochs 2 --data moved.csv --json");
+    folder.succeed("evaluate run");
+
+    folder.succeed(
+        "--config tiny.toml --data moved.csv --validation-fraction 0 --epochs 1 --quiet --out all",
+    );
+    let trained = folder.succeed("evaluate all --data moved.csv");
+    assert!(
+        trained.starts_with("images of moved.csv, which all was trained with, network of epoch 1:"),
+        "{trained}"
+    );
 }
 
 /// The number of images that a run's network misread in its validation.

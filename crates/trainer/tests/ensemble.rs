@@ -51,6 +51,12 @@ fn members_trained_at_once_are_those_trained_in_turn() {
     assert!(more.contains("turn/member-9 is trained"), "{more}");
     assert!(more.contains("average of 4 networks: "), "{more}");
 
+    // Where the images lie does not matter, as long as they are the same.
+    fs::copy(folder.path("train.csv"), folder.path("moved.csv")).unwrap();
+    let moved = train.replace("train.csv", "moved.csv");
+    let more = folder.succeed(&format!("{moved} --members 4 --out turn"));
+    assert!(more.contains("turn/member-10 is trained"), "{more}");
+
     // A member is a run like any other: its file repeats it.
     folder.succeed("--config turn/member-8/config.toml --out alone --quiet");
     assert_eq!(

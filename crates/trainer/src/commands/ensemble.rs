@@ -118,14 +118,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         return Ok(code);
     }
     if recipe.data.validation_fraction > 0.0 && !options.output.quiet {
+        let Members { runs, images, .. } = members;
         let ensemble = Ensemble::load(&ensemble::Options {
-            runs: members.runs.into_iter().map(|(path, _)| path).collect(),
+            runs: runs.into_iter().map(|(path, _)| path).collect(),
             model: Which::default(),
             views: Views::ONE,
             backend: options.backend.unwrap_or(recipe.backend),
             kernels: recipe.kernels,
         })?;
-        evaluate::on_validation(&ensemble, options.output.json)?;
+        evaluate::on_validation(&ensemble, &images, options.output.json)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -268,9 +269,14 @@ fn taken(path: &Path) -> anyhow::Error {
     )
 }
 
-/// Whether a run has come to its end, which must be one with this configuration.
+/// Whether a run has come to its end, which must be one with this configuration. The images, which
+/// their fingerprint tells from others, may have been moved.
 fn is_trained(run: &RunDirectory, config: &RunConfig) -> Result<bool> {
-    if run.has_config() && run.config()? != *config {
+    let differs = |mut there: RunConfig| {
+        there.data.path.clone_from(&config.data.path);
+        there != *config
+    };
+    if run.has_config() && differs(run.config()?) {
         bail!(
             "{} is a run with another configuration; name another folder with --out",
             run.path().display()

@@ -19,9 +19,10 @@ use self::page::Page;
 use self::pairs::{Comparison, Reading};
 use super::evaluate;
 use crate::console::print;
-use crate::ensemble::{self, Ensemble};
+use crate::ensemble::{self, Ensemble, Views};
 use crate::evaluation::Probabilities;
-use crate::files::{write_atomically, write_picture};
+use crate::files::{check_picture, check_replaceable, write_atomically, write_picture};
+use crate::saved_model::Which;
 
 /// Images in a row of the picture.
 const COLUMNS: usize = 10;
@@ -74,16 +75,19 @@ struct Mistake<'a> {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let ensemble = Ensemble::load(&options.ensemble)?;
     let folder = options.folder(&ensemble)?;
+    let [page, picture, json] =
+        ["errors.html", "errors.png", "errors.json"].map(|name| folder.join(name));
+    check_replaceable(&page, "a page", |start| {
+        start.starts_with(b"<!DOCTYPE html>")
+    })?;
+    check_picture(&picture)?;
+    check_replaceable(&json, "JSON", |start| start.starts_with(b"{"))?;
     let (images, name) = evaluate::images(&ensemble, options.data.as_deref())?;
     let readings = ensemble.read(&images, images.side(), options.ensemble.views)?;
     let items = items(&images)?;
     let comparison = comparison(&ensemble, &readings, &items);
     let probabilities = Probabilities::mean(&readings);
     let mut mistakes = mistakes(&items, &probabilities);
-    let name = match options.data {
-        Some(_) => format!("images of {name}"),
-        None => name,
-    };
     let title = format!(
         "{}: {} of {} {name} misread ({:.2} %)",
         who(&ensemble),
@@ -95,23 +99,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if comparison.functions.len() > 1 {
         print(&comparison.to_string())?;
     }
-    if mistakes.is_empty() && !comparison.misreads() {
-        return Ok(ExitCode::SUCCESS);
-    }
     let limit = options.count as usize;
     mistakes.truncate(limit);
 
     fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let [page, picture, json] =
-        ["errors.html", "errors.png", "errors.json"].map(|name| folder.join(name));
-    // Each network can misread some image, and all together none.
     if !mistakes.is_empty() {
         write_picture(&picture, &sheet(&mistakes))?;
+    } else if picture.exists() {
+        // That of an earlier page.
+        fs::remove_file(&picture)
+            .with_context(|| format!("cannot remove {}", picture.display()))?;
     }
     let contents = Page {
         title: &title,
-        command: &format!("trainer errors {}", paths(&ensemble)),
+        command: &options.command(),
         mistakes: &mistakes,
         items: &items,
         comparison: &comparison,
@@ -143,6 +145,31 @@ impl Options {
             _ => bail!("these are several runs; name a folder for the page with --out"),
         }
     }
+
+    /// What makes the page again.
+    fn command(&self) -> String {
+        let ensemble::Options {
+            runs, model, views, ..
+        } = &self.ensemble;
+        let mut command = String::from("trainer errors");
+        for run in runs {
+            command += &format!(" {}", run.display());
+        }
+        if *model == Which::Last {
+            command += " --model last";
+        }
+        if views.per_image.get() > 1 {
+            let Views {
+                per_image,
+                strength,
+            } = views;
+            command += &format!(" --tta {per_image} --tta-strength {strength}");
+        }
+        if let Some(data) = &self.data {
+            command += &format!(" --data {}", data.display());
+        }
+        command
+    }
 }
 
 /// The networks in a few words.
@@ -155,12 +182,6 @@ fn who(ensemble: &Ensemble) -> String {
         ),
         members => format!("{} networks together", members.len()),
     }
-}
-
-fn paths(ensemble: &Ensemble) -> String {
-    let paths = ensemble.members.iter();
-    let paths: Vec<String> = paths.map(|one| one.path.display().to_string()).collect();
-    paths.join(" ")
 }
 
 /// The images with their labels and numbers, in their order.

@@ -68,13 +68,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     show(&ensemble, &report, options.json)
 }
 
-/// Prints the scores of networks on the images that all of them have held out.
+/// Prints the scores of networks on those of the images that all of them have held out.
 ///
 /// # Errors
 ///
-/// If there are none, or they are not found again.
-pub fn on_validation(ensemble: &Ensemble, json: bool) -> Result<ExitCode> {
-    let (images, name) = validation_images(ensemble)?;
+/// If there are none, or the images are others than those that the networks were trained with.
+pub fn on_validation(ensemble: &Ensemble, images: &LabelledImages, json: bool) -> Result<ExitCode> {
+    let (images, name) = validation_images(ensemble, images)?;
     show(
         ensemble,
         &report(ensemble, &images, name, Views::ONE)?,
@@ -194,25 +194,41 @@ impl fmt::Display for Step {
     }
 }
 
-/// The images that `data` names, or else those that all networks have held out; and what they are
-/// called. They fit the networks.
+/// The images that `data` names, or else those that all networks were trained with: of these, where
+/// that can be, those that all have held out. And what they are called. They fit the networks.
 pub(super) fn images(ensemble: &Ensemble, data: Option<&Path>) -> Result<(LabelledImages, String)> {
-    let (images, name) = match data {
-        Some(path) => {
-            let images = data::training_images(Some(path))?;
-            let name = images.source().to_string();
+    let trained_with = ensemble.members[0].config.data.path.as_deref();
+    let images = data::training_images(data.or(trained_with))?;
+    let fingerprint = Some(images.fingerprint());
+    let mut members = ensemble.members.iter();
+    let trained = members.find(|member| member.config.data.fingerprint == fingerprint);
+    let (images, name) = match (data, trained, validation_images(ensemble, &images)) {
+        (_, Some(_), Ok(held_out)) => held_out,
+        (None, _, held_out) => held_out?,
+        // What is asked for is done, but not without a word.
+        (Some(_), Some(member), Err(_)) => {
+            let name = format!(
+                "images of {}, which {} was trained with",
+                images.source(),
+                member.path.display()
+            );
             (images, name)
         }
-        None => validation_images(ensemble)?,
+        (Some(_), None, _) => {
+            let name = format!("images of {}", images.source());
+            (images, name)
+        }
     };
     check_fit(&images, ensemble.task())?;
     Ok((images, name))
 }
 
-/// The images that all networks have held out, and what they are called.
-fn validation_images(ensemble: &Ensemble) -> Result<(LabelledImages, String)> {
+/// Those of the images that all networks have held out, and what they are called.
+fn validation_images(
+    ensemble: &Ensemble,
+    images: &LabelledImages,
+) -> Result<(LabelledImages, String)> {
     let config = &ensemble.members[0].config;
-    let images = data::training_images(config.data.path.as_deref())?;
     for member in &ensemble.members {
         if member.config.data.fingerprint != Some(images.fingerprint()) {
             bail!(
@@ -222,7 +238,7 @@ fn validation_images(ensemble: &Ensemble) -> Result<(LabelledImages, String)> {
             );
         }
     }
-    let split = config.split(&images)?;
+    let split = config.split(images)?;
     if split.validation.rows().is_empty() {
         bail!(
             "{} held out no image for validation; name labelled images with --data",
@@ -230,7 +246,7 @@ fn validation_images(ensemble: &Ensemble) -> Result<(LabelledImages, String)> {
         );
     }
     for member in &ensemble.members {
-        if member.config.split(&images)?.validation.rows() != split.validation.rows() {
+        if member.config.split(images)?.validation.rows() != split.validation.rows() {
             bail!(
                 "{} holds out other images than {}, and may have been trained on those; name labelled images with --data, or train with the same data.split_seed",
                 member.path.display(),

@@ -56,8 +56,8 @@ impl Page<'_> {
                         @if several {
                             (pairs::table(self.comparison))
                             h2 { "Misread by the networks together, their probabilities averaged" }
-                            @if self.mistakes.is_empty() { p { "None." } }
                         }
+                        @if self.mistakes.is_empty() { p { "None." } }
                         div.sheet { @for mistake in self.mistakes { (card(mistake)) } }
                         @if several { (pairs::sections(self)) }
                     }

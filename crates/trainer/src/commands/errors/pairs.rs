@@ -106,11 +106,6 @@ impl Comparison {
         (0..count).flat_map(move |one| (one + 1..count).map(move |other| [one, other]))
     }
 
-    /// Whether any function misreads an image.
-    pub(super) fn misreads(&self) -> bool {
-        self.functions.iter().any(|function| function.misread > 0)
-    }
-
     /// The p-value of McNemar's exact test of two functions.
     pub(super) fn p_value(&self, one: usize, other: usize) -> f64 {
         mcnemar(self.only(one, other).len(), self.only(other, one).len())
@@ -269,7 +264,6 @@ pub(super) mod tests {
         assert_eq!(comparison.only(0, 1), [4, 3]);
         assert!(comparison.only(1, 0).is_empty());
         assert_eq!(comparison.p_value(0, 1), 0.5);
-        assert!(comparison.misreads());
     }
 
     #[test]
