@@ -32,7 +32,8 @@ const COLUMNS: usize = 10;
 pub struct Options {
     #[command(flatten)]
     ensemble: ensemble::Options,
-    /// Labelled images to look at [default: the runs' own validation images]
+    /// Labelled images to look at; of those that the runs were trained with, the ones held out
+    /// [default: the runs' own]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The folder that errors.html, errors.png and errors.json go to [default: errors in the folder of

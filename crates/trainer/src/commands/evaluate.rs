@@ -19,7 +19,8 @@ use crate::evaluation::{Evaluation, Probabilities};
 pub struct Options {
     #[command(flatten)]
     ensemble: ensemble::Options,
-    /// Labelled images to score on [default: the runs' own validation images]
+    /// Labelled images to score on; of those that the runs were trained with, the ones held out
+    /// [default: the runs' own]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The scores as JSON
@@ -197,25 +198,20 @@ impl fmt::Display for Step {
 /// The images that `data` names, or else those that all networks were trained with: of these, where
 /// that can be, those that all have held out. And what they are called. They fit the networks.
 pub(super) fn images(ensemble: &Ensemble, data: Option<&Path>) -> Result<(LabelledImages, String)> {
-    let trained_with = ensemble.members[0].config.data.path.as_deref();
-    let images = data::training_images(data.or(trained_with))?;
-    let fingerprint = Some(images.fingerprint());
-    let mut members = ensemble.members.iter();
-    let trained = members.find(|member| member.config.data.fingerprint == fingerprint);
-    let (images, name) = match (data, trained, validation_images(ensemble, &images)) {
-        (_, Some(_), Ok(held_out)) => held_out,
-        (None, _, held_out) => held_out?,
+    let own = ensemble.members[0].config.data.path.as_deref();
+    let images = data::training_images(data.or(own))?;
+    let (images, name) = match validation_images(ensemble, &images) {
+        Ok(held_out) => held_out,
+        Err(error) if data.is_none() => return Err(error),
         // What is asked for is done, but not without a word.
-        (Some(_), Some(member), Err(_)) => {
-            let name = format!(
-                "images of {}, which {} was trained with",
-                images.source(),
-                member.path.display()
-            );
-            (images, name)
-        }
-        (Some(_), None, _) => {
-            let name = format!("images of {}", images.source());
+        Err(_) => {
+            let fingerprint = Some(images.fingerprint());
+            let mut members = ensemble.members.iter();
+            let trained = members.find(|member| member.config.data.fingerprint == fingerprint);
+            let trained = trained.map_or_else(String::new, |member| {
+                format!(", which {} was trained with", member.path.display())
+            });
+            let name = format!("images of {}{trained}", images.source());
             (images, name)
         }
     };
@@ -229,8 +225,9 @@ fn validation_images(
     images: &LabelledImages,
 ) -> Result<(LabelledImages, String)> {
     let config = &ensemble.members[0].config;
+    let fingerprint = Some(images.fingerprint());
     for member in &ensemble.members {
-        if member.config.data.fingerprint != Some(images.fingerprint()) {
+        if member.config.data.fingerprint != fingerprint {
             bail!(
                 "{} are not the images that {} was started with; name labelled images with --data",
                 images.source(),
