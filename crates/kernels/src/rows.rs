@@ -503,59 +503,76 @@ pass! {
     |simd| {
         let reciprocal = simd.splat(channels as f32 / image.len() as f32);
         let (means, deviations) = (mean.as_mut_ptr(), deviations.as_mut_ptr());
+        // A sum of many large numbers may be off by more than their deviations. What the mean lacks
+        // is the mean of the deviations from it, and what that adds to their squares is taken off:
+        // the corrected two-pass algorithm of Chan, Golub and LeVeque (1983).
         // SAFETY: the places lie within `channels`, and `image` is made of whole pixels.
         for_each_place(simd, channels, #[inline(always)] |place| unsafe {
-            let mean = simd.mul(
-                sum_over_pixels(simd, image, channels, place, #[inline(always)] |_, x| x, simd.splat(0.0)),
-                reciprocal,
-            );
-            let total = sum_over_pixels(
+            let [sum] = sums_over_pixels(
                 simd,
                 image,
                 channels,
                 place,
                 #[inline(always)]
-                |mean, x| {
-                    let deviation = simd.sub(x, mean);
-                    simd.mul(deviation, deviation)
-                },
-                mean,
+                |[sum], x| [simd.add(sum, x)],
             );
-            simd.store_at(means, place, mean);
-            simd.store_at(deviations, place, total);
+            let near = simd.mul(sum, reciprocal);
+            let [rest, squares] = sums_over_pixels(
+                simd,
+                image,
+                channels,
+                place,
+                #[inline(always)]
+                |[sum, squares], x| {
+                    let deviation = simd.sub(x, near);
+                    [simd.add(sum, deviation), simd.mul_add(deviation, deviation, squares)]
+                },
+            );
+            let rest_of_mean = simd.mul(rest, reciprocal);
+            let total = simd.sub(squares, simd.mul(rest, rest_of_mean));
+            simd.store_at(means, place, simd.add(near, rest_of_mean));
+            // Rounding may leave less than nothing.
+            simd.store_at(deviations, place, simd.max(simd.splat(0.0), total));
         });
     }
 }
 
-/// The sum of `f(constant, x)` over the pixels of an image, for the channels at `place`.
+/// `N` sums over the pixels of an image, for the channels at `place`: `add` adds a pixel's numbers
+/// to them.
 ///
 /// # Safety
 ///
 /// `place` must lie within `channels`, which must divide the image's length.
 #[inline(always)]
-unsafe fn sum_over_pixels<S: Simd>(
+unsafe fn sums_over_pixels<S: Simd, const N: usize>(
     simd: S,
     image: &[f32],
     channels: usize,
     place: Place,
-    f: impl Fn(S::F32, S::F32) -> S::F32,
-    constant: S::F32,
-) -> S::F32 {
+    add: impl Fn([S::F32; N], S::F32) -> [S::F32; N],
+) -> [S::F32; N] {
     // Independent sums, since an addition takes longer than a load.
     const WAYS: usize = 4;
-    let mut sums = [simd.splat(0.0); WAYS];
+    let mut ways = [[simd.splat(0.0); N]; WAYS];
     let mut pixels = image.chunks_exact(WAYS * channels);
     for pixels in &mut pixels {
-        for (way, sum) in sums.iter_mut().enumerate() {
+        for (way, sums) in ways.iter_mut().enumerate() {
             // SAFETY: within the pixel number `way`.
             let x = unsafe { simd.load_at(pixels.as_ptr().add(way * channels), place) };
-            *sum = simd.add(*sum, f(constant, x));
+            *sums = add(*sums, x);
         }
     }
     for pixel in pixels.remainder().chunks_exact(channels) {
         // SAFETY: within the pixel.
         let x = unsafe { simd.load_at(pixel.as_ptr(), place) };
-        sums[0] = simd.add(sums[0], f(constant, x));
+        ways[0] = add(ways[0], x);
     }
-    simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3]))
+    let mut totals = [simd.splat(0.0); N];
+    for (i, total) in totals.iter_mut().enumerate() {
+        *total = simd.add(
+            simd.add(ways[0][i], ways[1][i]),
+            simd.add(ways[2][i], ways[3][i]),
+        );
+    }
+    totals
 }

@@ -717,42 +717,59 @@ fn drawn_slopes_are_those_of_the_gradients() {
     }
 }
 
-/// What is the same everywhere has no deviation, however large it is.
+/// What is the same everywhere has no deviation, however large it is, and however many numbers the
+/// mean is taken of.
 #[test]
 fn a_constant_channel_is_normalised_to_its_shift() {
-    for normalization in [
-        Normalization::Batch { epsilon: 1e-5 },
-        Normalization::Group {
-            groups: 1,
-            epsilon: 1e-5,
-        },
+    const SIDE: usize = up_to(28, 5);
+    let convolution = Convolution {
+        height: SIDE,
+        width: SIDE,
+        inputs: 3,
+        outputs: 20,
+        kernel: [1, 1],
+        stride: 1,
+        padding: [0, 0],
+    };
+    let dense = Dense {
+        pixels: 1,
+        channels: 3,
+        outputs: 20,
+    };
+    for (map, pixels) in [
+        (Map::Dense(dense), 1),
+        (Map::Convolution(convolution), SIDE * SIDE),
     ] {
-        let block = Block {
-            map: Map::Dense(Dense {
-                pixels: 1,
-                channels: 3,
-                outputs: 20,
-            }),
-            normalization,
-            function: Function::Identity,
-            pool: false,
-            dropout: 0.0,
-        };
-        let input = [1000.3f32, 2.7, -13.1].repeat(5);
-        let parameters = Parameters {
-            weight: &[0.7; 60],
-            bias: None,
-            scale: Some(&[3.0; 20]),
-            shift: Some(&[0.25; 20]),
-            function: 0.0,
-        };
-        for isa in Isa::available() {
-            let output = block.train(isa, 5, &input, parameters, KEY).output;
-            assert!(
-                output.iter().all(|&x| x == 0.25),
-                "{isa}: {:?}",
-                &output[..3]
-            );
+        for normalization in [
+            Normalization::Batch { epsilon: 1e-5 },
+            Normalization::Group {
+                groups: 1,
+                epsilon: 1e-5,
+            },
+        ] {
+            let block = Block {
+                map,
+                normalization,
+                function: Function::Identity,
+                pool: false,
+                dropout: 0.0,
+            };
+            let input = [1000.3f32, 2.7, -13.1].repeat(5 * pixels);
+            let parameters = Parameters {
+                weight: &[1.0; 60],
+                bias: None,
+                scale: Some(&[3.0; 20]),
+                shift: Some(&[0.25; 20]),
+                function: 0.0,
+            };
+            for isa in Isa::available() {
+                let output = block.train(isa, 5, &input, parameters, KEY).output;
+                assert!(
+                    output.iter().all(|&x| x == 0.25),
+                    "{isa}: {:?}",
+                    &output[..3]
+                );
+            }
         }
     }
 }

@@ -67,7 +67,9 @@ impl Statistics {
         }
     }
 
-    /// Merges the images' moments pairwise, as Chan, Golub and LeVeque do (1979): nothing cancels.
+    /// Merges the moments of images, all of as many pixels, as Chan, Golub and LeVeque do those of
+    /// two samples (1979): what is within images and what is between them is added, and nothing
+    /// cancels.
     fn of_batch(moments: &[f32], channels: usize, pixels: f64, epsilon: f32) -> Self {
         let images = moments.len() / (2 * channels);
         let mut mean = vec![0.0f64; channels];
