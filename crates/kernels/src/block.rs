@@ -75,9 +75,9 @@ pub struct Parameters<'a> {
     pub weight: &'a [f32],
     /// `[outputs]`; only without normalisation, which would take it away again.
     pub bias: Option<&'a [f32]>,
-    /// The normalisation's scale γ, `[outputs]`; ones if absent.
+    /// The normalisation's scale γ, `[outputs]`; ones if absent, as it is without normalisation.
     pub scale: Option<&'a [f32]>,
-    /// The normalisation's shift β, `[outputs]`; zeros if absent.
+    /// The normalisation's shift β, `[outputs]`; zeros if absent, as it is without normalisation.
     pub shift: Option<&'a [f32]>,
     /// The function's parameter, if it has one.
     pub function: f32,
@@ -148,10 +148,17 @@ impl Block {
         for numbers in [parameters.bias, parameters.scale, parameters.shift] {
             assert!(numbers.is_none_or(|numbers| numbers.len() == channels));
         }
-        assert!(
-            parameters.bias.is_none() || self.normalization == Normalization::None,
-            "a normalisation takes the bias away"
-        );
+        if self.normalization == Normalization::None {
+            assert!(
+                parameters.scale.is_none() && parameters.shift.is_none(),
+                "scale and shift belong to a normalisation"
+            );
+        } else {
+            assert!(
+                parameters.bias.is_none(),
+                "a normalisation takes the bias away"
+            );
+        }
     }
 
     /// What the function needs for the numbers that begin at `start` in image number `image` of

@@ -774,20 +774,15 @@ fn a_constant_channel_is_normalised_to_its_shift() {
     }
 }
 
-/// They would be taken for the statistics of other images.
-#[test]
-#[should_panic(expected = "2 groups do not divide 5 channels")]
-fn groups_divide_the_channels() {
+/// A small block that does nothing but multiply, and its parameters.
+fn plain() -> (Block, Parameters<'static>) {
     let block = Block {
         map: Map::Dense(Dense {
             pixels: 1,
             channels: 3,
             outputs: 5,
         }),
-        normalization: Normalization::Group {
-            groups: 2,
-            epsilon: 1e-5,
-        },
+        normalization: Normalization::None,
         function: Function::Identity,
         pool: false,
         dropout: 0.0,
@@ -798,6 +793,44 @@ fn groups_divide_the_channels() {
         scale: None,
         shift: None,
         function: 0.0,
+    };
+    (block, parameters)
+}
+
+/// They would be taken for the statistics of other images.
+#[test]
+#[should_panic(expected = "2 groups do not divide 5 channels")]
+fn groups_divide_the_channels() {
+    let (block, parameters) = plain();
+    let block = Block {
+        normalization: Normalization::Group {
+            groups: 2,
+            epsilon: 1e-5,
+        },
+        ..block
+    };
+    block.train(Isa::best(), 2, &[1.0; 6], parameters, 0);
+}
+
+/// Training would apply it, and inference drop it.
+#[test]
+#[should_panic(expected = "scale and shift belong to a normalisation")]
+fn there_is_no_scale_without_normalisation() {
+    let (block, parameters) = plain();
+    let parameters = Parameters {
+        scale: Some(&[2.0; 5]),
+        ..parameters
+    };
+    block.prepare(Isa::best(), parameters, None);
+}
+
+#[test]
+#[should_panic(expected = "scale and shift belong to a normalisation")]
+fn there_is_no_shift_without_normalisation() {
+    let (block, parameters) = plain();
+    let parameters = Parameters {
+        shift: Some(&[2.0; 5]),
+        ..parameters
     };
     block.train(Isa::best(), 2, &[1.0; 6], parameters, 0);
 }

@@ -26,7 +26,8 @@ impl Block {
     ///
     /// # Panics
     ///
-    /// If a slice has not the length that the shapes give it, or `running` is missing.
+    /// As [`Block::train`] does of block and parameters; and if `running` is missing, or has not a
+    /// number for each channel.
     pub fn prepare(
         &self,
         isa: Isa,
@@ -178,7 +179,8 @@ impl Prepared {
     ///
     /// # Panics
     ///
-    /// If a slice has not the length that the shapes give it.
+    /// If a slice has not the length that the shapes give it, or a parameter has no place in the
+    /// block.
     pub fn infer(&self, images: usize, input: &[f32], parameters: Parameters) -> Buffer {
         let block = &self.block;
         let (input_len, output_len) = (block.input_len(), block.output_len());

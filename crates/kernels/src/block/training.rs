@@ -49,7 +49,8 @@ impl Block {
     ///
     /// # Panics
     ///
-    /// If there is no image, the block makes no sense, or a slice has not the length that the shapes
+    /// If there is no image, the block makes no sense, a parameter has no place in it (a bias beside
+    /// a normalisation, a scale or shift without one), or a slice has not the length that the shapes
     /// give it.
     pub fn train(
         &self,
