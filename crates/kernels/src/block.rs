@@ -128,9 +128,22 @@ impl Block {
         matches!(self.function, Function::Rrelu { .. })
     }
 
-    /// Panics if the block or what it has learned makes no sense.
+    fn weight_len(&self) -> usize {
+        match self.map {
+            Map::Convolution(convolution) => convolution.weight_len(),
+            Map::Dense(dense) => dense.weight_len(),
+        }
+    }
+
+    /// Panics if the block or what it has learned makes no sense. The weights are left to those who
+    /// read them: once they are packed, they are not given any more.
     fn check(&self, parameters: Parameters) {
         let [height, width, channels] = self.linear_size();
+        assert!(
+            self.input_len() > 0 && channels > 0,
+            "an image of the input or the output has no numbers: {:?}",
+            self.map
+        );
         if self.pool {
             assert!(height > 1 && width > 1, "there is no window to pool");
         }
@@ -146,7 +159,8 @@ impl Block {
             self.dropout
         );
         for numbers in [parameters.bias, parameters.scale, parameters.shift] {
-            assert!(numbers.is_none_or(|numbers| numbers.len() == channels));
+            let len = numbers.map_or(channels, <[f32]>::len);
+            assert_eq!(len, channels, "a parameter has a number for each channel");
         }
         if self.normalization == Normalization::None {
             assert!(

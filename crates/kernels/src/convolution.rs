@@ -239,7 +239,7 @@ impl Convolution {
 }
 
 /// The lengths of slices are checked by it, so that it must not wrap around.
-fn product<const N: usize>(numbers: [usize; N]) -> usize {
+pub(crate) fn product<const N: usize>(numbers: [usize; N]) -> usize {
     numbers
         .into_iter()
         .try_fold(1_usize, usize::checked_mul)

@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 
 use crate::buffer::Buffer;
+use crate::convolution::product;
 use crate::simd::Isa;
 use crate::tasks;
 use crate::tile::{Block, Blocks, Order, OuterSweep, Start, Sweep};
@@ -31,12 +32,12 @@ const TASK_ROWS: usize = 96;
 impl Dense {
     /// Numbers in an input image: `[pixels, channels]`.
     pub fn inputs(&self) -> usize {
-        self.pixels * self.channels
+        product([self.pixels, self.channels])
     }
 
     /// Numbers in the weights: `[channels · pixels, outputs]`.
     pub fn weight_len(&self) -> usize {
-        self.inputs() * self.outputs
+        product([self.pixels, self.channels, self.outputs])
     }
 
     /// Row of the weights that belongs to input number `input` of an image.
@@ -88,10 +89,12 @@ impl ForwardPanel {
     ///
     /// # Panics
     ///
-    /// If the slices have not as many images.
+    /// If the slices do not have equal numbers of whole images.
     pub fn output(&self, images: &[f32], output: &mut [f32]) {
         let depth = self.dense.inputs();
-        assert_eq!(images.len() / depth, output.len() / self.dense.outputs);
+        let count = output.len() / self.dense.outputs;
+        assert_eq!(output.len(), count * self.dense.outputs);
+        assert_eq!(images.len(), count * depth);
         Multiply {
             isa: self.isa,
             blocks: self.blocks,
@@ -148,10 +151,12 @@ impl BackwardPanel {
     ///
     /// # Panics
     ///
-    /// If the slices have not as many images.
+    /// If the slices do not have equal numbers of whole images.
     pub fn input_gradient(&self, gradient: &[f32], input_gradient: &mut [f32]) {
-        let images = input_gradient.len() / self.dense.inputs();
-        assert_eq!(gradient.len() / self.dense.outputs, images);
+        let (inputs, outputs) = (self.dense.inputs(), self.dense.outputs);
+        let count = input_gradient.len() / inputs;
+        assert_eq!(input_gradient.len(), count * inputs);
+        assert_eq!(gradient.len(), count * outputs);
         Multiply {
             isa: self.isa,
             blocks: self.blocks,
@@ -233,7 +238,7 @@ impl Multiply<'_> {
 ///
 /// # Panics
 ///
-/// If the slices have not as many images.
+/// If the slices do not have equal numbers of whole images.
 pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32]) -> Buffer {
     let (inputs, outputs) = (dense.inputs(), dense.outputs);
     let count = gradient.len() / outputs;

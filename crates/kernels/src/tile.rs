@@ -96,6 +96,7 @@ impl Blocks {
                 (S::LANES, most_vectors::<S>(), S::HAS_HALF)
             }
         }
+        assert!(channels > 0, "there is no channel to compute");
         let (lanes, most, has_half) = isa.run(Widest);
         let total = channels.div_ceil(lanes);
         // With 16 registers, tiles of two vectors are the best; but one vector that is left over

@@ -1,9 +1,11 @@
 //! Whole blocks: values against a plain computation in `f64`, gradients against its finite
 //! differences, and results that do not depend on threads.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use kernels::block::{self, Block, Gradients, Link, Map, Normalization, Output, Parameters};
 use kernels::convolution::Convolution;
-use kernels::dense::Dense;
+use kernels::dense::{self, Dense};
 use kernels::function::Function;
 use kernels::random;
 use kernels::simd::Isa;
@@ -833,4 +835,115 @@ fn there_is_no_shift_without_normalisation() {
         ..parameters
     };
     block.train(Isa::best(), 2, &[1.0; 6], parameters, 0);
+}
+
+/// Their first numbers would be taken.
+#[test]
+#[should_panic(expected = "running statistics have a number for each channel")]
+fn running_statistics_are_not_longer_than_the_channels() {
+    let (block, parameters) = plain();
+    let block = Block {
+        normalization: Normalization::Batch { epsilon: 1e-5 },
+        ..block
+    };
+    let (mean, variance) = (&[0.0; 10][..], &[1.0; 10][..]);
+    block.prepare(Isa::best(), parameters, Some((mean, variance)));
+}
+
+#[test]
+#[should_panic(expected = "what was saved is not of these images and this block")]
+fn gradients_are_those_of_the_images_that_were_trained() {
+    let (block, parameters) = plain();
+    let isa = Isa::best();
+    let Output { saved, .. } = block.train(isa, 3, &[1.0; 9], parameters, 0);
+    block.backward(isa, 2, &[1.0; 6], parameters, &saved, &[1.0; 10], true);
+}
+
+#[test]
+#[should_panic(expected = "a parameter has a number for each channel")]
+fn gradients_are_of_parameters_of_the_same_length() {
+    let (block, parameters) = plain();
+    let isa = Isa::best();
+    let Output { saved, .. } = block.train(isa, 2, &[1.0; 6], parameters, 0);
+    let parameters = Parameters {
+        bias: Some(&[0.0; 4]),
+        ..parameters
+    };
+    block.backward(isa, 2, &[1.0; 6], parameters, &saved, &[1.0; 10], true);
+}
+
+#[test]
+#[should_panic(expected = "an image of the input or the output has no numbers")]
+fn an_image_of_the_output_is_not_empty() {
+    let (block, parameters) = plain();
+    let block = Block {
+        map: Map::Dense(Dense {
+            pixels: 1,
+            channels: 3,
+            outputs: 0,
+        }),
+        ..block
+    };
+    let parameters = Parameters {
+        weight: &[],
+        ..parameters
+    };
+    block.train(Isa::best(), 2, &[1.0; 6], parameters, 0);
+}
+
+#[test]
+#[should_panic(expected = "an image of the input or the output has no numbers")]
+fn an_image_of_the_input_is_not_empty() {
+    let (block, parameters) = plain();
+    let block = Block {
+        map: Map::Convolution(Convolution {
+            height: 0,
+            width: 4,
+            inputs: 3,
+            outputs: 5,
+            kernel: [1, 1],
+            stride: 1,
+            padding: [1, 1],
+        }),
+        ..block
+    };
+    block.train(Isa::best(), 2, &[], parameters, 0);
+}
+
+/// A part of an image would be left out.
+#[test]
+fn dense_layers_take_whole_images() {
+    let dense = Dense {
+        pixels: 2,
+        channels: 3,
+        outputs: 5,
+    };
+    let isa = Isa::best();
+    let forward = dense::ForwardPanel::new(isa, dense, &[0.5; 30], None);
+    let backward = dense::BackwardPanel::new(isa, dense, &[0.5; 30]);
+    let mut numbers = [0.0; 12];
+    forward.output(&[1.0; 12], &mut numbers[..10]);
+    backward.input_gradient(&[1.0; 10], &mut numbers);
+    for (input, output) in [(12, 11), (11, 10), (11, 9)] {
+        let forwards = AssertUnwindSafe(|| {
+            forward.output(&[1.0; 12][..input], &mut [0.0; 12][..output]);
+        });
+        assert!(catch_unwind(forwards).is_err(), "{input} to {output}");
+        let backwards = AssertUnwindSafe(|| {
+            backward.input_gradient(&[1.0; 12][..output], &mut [0.0; 12][..input]);
+        });
+        assert!(catch_unwind(backwards).is_err(), "{output} to {input}");
+    }
+}
+
+/// Slices would be checked by what is left of the length.
+#[test]
+#[should_panic(expected = "are more numbers than can be counted")]
+fn lengths_of_dense_layers_do_not_wrap_around() {
+    let dense = Dense {
+        pixels: 1 << (usize::BITS - 1),
+        channels: 2,
+        outputs: 1,
+    };
+    dense.inputs();
 }

@@ -34,7 +34,7 @@ impl Block {
     ///
     /// # Panics
     ///
-    /// If there is no image, or a slice has not the length that the shapes give it.
+    /// As [`Block::train`], and if `saved` came of another block or of more or fewer images.
     #[allow(clippy::too_many_arguments)]
     pub fn backward(
         &self,
@@ -46,8 +46,15 @@ impl Block {
         gradient: &[f32],
         input_gradient: bool,
     ) -> Gradients {
+        assert!(images > 0, "there is no image to train on");
+        self.check(parameters);
         assert_eq!(input.len(), images * self.input_len());
+        assert_eq!(parameters.weight.len(), self.weight_len());
         assert_eq!(gradient.len(), images * self.output_len());
+        assert!(
+            saved.is_of(self, images),
+            "what was saved is not of these images and this block"
+        );
         let [.., channels] = self.linear_size();
         tasks::together(|| {
             let task = task_len(images);

@@ -37,6 +37,12 @@ impl Block {
         self.check(parameters);
         let map = match (self.normalization, running) {
             (Normalization::Batch { epsilon }, Some((mean, variance))) => {
+                let [.., channels] = self.linear_size();
+                assert_eq!(
+                    [mean.len(), variance.len()],
+                    [channels; 2],
+                    "running statistics have a number for each channel"
+                );
                 let statistics = Statistics::running(mean, variance, epsilon);
                 let (weight, bias) = self.fold(parameters, &statistics);
                 let folded = Parameters {
@@ -183,9 +189,9 @@ impl Prepared {
     /// block.
     pub fn infer(&self, images: usize, input: &[f32], parameters: Parameters) -> Buffer {
         let block = &self.block;
+        block.check(parameters);
         let (input_len, output_len) = (block.input_len(), block.output_len());
         assert_eq!(input.len(), images * input_len);
-        block.check(parameters);
         let mut output = Buffer::new(images * output_len);
         let task = match self.map {
             PackedMap::Convolution(..) => task_len(images),

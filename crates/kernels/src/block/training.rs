@@ -34,6 +34,21 @@ pub struct Saved {
     pub(super) key: u64,
 }
 
+impl Saved {
+    /// Whether its lengths are those of so many images of `block`.
+    pub(super) fn is_of(&self, block: &Block, images: usize) -> bool {
+        let pooled = self.pooling.as_ref().map(|pooling| pooling.linear.len());
+        let [.., channels] = block.linear_size();
+        let sets = match block.normalization {
+            Normalization::Group { .. } => images,
+            Normalization::None | Normalization::Batch { .. } => 1,
+        };
+        self.linear.len() == images * block.linear_len()
+            && pooled == block.pool.then(|| images * block.output_len())
+            && self.statistics.mean.len() == sets * channels
+    }
+}
+
 /// Where the outputs of pooling came from.
 #[derive(Debug)]
 pub(super) struct Pooling {
@@ -61,8 +76,8 @@ impl Block {
         key: u64,
     ) -> Output {
         assert!(images > 0, "there is no image to train on");
-        assert_eq!(input.len(), images * self.input_len());
         self.check(parameters);
+        assert_eq!(input.len(), images * self.input_len());
         tasks::together(|| {
             let [.., channels] = self.linear_size();
             let mut linear = Buffer::new(images * self.linear_len());
