@@ -122,6 +122,13 @@ impl Blocks {
         self.channels
     }
 
+    /// Panics if the blocks are of other vectors than those of `S`, which would load and store what
+    /// is not in a panel.
+    #[inline(always)]
+    fn check_vectors<S: Simd>(&self) {
+        assert_eq!(self.lanes, S::LANES, "the blocks are of other vectors");
+    }
+
     pub(crate) fn get(&self, index: usize) -> Block {
         let before = index * self.vectors - index.saturating_sub(self.full);
         let vectors = self.vectors - usize::from(index >= self.full);
@@ -278,9 +285,11 @@ impl Routine for Sweep<'_> {
             return;
         }
         self.check();
+        self.blocks.check_vectors::<S>();
         let (panel_rows, first_row) = self.panel_rows;
         for block in self.blocks.iter() {
-            // SAFETY: `check` has made sure that every address below lies in its slice.
+            // SAFETY: `check` has made sure that every address below lies in its slice, and
+            // `check_vectors` that the vectors are those that it counted on.
             unsafe {
                 let panel_start = block.first * panel_rows + first_row * self.blocks.width(block);
                 let start = match self.start {
@@ -354,6 +363,7 @@ impl Routine for OuterSweep<'_> {
             return;
         }
         let channels = self.blocks.channels();
+        self.blocks.check_vectors::<S>();
         assert!(ends_within(
             self.source,
             self.source_start,
@@ -380,7 +390,8 @@ impl Routine for OuterSweep<'_> {
                 Order::Plain => (block.first, channels),
             };
             for (first, inputs) in cut(self.inputs, most_broadcasts::<S>(block.vectors)) {
-                // SAFETY: all addresses lie in their slices, as asserted above.
+                // SAFETY: all addresses lie in their slices, of vectors such as `S` has, as asserted
+                // above.
                 unsafe {
                     let tile = Outer {
                         source: self.source.as_ptr().add(self.source_start + first),
@@ -409,36 +420,36 @@ impl Routine for OuterSweep<'_> {
 #[derive(Clone, Copy)]
 struct Product {
     /// `[taps][tap_len][channels of the block]`.
-    pub panel: *const f32,
-    pub start: Start<*const f32>,
-    pub source: *const f32,
-    pub source_pixel: usize,
-    pub source_tap: usize,
-    pub taps: usize,
-    pub tap_len: usize,
-    pub target: *mut f32,
-    pub target_pixel: usize,
+    panel: *const f32,
+    start: Start<*const f32>,
+    source: *const f32,
+    source_pixel: usize,
+    source_tap: usize,
+    taps: usize,
+    tap_len: usize,
+    target: *mut f32,
+    target_pixel: usize,
     /// Channels in the last vector of the block.
-    pub last: usize,
+    last: usize,
 }
 
 /// `sums[i][channel] += Σ source[pixel][i] · gradient[pixel][channel]`, over the pixels of some
 /// rows.
 #[derive(Clone, Copy)]
 struct Outer {
-    pub source: *const f32,
-    pub source_row: usize,
-    pub source_pixel: usize,
-    pub gradient: *const f32,
-    pub gradient_row: usize,
-    pub gradient_pixel: usize,
-    pub rows: usize,
-    pub columns: usize,
+    source: *const f32,
+    source_row: usize,
+    source_pixel: usize,
+    gradient: *const f32,
+    gradient_row: usize,
+    gradient_pixel: usize,
+    rows: usize,
+    columns: usize,
     /// Channels in the last vector of the block.
-    pub last: usize,
+    last: usize,
     /// `[i][channels of the block]`.
-    pub sums: *mut f32,
-    pub sums_row: usize,
+    sums: *mut f32,
+    sums_row: usize,
 }
 
 /// Calls `$function::<S, VECTORS, BROADCASTS, HALF>` for the sizes at run time.
@@ -656,5 +667,65 @@ unsafe fn outer_tile<S: Simd, const V: usize, const I: usize, const HALF: bool>(
         for (i, sums) in sums.iter().enumerate() {
             sums.store(simd, target.add(i * sums_row), last);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blocks of vectors of four numbers, where the portable ones have eight.
+    fn of_other_vectors() -> Blocks {
+        Blocks {
+            lanes: 4,
+            ..Blocks::new(Isa::Portable, 4)
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the blocks are of other vectors")]
+    fn products_are_computed_with_the_vectors_of_the_panel() {
+        let mut target = [0.0; 64];
+        Isa::Portable.run(Sweep {
+            blocks: of_other_vectors(),
+            panel: &[1.0; 64],
+            panel_rows: (1, 0),
+            panel_row: 0,
+            start: Start::Zero,
+            source: &[1.0; 64],
+            source_start: 0,
+            source_row: 0,
+            source_pixel: 1,
+            source_tap: 0,
+            taps: 1,
+            tap_len: 1,
+            target: &mut target,
+            target_start: 0,
+            target_row: 0,
+            target_pixel: 4,
+            size: [1, 2],
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "the blocks are of other vectors")]
+    fn gradients_are_computed_with_the_vectors_of_the_panel() {
+        let mut sums = [0.0; 64];
+        Isa::Portable.run(OuterSweep {
+            blocks: of_other_vectors(),
+            inputs: 1,
+            source: &[1.0; 64],
+            source_start: 0,
+            source_row: 0,
+            source_pixel: 1,
+            gradient: &[1.0; 64],
+            gradient_start: 0,
+            gradient_row: 0,
+            gradient_pixel: 4,
+            rows: 1,
+            columns: 2,
+            sums: &mut sums,
+            order: Order::Panel { rows: 1, first: 0 },
+        });
     }
 }
