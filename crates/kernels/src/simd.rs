@@ -149,7 +149,7 @@ pub struct Place {
 
 /// Calls `f` for all vectors of a row of `len` numbers, in order.
 #[inline(always)]
-pub fn for_each_place<S: Simd>(_: S, len: usize, mut f: impl FnMut(Place)) {
+pub(crate) fn for_each_place<S: Simd>(_: S, len: usize, mut f: impl FnMut(Place)) {
     let whole = len - len % S::LANES;
     for at in (0..whole).step_by(S::LANES) {
         f(Place { at, part: None });
@@ -163,7 +163,7 @@ pub fn for_each_place<S: Simd>(_: S, len: usize, mut f: impl FnMut(Place)) {
 }
 
 /// What is done with one vector of a row of numbers, of whatever width.
-pub trait AtPlace {
+pub(crate) trait AtPlace {
     /// Does it at `place`, with the vectors of `simd`. To be `#[inline(always)]`, as a [`Routine`].
     fn at<S: Simd>(&mut self, simd: S, place: Place);
 }
@@ -171,7 +171,7 @@ pub trait AtPlace {
 /// Calls `visitor` for all vectors of a row of `len` numbers, in order; for the last one with half a
 /// vector where that is enough, and takes half the time.
 #[inline(always)]
-pub fn visit_places<S: Simd>(simd: S, len: usize, visitor: &mut impl AtPlace) {
+pub(crate) fn visit_places<S: Simd>(simd: S, len: usize, visitor: &mut impl AtPlace) {
     let rest = len % S::LANES;
     let whole = len - rest;
     for at in (0..whole).step_by(S::LANES) {
@@ -311,8 +311,6 @@ pub trait Simd: sealed::Sealed + Copy + Send + Sync + 'static {
     fn neg(self, a: Self::F32) -> Self::F32;
     /// |a| with the sign of b.
     fn copy_sign(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// The nearest integer, the even one of two; for |a| < 2³¹.
-    fn round(self, a: Self::F32) -> Self::F32;
 
     /// (1 + p) · 2ⁿ, for |p| ≤ ½ and an integer n of −250 to 250 that is given as n + [`TO_SCALE`].
     #[inline(always)]
@@ -362,8 +360,6 @@ pub trait Simd: sealed::Sealed + Copy + Send + Sync + 'static {
     fn mul_int(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// a and b, bit by bit.
     fn and_int(self, a: Self::I32, b: Self::I32) -> Self::I32;
-    /// a or b, bit by bit.
-    fn or_int(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// Either a or b, bit by bit.
     fn xor_int(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// a · 2ᴺ, modulo 2³².

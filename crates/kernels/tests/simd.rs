@@ -90,8 +90,6 @@ impl Routine for Operations<'_> {
             "neg": |a, _b| s.neg(a);
             "copy_sign": |a, b| s.copy_sign(a, b);
             "map_lanes": |a, _b| s.map_lanes(a, f32::abs);
-            // Others are not in its domain.
-            "round": |a, _b| s.round(s.select(s.less(s.abs(a), s.splat(2e9)), a, s.splat(0.0)));
         }
         masks! {
             "less": |a, b| s.less(a, b);
@@ -104,6 +102,7 @@ impl Routine for Operations<'_> {
         }
         ints! {
             "splat_int": |_a, _b| s.splat_int(-7);
+            // Others are not in its domain.
             "to_int": |a, _b| {
                 let a = s.with_bits(a);
                 s.to_int(s.select(s.less(s.abs(a), s.splat(2e9)), a, s.splat(0.0)))
@@ -113,7 +112,6 @@ impl Routine for Operations<'_> {
             "sub_int": |a, b| s.sub_int(a, b);
             "mul_int": |a, b| s.mul_int(a, b);
             "and_int": |a, b| s.and_int(a, b);
-            "or_int": |a, b| s.or_int(a, b);
             "xor_int": |a, b| s.xor_int(a, b);
             "shift_left": |a, _b| s.shift_left::<5>(a);
             "shift_right": |a, _b| s.shift_right::<5>(a);
@@ -238,7 +236,7 @@ impl Routine for Lanes {
                 let x = s.load_bytes(bytes.as_ptr(), count);
                 s.store(all_bytes.as_mut_ptr(), s.to_float(x));
                 // Only the lowest byte counts.
-                let x = s.or_int(x, s.splat_int(0x1234_5600));
+                let x = s.add_int(x, s.splat_int(0x1234_5600));
                 s.store_bytes(some_bytes.as_mut_ptr(), count, x);
             }
             assert_eq!(all[..count], from);

@@ -84,7 +84,6 @@ impl Simd for Neon {
         fn neg(a: float32x4_t) -> float32x4_t = vnegq_f32(a);
         fn copy_sign(a: float32x4_t, b: float32x4_t) -> float32x4_t =
             vbslq_f32(vdupq_n_u32(1 << 31), b, a);
-        fn round(a: float32x4_t) -> float32x4_t = vrndnq_f32(a);
         fn less(a: float32x4_t, b: float32x4_t) -> uint32x4_t = vcltq_f32(a, b);
         fn less_equal(a: float32x4_t, b: float32x4_t) -> uint32x4_t = vcleq_f32(a, b);
         fn is_nan(a: float32x4_t) -> uint32x4_t = vmvnq_u32(vceqq_f32(a, a));
@@ -104,7 +103,6 @@ impl Simd for Neon {
         fn sub_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = vsubq_s32(a, b);
         fn mul_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = vmulq_s32(a, b);
         fn and_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = vandq_s32(a, b);
-        fn or_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = vorrq_s32(a, b);
         fn xor_int(a: int32x4_t, b: int32x4_t) -> int32x4_t = veorq_s32(a, b);
         fn shift_left<const N: i32>(a: int32x4_t) -> int32x4_t = vshlq_n_s32::<N>(a);
         fn shift_right<const N: i32>(a: int32x4_t) -> int32x4_t =

@@ -124,10 +124,6 @@ impl Simd for Portable {
     fn copy_sign(self, a: F32, b: F32) -> F32 {
         zip(a, b, f32::copysign)
     }
-    #[inline(always)]
-    fn round(self, a: F32) -> F32 {
-        map(a, f32::round_ties_even)
-    }
 
     #[inline(always)]
     fn less(self, a: F32, b: F32) -> Mask {
@@ -197,10 +193,6 @@ impl Simd for Portable {
     #[inline(always)]
     fn and_int(self, a: I32, b: I32) -> I32 {
         zip(a, b, |a, b| a & b)
-    }
-    #[inline(always)]
-    fn or_int(self, a: I32, b: I32) -> I32 {
-        zip(a, b, |a, b| a | b)
     }
     #[inline(always)]
     fn xor_int(self, a: I32, b: I32) -> I32 {

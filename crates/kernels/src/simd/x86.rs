@@ -123,8 +123,6 @@ impl Simd for Avx512 {
             let sign = _mm512_set1_ps(-0.0);
             _mm512_or_ps(_mm512_andnot_ps(sign, a), _mm512_and_ps(sign, b))
         };
-        fn round(a: __m512) -> __m512 =
-            _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
         fn scale(p: __m512, shifted: __m512) -> __m512 = {
             let sum = _mm512_add_ps(p, _mm512_set1_ps(1.0));
             _mm512_scalef_ps(sum, _mm512_sub_ps(shifted, _mm512_set1_ps(TO_SCALE)))
@@ -144,7 +142,6 @@ impl Simd for Avx512 {
         fn sub_int(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
         fn mul_int(a: __m512i, b: __m512i) -> __m512i = _mm512_mullo_epi32(a, b);
         fn and_int(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
-        fn or_int(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512(a, b);
         fn xor_int(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);
         fn shift_left<const N: i32>(a: __m512i) -> __m512i =
             _mm512_sll_epi32(a, _mm_cvtsi32_si128(N));
@@ -236,8 +233,6 @@ impl Simd for Avx2 {
             let sign = _mm256_set1_ps(-0.0);
             _mm256_or_ps(_mm256_andnot_ps(sign, a), _mm256_and_ps(sign, b))
         };
-        fn round(a: __m256) -> __m256 =
-            _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
         fn less(a: __m256, b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
         fn less_equal(a: __m256, b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_LE_OQ>(a, b);
         fn is_nan(a: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a);
@@ -255,7 +250,6 @@ impl Simd for Avx2 {
         fn sub_int(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
         fn mul_int(a: __m256i, b: __m256i) -> __m256i = _mm256_mullo_epi32(a, b);
         fn and_int(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
-        fn or_int(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256(a, b);
         fn xor_int(a: __m256i, b: __m256i) -> __m256i = _mm256_xor_si256(a, b);
         fn shift_left<const N: i32>(a: __m256i) -> __m256i =
             _mm256_sll_epi32(a, _mm_cvtsi32_si128(N));
