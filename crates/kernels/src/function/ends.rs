@@ -4,6 +4,8 @@
 //! smallest or the largest of several inputs. A polynomial tells nearly always which, so that the
 //! function is computed for one of them instead of two.
 
+use std::ops::Range;
+
 use super::row::{PooledRow, TrainedRow, Windows};
 use super::{Context, Function};
 use crate::math;
@@ -102,8 +104,8 @@ impl Function {
         };
         let unknown = isa.run(Choose::new(balance, &mut row));
         self.apply(isa, context, row.output);
-        for start in unknown {
-            self.pool_at_both_ends(isa, context, row.pixel(start));
+        for run in runs(&unknown, row.channels) {
+            self.pool_at_both_ends(isa, context, row.part(run));
         }
     }
 
@@ -118,15 +120,23 @@ impl Function {
         };
         let unknown = isa.run(Choose::new(balance, &mut row));
         self.apply(isa, context, row.output);
-        for start in unknown {
-            self.pool_in_training_at_both_ends(isa, context, row.pixel(start));
+        for run in runs(&unknown, row.channels) {
+            self.pool_in_training_at_both_ends(isa, context, row.part(run));
         }
     }
 }
 
+/// The places of pixels that begin at `starts`, in rising order; those that follow each other are
+/// one.
+fn runs(starts: &[usize], channels: usize) -> impl Iterator<Item = Range<usize>> {
+    starts
+        .chunk_by(move |a, b| a + channels == *b)
+        .map(move |run| run[0]..run[run.len() - 1] + channels)
+}
+
 /// Sets the output to what the function is to be given for each window. Gives back where the pixels
-/// begin that are to be done otherwise: those that the polynomial cannot decide, and those with
-/// something that is not a number.
+/// begin that are to be done otherwise, each once and in rising order: those that the polynomial
+/// cannot decide, and those with something that is not a number.
 struct Choose<'r, R> {
     balance: Balance,
     row: &'r mut R,
@@ -168,6 +178,9 @@ where
     fn run<S: Simd>(mut self, s: S) -> Vec<usize> {
         let channels = self.row.check();
         visit_places(s, channels, &mut self);
+        // A pixel of several vectors may have been noted for each of them.
+        self.unknown.sort_unstable();
+        self.unknown.dedup();
         self.unknown
     }
 }
@@ -346,6 +359,49 @@ mod tests {
             let unknown = Isa::best().run(Choose::new(balance, &mut row));
             let share = unknown.len() as f32 / pixels as f32;
             assert!(share < 0.04, "{function:?}: {share}");
+        }
+    }
+
+    /// Whatever the number of vectors that its channels take.
+    #[test]
+    fn a_pixel_is_left_unknown_once() {
+        const PIXELS: usize = 6;
+        let mut above = [-1.0; 2 * PIXELS * CHANNELS];
+        let below = [-3.0; 2 * PIXELS * CHANNELS];
+        // In the first and the last vector of three pixels, two of which follow each other.
+        for pixel in [1, 2, 4] {
+            for channel in [0, CHANNELS - 1] {
+                above[2 * pixel * CHANNELS + channel] = f32::NAN;
+            }
+        }
+        let linear = [&above[..], &below[..]];
+        let bits = |(output, chosen, which): (Vec<f32>, Vec<f32>, Vec<u8>)| {
+            let bits = |numbers: Vec<f32>| numbers.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            (bits(output), bits(chosen), which)
+        };
+        for isa in Isa::available() {
+            for function in FUNCTIONS {
+                let mut output = [0.0; PIXELS * CHANNELS];
+                let mut row = PooledRow {
+                    rows: linear,
+                    channels: CHANNELS,
+                    output: &mut output,
+                };
+                let balance = function.balance().unwrap();
+                let unknown = isa.run(Choose::new(balance, &mut row));
+                assert_eq!(unknown, [1, 2, 4].map(|pixel| pixel * CHANNELS), "{isa}");
+                let places: Vec<_> = runs(&unknown, CHANNELS).collect();
+                let expected = [CHANNELS..3 * CHANNELS, 4 * CHANNELS..5 * CHANNELS];
+                assert_eq!(places, expected);
+
+                let found = pooled(linear, [0.0, 1.0, 0.0], |row| {
+                    function.pool_in_training(isa, CONTEXT, row);
+                });
+                let expected = pooled(linear, [0.0, 1.0, 0.0], |row| {
+                    function.pool_in_training_at_both_ends(isa, CONTEXT, row);
+                });
+                assert_eq!(bits(found), bits(expected), "{function:?} on {isa}");
+            }
         }
     }
 

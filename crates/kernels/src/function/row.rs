@@ -1,6 +1,8 @@
 //! Passes that do more with a row than compute the function: what comes before and after it happens
 //! while the numbers are in registers.
 
+use std::ops::Range;
+
 use super::{Context, Function, Loop, for_each};
 use crate::rows::{corner_of, ends, larger, load_corners, window};
 use crate::simd::{Isa, Routine, Simd, for_each_place};
@@ -157,13 +159,13 @@ impl Windows for PooledRow<'_> {
 }
 
 impl PooledRow<'_> {
-    /// The window whose channels begin at `start` of the output.
-    pub(super) fn pixel(&mut self, start: usize) -> PooledRow<'_> {
-        let channels = self.channels;
+    /// The windows of the pixels at `places` of the output.
+    pub(super) fn part(&mut self, places: Range<usize>) -> PooledRow<'_> {
+        let of_both = 2 * places.start..2 * places.end;
         PooledRow {
-            rows: self.rows.map(|row| &row[2 * start..][..2 * channels]),
-            channels,
-            output: &mut self.output[start..][..channels],
+            rows: self.rows.map(|row| &row[of_both.clone()]),
+            channels: self.channels,
+            output: &mut self.output[places],
         }
     }
 }
@@ -227,16 +229,16 @@ impl Windows for TrainedRow<'_> {
 }
 
 impl TrainedRow<'_> {
-    /// The window whose channels begin at `start` of the output.
-    pub(super) fn pixel(&mut self, start: usize) -> TrainedRow<'_> {
-        let channels = self.channels;
+    /// The windows of the pixels at `places` of the output.
+    pub(super) fn part(&mut self, places: Range<usize>) -> TrainedRow<'_> {
+        let of_both = 2 * places.start..2 * places.end;
         TrainedRow {
-            linear: self.linear.map(|row| &row[2 * start..][..2 * channels]),
+            linear: self.linear.map(|row| &row[of_both.clone()]),
             normalization: self.normalization,
-            channels,
-            output: &mut self.output[start..][..channels],
-            chosen: &mut self.chosen[start..][..channels],
-            which: &mut self.which[start..][..channels],
+            channels: self.channels,
+            output: &mut self.output[places.clone()],
+            chosen: &mut self.chosen[places.clone()],
+            which: &mut self.which[places],
         }
     }
 }
