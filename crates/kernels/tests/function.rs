@@ -152,6 +152,16 @@ fn swish(name: &'static str, function: Function, beta: f64) -> Case {
     }
 }
 
+fn squareplus(name: &'static str, b: f32) -> Case {
+    let root = move |x: f64| (x * x + f64::from(b)).sqrt();
+    let value = move |x: f64| match x < 0.0 {
+        true => f64::from(b) / 2.0 / (root(x) + x.abs()),
+        false => (x + root(x)) / 2.0,
+    };
+    let function = Function::Squareplus { b };
+    case(name, function, value, move |x| value(x) / root(x))
+}
+
 fn cases() -> Vec<Case> {
     use Function::*;
     let (third, eighth) = (1.0 / 3.0, 1.0 / 8.0);
@@ -339,15 +349,7 @@ fn cases() -> Vec<Case> {
             derivative,
         ));
     }
-    for (name, b) in [("squareplus", 4.0f32), ("squareplus:1", 1.0)] {
-        let root = move |x: f64| (x * x + f64::from(b)).sqrt();
-        let value = move |x: f64| match x < 0.0 {
-            true => f64::from(b) / 2.0 / (root(x) + x.abs()),
-            false => (x + root(x)) / 2.0,
-        };
-        let function = Squareplus { b };
-        cases.push(case(name, function, value, move |x| value(x) / root(x)));
-    }
+    cases.extend([("squareplus", 4.0), ("squareplus:1", 1.0)].map(|(name, b)| squareplus(name, b)));
     for (name, alpha) in [("snake", 1.0f32), ("snake:0.5", 0.5)] {
         let a = f64::from(alpha);
         cases.push(Case {
@@ -579,7 +581,9 @@ fn parameter_gradients_agree_with_pytorch() {
 #[test]
 fn agrees_with_the_formulas() {
     let inputs = inputs();
-    for case in sample() {
+    // Constants as large and as small as they may be, which PyTorch has no values for.
+    let extreme = [f32::MAX, 1e30, f32::MIN_POSITIVE].map(|b| squareplus("squareplus", b));
+    for case in sample().chain(extreme) {
         for isa in Isa::available() {
             case.check(isa, &inputs);
         }

@@ -205,22 +205,30 @@ impl Squareplus {
 
     #[inline(always)]
     pub(super) fn at<S: Simd>(self, s: S, x: S::F32) -> (S::F32, S::F32) {
-        // √(x² + b) = √b √((x/√b)² + 1), and |x| itself where the 1 makes no difference, so that no
-        // square overflows.
+        // √(x² + b) = √b √((x/√b)² + 1), and |x| itself where the 1 makes no difference. Beyond
+        // `LONGEST` the square of the ratio would overflow; derivatives there are 1 or below any
+        // normal number.
         const FAR: f32 = (1 << 20) as f32;
+        const LONGEST: f32 = 1e19;
         let (one, half) = (s.splat(1.0), s.splat(0.5));
         let magnitude = s.abs(x);
         let ratio = s.mul(magnitude, s.splat(self.inverse_root));
-        let root = s.mul(s.sqrt(s.mul_add(ratio, ratio, one)), s.splat(self.root));
+        let ratio = s.min(s.splat(LONGEST), ratio);
+        let scaled_root = s.sqrt(s.mul_add(ratio, ratio, one));
+        let root = s.mul(scaled_root, s.splat(self.root));
         let root = s.select(s.less(s.splat(FAR), ratio), magnitude, root);
-        // f(x) f(−x) = b/4, where the definition would cancel, and f′ = f / √(x² + b).
+        // f(x) f(−x) = b/4, where the definition would cancel.
         let of_magnitude = s.mul_add(magnitude, half, s.mul(root, half));
-        let quarter = s.splat(self.quarter);
         let is_negative = s.less(x, s.splat(0.0));
-        let value = s.select(is_negative, s.div(quarter, of_magnitude), of_magnitude);
-        let numerator = s.select(is_negative, quarter, of_magnitude);
-        let denominator = s.select(is_negative, s.mul(of_magnitude, root), root);
-        (value, s.div(numerator, denominator))
+        let of_negative = s.div(s.splat(self.quarter), of_magnitude);
+        // f′ = f / √(x² + b), both divided by √b, as products of them might overflow.
+        let scaled = s.mul_add(ratio, half, s.mul(scaled_root, half));
+        let numerator = s.select(is_negative, s.splat(0.25), scaled);
+        let denominator = s.select(is_negative, s.mul(scaled, scaled_root), scaled_root);
+        (
+            s.select(is_negative, of_negative, of_magnitude),
+            s.div(numerator, denominator),
+        )
     }
 }
 
