@@ -237,7 +237,8 @@ impl Squareplus {
 pub(super) fn snake<S: Simd>(s: S, x: S::F32, alpha: f32) -> (S::F32, S::F32) {
     // An infinite phase would give NaN.
     let phase = limit(s, s.mul(x, s.splat(alpha)), f32::MAX);
-    let sin = math::sin(s, phase);
+    // Only its square counts, which has no sign to keep.
+    let sin = math::sin_shifted(s, phase, 0.0);
     // 1 + sin(2αx), without its cancellation.
     let shifted = math::sin_shifted(s, phase, 0.25);
     (
