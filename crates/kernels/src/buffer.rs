@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytemuck::{Pod, Zeroable};
 #[cfg(all(target_os = "linux", not(miri)))]
@@ -43,7 +43,45 @@ const LARGEST_WASTE: usize = 2;
 /// Free buffers that are kept.
 const MOST_FREE: usize = 128;
 
-static FREE: Mutex<Vec<Memory>> = Mutex::new(Vec::new());
+static FREE: Mutex<Free> = Mutex::new(Free(Vec::new()));
+
+/// Free buffers, the one that was freed last at the end.
+struct Free(Vec<Memory>);
+
+impl Free {
+    /// The smallest that `bytes` fit in; if there is none, the one whose place new memory takes, if
+    /// any, to be dropped.
+    fn take(&mut self, bytes: usize) -> Result<Memory, Option<Memory>> {
+        let free = self.0.iter().enumerate();
+        let best = free
+            .clone()
+            .filter(|(_, memory)| memory.len() >= bytes && memory.len() / LARGEST_WASTE <= bytes)
+            .min_by_key(|(_, memory)| memory.len())
+            .map(|(index, _)| index);
+        if let Some(index) = best {
+            return Ok(self.0.remove(index));
+        }
+        // In the place of one that is a little too small: where sizes vary, as those of batches
+        // do by one image, the largest remain, and not some of every size.
+        let too_small = free
+            .filter(|(_, memory)| memory.len() < bytes && bytes / LARGEST_WASTE <= memory.len())
+            .max_by_key(|(_, memory)| memory.len())
+            .map(|(index, _)| index);
+        Err(too_small.map(|index| self.0.remove(index)))
+    }
+
+    /// Keeps one more, and gives back the oldest, to be dropped, if there are too many.
+    fn keep(&mut self, memory: Memory) -> Option<Memory> {
+        let oldest = (self.0.len() == MOST_FREE).then(|| self.0.remove(0));
+        self.0.push(memory);
+        oldest
+    }
+}
+
+/// The free buffers, for a moment: not while memory goes back to the system, which takes longer.
+fn free() -> MutexGuard<'static, Free> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Bytes of a large page on x86-64, and on aarch64 where others have 4 KB. Miri knows of none.
 #[cfg(all(target_os = "linux", not(miri)))]
@@ -90,30 +128,12 @@ impl<T: Pod> Buffer<T> {
     /// `len` numbers, which may be any.
     pub fn new(len: usize) -> Self {
         let bytes = (len * size_of::<T>()).next_multiple_of(size_of::<Line>());
-        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        let best = free
-            .iter()
-            .enumerate()
-            .filter(|(_, memory)| memory.len() >= bytes && memory.len() / LARGEST_WASTE <= bytes)
-            .min_by_key(|(_, memory)| memory.len())
-            .map(|(index, _)| index);
-        let found = best.map(|index| free.swap_remove(index));
-        if found.is_none() {
-            // In the place of one that is a little too small: where sizes vary, as those of batches
-            // do by one image, the largest remain, and not some of every size.
-            let too_small = free
-                .iter()
-                .enumerate()
-                .filter(|(_, memory)| memory.len() < bytes && bytes / LARGEST_WASTE <= memory.len())
-                .max_by_key(|(_, memory)| memory.len())
-                .map(|(index, _)| index);
-            if let Some(index) = too_small {
-                drop(free.swap_remove(index));
-            }
-        }
-        drop(free);
+        let found = free().take(bytes);
         Self {
-            memory: found.unwrap_or_else(|| Memory::zeroed(bytes)),
+            memory: found.unwrap_or_else(|too_small| {
+                drop(too_small);
+                Memory::zeroed(bytes)
+            }),
             len,
             numbers: PhantomData,
         }
@@ -133,11 +153,8 @@ impl<T> Drop for Buffer<T> {
         if memory.len() == 0 {
             return;
         }
-        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() == MOST_FREE {
-            free.remove(0);
-        }
-        free.push(memory);
+        let oldest = free().keep(memory);
+        drop(oldest);
     }
 }
 
@@ -192,7 +209,21 @@ mod tests {
         drop(Buffer::<u8>::new(len - 20_000));
         drop(Buffer::<u8>::new(len));
         let of_these = |memory: &&Memory| (len - 20_000..len + 64).contains(&memory.len());
-        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        assert_eq!(free.iter().filter(of_these).count(), 1);
+        assert_eq!(free().0.iter().filter(of_these).count(), 1);
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let line = size_of::<Line>();
+        let mut free = Free(Vec::new());
+        for lines in [1, 10, 100, 1000] {
+            assert!(free.keep(Memory::zeroed(lines * line)).is_none());
+        }
+        assert!(matches!(free.take(line), Ok(memory) if memory.len() == line));
+        let evicted: Vec<_> = (0..MOST_FREE)
+            .filter_map(|_| free.keep(Memory::zeroed(line)))
+            .map(|memory| memory.len() / line)
+            .collect();
+        assert_eq!(evicted, [10, 100, 1000]);
     }
 }
