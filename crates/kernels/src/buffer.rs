@@ -28,14 +28,9 @@ enum Memory {
 }
 
 /// A cache line, at the start of one.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
-
-// SAFETY: an array of bytes without padding, of which any are valid.
-unsafe impl Zeroable for Line {}
-// SAFETY: as above.
-unsafe impl Pod for Line {}
 
 /// A free buffer is used for a smaller one if at least one part in this many of it is used.
 const LARGEST_WASTE: usize = 2;

@@ -11,8 +11,10 @@
 //!
 //! Where the functions and their constants come from, `Activation::facts` of the crate `model` says.
 
+#[allow(unsafe_code)]
 mod ends;
 mod piecewise;
+#[allow(unsafe_code)]
 mod row;
 mod smooth;
 

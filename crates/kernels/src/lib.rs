@@ -15,6 +15,10 @@
 //! images, the same number however many threads there are, and their sums are added in order; no other
 //! sum depends on how work is cut.
 
+// Where vectors are loaded and stored it is allowed, module by module.
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
 pub mod adam;
 pub mod block;
 pub mod buffer;
@@ -23,9 +27,14 @@ pub mod dense;
 pub mod function;
 pub mod math;
 pub mod random;
+#[allow(unsafe_code)]
 mod rows;
+#[allow(unsafe_code)]
 pub mod simd;
 mod tasks;
+#[allow(unsafe_code)]
 mod tile;
+#[allow(unsafe_code)]
 mod winograd;
+#[allow(unsafe_code)]
 mod winograd_rows;
