@@ -71,7 +71,8 @@ impl Optimizer for Adam {
         grad: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
-        if !is_in_reach(&tensor) {
+        let momentum = state.as_ref().map(|state| &state.momentum);
+        if !are_in_reach(&tensor, &grad, momentum) {
             return self.stock.step(lr, tensor, grad, state);
         }
         let momentum = state.map(|state| state.momentum);
@@ -94,7 +95,8 @@ impl Optimizer for AdamW {
         grad: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
-        if !is_in_reach(&tensor) {
+        let momentum = state.as_ref().map(|state| &state.momentum);
+        if !are_in_reach(&tensor, &grad, momentum) {
             return self.stock.step(lr, tensor, grad, state);
         }
         let momentum = state.map(|state| state.momentum);
@@ -105,6 +107,19 @@ impl Optimizer for AdamW {
     fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
         burn::optim::AdamW::to_device(state, device)
     }
+}
+
+/// Whether the kernels can compute on all that a step reads.
+fn are_in_reach<const D: usize>(
+    parameter: &Tensor<D>,
+    gradient: &Tensor<D>,
+    momentum: Option<&AdaptiveMomentumState<D>>,
+) -> bool {
+    let moments = momentum.map(|momentum| [&momentum.moment_1, &momentum.moment_2]);
+    [parameter, gradient]
+        .into_iter()
+        .chain(moments.into_iter().flatten())
+        .all(is_in_reach)
 }
 
 /// One step of one parameter. The moments are updated in their memory. The parameter is not: who
@@ -149,5 +164,38 @@ fn into_numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     match tensor.into_data().try_into_vec() {
         Ok(numbers) => numbers,
         Err(error) => unreachable!("the kernels are for `f32`: {error:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(deprecated)]
+
+    use burn::tensor::DType;
+
+    use super::*;
+
+    /// Numbers of another format are Burn's, whichever of the tensors has them.
+    #[test]
+    fn all_tensors_of_a_step_are_looked_at() {
+        for device in [Device::flex(), Device::ndarray()] {
+            let tensor = |dtype| Tensor::<1>::from_data([1.0f32, 2.0], &device).cast(dtype);
+            for other in 0..4 {
+                let [parameter, gradient, moment_1, moment_2] = [0, 1, 2, 3].map(|place| {
+                    tensor(if place == other {
+                        DType::F64
+                    } else {
+                        DType::F32
+                    })
+                });
+                let momentum = AdaptiveMomentumState::new(1, moment_1, moment_2);
+                assert!(!are_in_reach(&parameter, &gradient, Some(&momentum)));
+                // Without moments, in the first step.
+                assert_eq!(are_in_reach(&parameter, &gradient, None), other > 1);
+            }
+            let tensor = tensor(DType::F32);
+            let momentum = AdaptiveMomentumState::new(1, tensor.clone(), tensor.clone());
+            assert!(are_in_reach(&tensor, &tensor, Some(&momentum)));
+        }
     }
 }
