@@ -14,6 +14,7 @@ use burn::backend::{
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 use kernels::block::{Block, Map, Saved};
 use kernels::buffer::Buffer;
+use kernels::convolution::Convolution;
 use kernels::function::Function;
 use kernels::simd::Isa;
 
@@ -306,7 +307,19 @@ impl<B: Host> Operands<B> {
         }
     }
 
+    /// Panics if the shapes do not fit the block: as many numbers in another shape would be taken
+    /// for others.
+    fn check(&self, block: &Block) {
+        check_images(block, &self.input.shape());
+        let function = match &self.function {
+            Operand::Given(tensor) => Some(tensor.shape()),
+            Operand::Absent => None,
+        };
+        check_parameters(block, &self.weight.shape(), function.as_deref());
+    }
+
     fn train(&self, block: &Block, key: u64) -> (Trained<B>, Saved) {
+        self.check(block);
         let numbers = self.numbers();
         let output = block.train(
             Isa::best(),
@@ -324,6 +337,7 @@ impl<B: Host> Operands<B> {
     }
 
     fn infer(&self, block: &Block, running: Option<&[Vec<f32>; 2]>) -> FloatTensor<B> {
+        self.check(block);
         let numbers = self.numbers();
         let parameters = numbers.parameters();
         let prepared = prepared::prepare::<B>(block, &self.weight, parameters, running);
@@ -338,6 +352,40 @@ impl<B: Host> Operands<B> {
             Map::Convolution(_) => B::images(numbers, [images, channels, height, width]),
             Map::Dense(_) => B::tensor(numbers, [images, channels]),
         }
+    }
+}
+
+/// Panics unless `images`, `[batch, channels, height, width]`, are what the block reads.
+pub(crate) fn check_images(block: &Block, images: &[usize]) {
+    let fit = match *images {
+        [_, channels, height, width] => block.reads([height, width, channels]),
+        _ => false,
+    };
+    assert!(
+        fit,
+        "images of {images:?} are not what {:?} reads",
+        block.map
+    );
+}
+
+/// Panics unless the weight, and the function's parameter if there is one, have the shapes of
+/// [`Parameters`].
+pub(crate) fn check_parameters(block: &Block, weight: &[usize], function: Option<&[usize]>) {
+    let fits = match block.map {
+        Map::Convolution(Convolution {
+            inputs,
+            outputs,
+            kernel: [rows, columns],
+            ..
+        }) => *weight == [outputs, inputs, rows, columns],
+        Map::Dense(dense) => *weight == [dense.inputs(), dense.outputs],
+    };
+    assert!(fits, "a weight of {weight:?} does not fit {:?}", block.map);
+    if let Some(function) = function {
+        assert!(
+            *function == [1],
+            "the function has one parameter, not {function:?}"
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::Tensor;
 use kernels::block::{self, Block, Link, Map, Prepared};
 
-use crate::block::{Parameters, Statistics};
+use crate::block::{Parameters, Statistics, check_images, check_parameters};
 use crate::host::{CHANNELS_LAST, Host, on_host, read};
 use crate::prepared::prepare;
 
@@ -46,6 +46,9 @@ impl Chain {
         parameters: &Parameters<D>,
         running: Option<&Statistics>,
     ) {
+        let function = parameters.function.as_ref().map(|tensor| tensor.dims());
+        let function = function.as_ref().map(<[usize; 1]>::as_slice);
+        check_parameters(&block, &parameters.weight.dims(), function);
         let numbers = |tensor: &Tensor<1>| read(tensor, <[f32]>::to_vec);
         let running =
             running.map(|Statistics { mean, variance }| [numbers(mean), numbers(variance)]);
@@ -84,8 +87,9 @@ impl Chain {
     ///
     /// # Panics
     ///
-    /// If the images are on another device than the parameters or are not `f32`, if they do not fit
-    /// the first block, a block does not fit the one before it, or the last one is not dense.
+    /// If the images are on a device that [`runs_on`](crate::runs_on) does not know or that has
+    /// autodiff, or are not `f32`; if they do not fit the first block, a block does not fit the one
+    /// before it, or the last one is not dense.
     pub fn infer(&self, images: Tensor<4>) -> Tensor<2> {
         on_host!(images, |images: B| {
             Tensor::from_primitive::<B>(self.infer_on::<B>(&images))
@@ -97,6 +101,9 @@ impl Chain {
             panic!("the last block is dense")
         };
         let links: Vec<Link> = self.links.iter().map(Member::link).collect();
+        if let Some(first) = links.first() {
+            check_images(first.prepared.block(), &images.shape());
+        }
         let count = images.shape()[0];
         let output = block::infer_all(&links, count, &B::permuted(images, &CHANNELS_LAST));
         B::tensor(output, [count, outputs])

@@ -163,6 +163,69 @@ fn dense_layers_read_images_of_any_layout() {
     }
 }
 
+/// A dense layer of images of 3×5 pixels of 7 channels, and a weight of this shape.
+fn dense(weight: [usize; 2]) -> (Block, Parameters<2>) {
+    let block = Block {
+        map: Map::Dense(Dense {
+            pixels: 15,
+            channels: 7,
+            outputs: 19,
+        }),
+        normalization: Normalization::None,
+        function: Function::Prelu,
+        pool: false,
+        dropout: 0.0,
+    };
+    let [device, _] = devices();
+    let parameters = Parameters {
+        weight: tensor(weight, &device),
+        bias: None,
+        scale: None,
+        shift: None,
+        function: Some(tensor([1], &device)),
+    };
+    (block, parameters)
+}
+
+/// As many numbers, which would be taken for those of other pixels.
+#[test]
+#[should_panic(expected = "images of [2, 15, 1, 7] are not what")]
+fn images_have_the_shape_that_a_block_reads() {
+    let (block, parameters) = dense([105, 19]);
+    let [device, _] = devices();
+    fused::infer(block, tensor([2, 15, 1, 7], &device), parameters, None);
+}
+
+#[test]
+#[should_panic(expected = "images of [2, 3, 5, 7] are not what")]
+fn images_have_the_shape_that_a_chain_reads() {
+    let (block, parameters) = dense([105, 19]);
+    let mut chain = Chain::default();
+    chain.push(block, &parameters, None);
+    let [device, _] = devices();
+    chain.infer(tensor([2, 3, 5, 7], &device));
+}
+
+#[test]
+#[should_panic(expected = "a weight of [19, 105] does not fit")]
+fn a_weight_has_the_shape_of_its_layer() {
+    let (block, parameters) = dense([19, 105]);
+    let [device, _] = devices();
+    fused::train(block, tensor([2, 7, 3, 5], &device), parameters);
+}
+
+#[test]
+#[should_panic(expected = "the function has one parameter, not [2]")]
+fn a_function_has_one_parameter() {
+    let (block, parameters) = dense([105, 19]);
+    let [device, _] = devices();
+    let parameters = Parameters {
+        function: Some(tensor([2], &device)),
+        ..parameters
+    };
+    Chain::default().push(block, &parameters, None);
+}
+
 const SIZE: usize = 12;
 
 fn pooled(dropout: f32) -> Block {

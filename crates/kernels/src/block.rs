@@ -97,6 +97,18 @@ impl Block {
         [height / shrink, width / shrink, channels]
     }
 
+    /// Whether images of this height and width, with so many channels, are what the map reads. A
+    /// dense layer does not ask for the shape of an image, but for its number of pixels.
+    pub fn reads(&self, [height, width, channels]: [usize; 3]) -> bool {
+        match self.map {
+            Map::Convolution(convolution) => {
+                [convolution.height, convolution.width, convolution.inputs]
+                    == [height, width, channels]
+            }
+            Map::Dense(dense) => [dense.pixels, dense.channels] == [height * width, channels],
+        }
+    }
+
     /// Height, width and channels of what the map gives.
     fn linear_size(&self) -> [usize; 3] {
         match self.map {

@@ -605,6 +605,49 @@ fn all_blocks_at_once_are_one_after_the_other() {
     }
 }
 
+/// As many numbers in another shape would be taken for the wrong pixels.
+#[test]
+#[should_panic(expected = "images of [2, 3, 4] are not what")]
+fn blocks_that_follow_each_other_agree_on_the_shape() {
+    let convolution = |height, width, channels| Block {
+        map: Map::Convolution(Convolution {
+            height,
+            width,
+            inputs: channels,
+            outputs: channels,
+            kernel: [1, 1],
+            stride: 1,
+            padding: [0, 0],
+        }),
+        ..plain().0
+    };
+    let blocks = [convolution(2, 3, 4), convolution(3, 2, 4)];
+    let (_, parameters) = plain();
+    let parameters = Parameters {
+        weight: &[0.5; 16],
+        ..parameters
+    };
+    let prepared = blocks.map(|block| block.prepare(Isa::best(), parameters, None));
+    let links = prepared.each_ref().map(|prepared| Link {
+        prepared,
+        parameters,
+    });
+    block::infer_all(&links, 1, &[1.0; 24]);
+}
+
+#[test]
+fn blocks_read_images_of_their_shape() {
+    let (dense, _) = plain();
+    assert!(dense.reads([1, 1, 3]));
+    assert!(!dense.reads([1, 3, 1]) && !dense.reads([3, 1, 1]));
+    let pooled = full_block();
+    let Map::Convolution(c) = pooled.map else {
+        unreachable!("it is a convolution")
+    };
+    assert!(pooled.reads([c.height, c.width, c.inputs]));
+    assert!(!pooled.reads([c.width, c.height, c.inputs]));
+}
+
 #[test]
 fn what_is_not_a_number_is_not_hidden_by_pooling() {
     // Three ways: the smallest or the largest of a window decides, the largest, or neither.

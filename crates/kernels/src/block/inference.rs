@@ -179,6 +179,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// The block.
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
+
     /// The output for `images` images, `input`: `[images, height, width, inputs]`. Of the
     /// `parameters`, those are looked at that belong to the function or to the normalisation of
     /// groups.
@@ -277,9 +282,12 @@ pub fn infer_all(links: &[Link], images: usize, input: &[f32]) -> Buffer {
         link.prepared.block.check(link.parameters);
     }
     for pair in links.windows(2) {
-        assert_eq!(
-            pair[0].prepared.block.output_len(),
-            pair[1].prepared.block.input_len()
+        let [before, after] = [0, 1].map(|link| &pair[link].prepared.block);
+        let size = before.output_size();
+        assert!(
+            after.reads(size),
+            "images of {size:?} are not what {:?} reads",
+            after.map
         );
     }
     let longest = links
