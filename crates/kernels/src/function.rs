@@ -5,8 +5,8 @@
 //! drops what the other alone needs.
 //!
 //! Values and derivatives are finite wherever their true values fit the number format; infinite
-//! inputs may give NaN. The value at what is not a number is none either, while the derivative there
-//! may be one: that of a piece which comparisons with it lead to. At kinks the derivatives follow
+//! inputs may give NaN. The value at NaN is NaN; the derivative there may be that of whichever piece
+//! comparisons with NaN lead to. At kinks the derivatives follow
 //! PyTorch: they are those of the side which holds the kink.
 //!
 //! Where the functions and their constants come from, `Activation::facts` of the crate `model` says.

@@ -223,7 +223,7 @@ fn warnings(analysis: &Analysis<'_>, done: &[&RunRecord], records: &Records) -> 
     });
     if let Some((run, reason)) = failures.min_by_key(|(run, _)| run.id.clone()) {
         warnings.push(format!(
-            "{} failed, for reasons that say nothing about the contender, and {} left out together with the run that {} paired with; --retry-failed makes {} again. Run {}: {}.",
+            "{} failed, for reasons that say nothing about the contender, and {} left out together with the run that {} paired with; `trainer study run … --retry-failed` makes {} again. Run {}: {}.",
             count(failed, "run"),
             if failed == 1 { "is" } else { "are" },
             if failed == 1 { "it is" } else { "they are" },

@@ -64,6 +64,14 @@ pub enum StoreError {
         /// Its value now.
         here: String,
     },
+    /// A run failed that has a result already.
+    #[error("run {id}: {reason}; the result that it has from another study is kept")]
+    Kept {
+        /// The run.
+        id: RunId,
+        /// Why it failed.
+        reason: String,
+    },
     /// A file says something that cannot be understood.
     #[error("{path}: {message}")]
     Content {
@@ -189,8 +197,18 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written.
+    /// If the file cannot be written, or the run failed and has a result already: a trial's, of another
+    /// study, when it was made again to be scored on the test images.
     pub fn save(&self, run: &RunRecord) -> Result<(), StoreError> {
+        if let Status::Failed { reason } = &run.status
+            && let Ok(Some(earlier)) = self.record(&run.id)
+            && earlier.status == Status::Finished
+        {
+            return Err(StoreError::Kept {
+                id: run.id.clone(),
+                reason: reason.clone(),
+            });
+        }
         make_folder(&self.run_folder(&run.id))?;
         save_json(&self.run_folder(&run.id).join(RESULT), run)
     }
@@ -256,25 +274,39 @@ impl Store {
         Ok(Some(run))
     }
 
-    /// Forgets what came of those runs of a study that failed, so that they are made again. Returns how
-    /// many there were.
+    /// Forgets what came of those runs of a study that failed, so that they are made again, but for those
+    /// that somebody else is making. Returns how many it was.
     ///
     /// # Errors
     ///
     /// If a file cannot be removed.
-    pub fn forget_failed(&self, plan: &Plan, records: &Records) -> Result<usize, StoreError> {
+    pub fn forget_failed(
+        &self,
+        claims: &Claims,
+        plan: &Plan,
+        records: &Records,
+    ) -> Result<usize, StoreError> {
+        let has_failed = |run: &RunRecord| matches!(run.status, Status::Failed { .. });
         let known = plan.known(records);
         let failed: BTreeSet<&RunId> = known
             .iter()
             .filter_map(|spec| records.of(spec))
-            .filter(|run| matches!(run.status, Status::Failed { .. }))
+            .filter(|run| has_failed(run))
             .map(|run| &run.id)
             .collect();
-        for &id in &failed {
-            let path = self.run_folder(id).join(RESULT);
-            fs::remove_file(&path).context("remove", &path)?;
+        let mut forgotten = 0;
+        for id in failed {
+            let Some(_claim) = claims.claim(id.as_str())? else {
+                continue;
+            };
+            // Others may have made it again since the records were read.
+            if self.record(id)?.is_some_and(|run| has_failed(&run)) {
+                let path = self.run_folder(id).join(RESULT);
+                fs::remove_file(&path).context("remove", &path)?;
+                forgotten += 1;
+            }
         }
-        Ok(failed.len())
+        Ok(forgotten)
     }
 
     /// Saves a study as it is run. Its `name` tells its files from those of others.

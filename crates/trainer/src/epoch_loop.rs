@@ -375,8 +375,10 @@ impl Fit<'_> {
         } = &*self.progress;
         let about = (config, *task, *scaling);
         saved_model::save(&self.of.run, Which::Last, weights, about, record)?;
-        // Of epochs that the run went back behind, none is the best of what it became.
-        let best = saved_model::card(&self.of.run, Which::Best)?.map(|card| card.epoch);
+        // If the run went back to a checkpoint before the best epoch, that epoch's network is not of this
+        // run any more: the best since then takes its place. One that cannot be read is replaced.
+        let best = saved_model::card(&self.of.run, Which::Best);
+        let best = best.ok().flatten().map(|card| card.epoch);
         let rivals = best.filter(|best| history.contains(best)).into_iter();
         let rivals: Vec<EpochRecord> = rivals.chain([record]).collect();
         if history::best(&rivals) == Some(&record) {

@@ -110,6 +110,23 @@ pub fn remove_partial(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// `path` as an argument in a line for a shell: relative where it lies below the current folder, and in
+/// quotes where it needs them.
+pub fn as_argument(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = match path.strip_prefix(&here) {
+        Ok(below) if path.is_absolute() && below != Path::new("") => below,
+        _ => path,
+    };
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,=@%~".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// SHA-256 of `bytes` in hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
@@ -148,6 +165,16 @@ mod tests {
         let error = write_picture(&mine, &sheet).unwrap_err().to_string();
         assert!(error.ends_with("name another place with --out"), "{error}");
         assert_eq!(fs::read(&mine).unwrap(), b"label");
+    }
+
+    #[test]
+    fn paths_are_arguments_of_a_shell() {
+        let argument = |path: &str| as_argument(Path::new(path));
+        assert_eq!(argument("experiments/a-1.toml"), "experiments/a-1.toml");
+        assert_eq!(argument("my runs/it's"), r"'my runs/it'\''s'");
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(as_argument(&here.join("a/b")), "a/b");
+        assert_eq!(argument("/"), "/");
     }
 
     #[test]

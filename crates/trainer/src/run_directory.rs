@@ -233,6 +233,21 @@ impl RunDirectory {
         Ok(summary.map(|summary| summary.epochs))
     }
 
+    /// Removes the run's summary, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be removed.
+    pub fn remove_summary(&self) -> Result<()> {
+        let path = self.path.join(SUMMARY);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Saves the run's summary.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use crate::analysis::{Analysis, Cell};
 use crate::definition::{Study, listed};
 use crate::figures::{self, CellFigures, OverallFigures, Source};
 use crate::format::{capital, confidence, count, decimals, percent};
+use crate::plan::RunSpec;
 use crate::record::Environment;
 
 /// So many settings have their figures in the report; of more, all have their numbers.
@@ -224,7 +225,7 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
     ]));
     if let Some(width) = width_for_other_images(analysis) {
         blocks.push(Block::Paragraph(format!(
-            "The seeds split the same images anew, so that their runs share most of what they are trained and scored on: p-values and intervals are about these images. For others of the kind, intervals should be about {} times as wide, by the correction of Nadeau and Bengio (2003).",
+            "The seeds split the same images anew, so that their runs share most of what they are trained and scored on: p-values and intervals are about these images. For others of the kind, intervals should be up to {} times as wide, by the correction of Nadeau and Bengio (2003).",
             decimals(width, 1)
         )));
     }
@@ -250,16 +251,25 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
 /// By how much the standard error of a mean over splits of the same images grows where it is to hold for
 /// others: √(1 + n · test images / training images), n being the number of splits (Nadeau and Bengio
 /// 2003, Inference for the generalization error, Machine Learning 52). None where no accuracy or loss on
-/// test images is compared.
+/// test images is compared, or all seeds have one split.
 fn width_for_other_images(analysis: &Analysis<'_>) -> Option<f64> {
     if !analysis.metric.needs_test_images() {
         return None;
     }
     let groups: Vec<_> = analysis.deciding().flat_map(|cell| &cell.groups).collect();
     let splits = groups.iter().map(|group| group.records().count()).max()?;
-    let mut runs = groups.iter().flat_map(|group| group.records());
-    let images = runs.find_map(|run| run.images)?;
-    let share = images.test as f64 / images.training as f64;
+    let runs: Vec<_> = groups.iter().flat_map(|group| group.records()).collect();
+    // One split for all seeds.
+    let has_split_seed = |spec: &RunSpec| {
+        let data = spec.overrides.get("data");
+        data.is_some_and(|data| data.get("split_seed").is_some())
+    };
+    if runs.iter().any(|run| run.specs.iter().any(has_split_seed)) {
+        return None;
+    }
+    let images = runs.iter().filter_map(|run| run.images);
+    let shares = images.map(|images| images.test as f64 / images.training as f64);
+    let share = shares.reduce(f64::max)?;
     Some(f64::sqrt(1.0 + splits as f64 * share))
 }
 

@@ -179,7 +179,7 @@ fn diverged_runs_count_as_chance_and_failed_ones_not_at_all() {
     );
     assert!(warnings.contains("1 run failed"), "{warnings}");
     assert!(
-        warnings.contains("--retry-failed makes it again. Run "),
+        warnings.contains("--retry-failed` makes it again. Run "),
         "{warnings}"
     );
 }

@@ -339,7 +339,7 @@ recipe = { "network.initialization" = "matched" }
         "tuned learning rates and another value of network.initialization: gain",
         "they also differ in network.initialization. The tuned",
         // √(1 + 6 · 28000 / 37800) = 2.33
-        "should be about 2.3 times as wide",
+        "should be up to 2.3 times as wide",
     ] {
         assert!(markdown.contains(said), "{said}: {markdown}");
     }

@@ -176,15 +176,27 @@ fn failed_runs_are_made_again_when_asked_for() {
     failed.status = Status::Failed {
         reason: String::from("the disk is full"),
     };
+    // What is there is not given up for a failure.
+    let error = store.save(&failed).unwrap_err().to_string();
+    assert!(
+        error.ends_with("the disk is full; the result that it has from another study is kept"),
+        "{error}"
+    );
+    fs::remove_file(store.run_folder(&failed.id).join("result.json")).unwrap();
     store.save(&failed).unwrap();
     let records = store.records().unwrap();
     assert_eq!(plan.pending(&records).len(), 0);
-    assert_eq!(store.forget_failed(&plan, &records).unwrap(), 1);
+    let claims = store.claims(STALE).unwrap();
+    let claim = claims.claim(failed.id.as_str()).unwrap();
+    assert_eq!(store.forget_failed(&claims, &plan, &records).unwrap(), 0);
+    drop(claim);
+    assert_eq!(store.forget_failed(&claims, &plan, &records).unwrap(), 1);
+    // By what was read before.
+    assert_eq!(store.forget_failed(&claims, &plan, &records).unwrap(), 0);
     let records = store.records().unwrap();
     let pending = plan.pending(&records);
     assert_eq!(pending.len(), 1);
     assert_eq!(id_of(&pending[0].overrides), failed.id);
-    assert_eq!(store.forget_failed(&plan, &records).unwrap(), 0);
 }
 
 #[test]

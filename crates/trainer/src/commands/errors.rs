@@ -21,19 +21,24 @@ use super::evaluate;
 use crate::console::print;
 use crate::ensemble::{self, Ensemble, Views};
 use crate::evaluation::Probabilities;
-use crate::files::{check_picture, check_replaceable, write_atomically, write_picture};
+use crate::files::{
+    as_argument, check_picture, check_replaceable, write_atomically, write_picture,
+};
 use crate::saved_model::Which;
 
 /// Images in a row of the picture.
 const COLUMNS: usize = 10;
+
+/// Images that are shown where nothing is said of their number.
+const DEFAULT_COUNT: u32 = 100;
 
 /// Options of `trainer errors`.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
     ensemble: ensemble::Options,
-    /// Labelled images to look at; of those that the runs were trained with, the ones held out
-    /// [default: the runs' own]
+    /// Labelled images to look at; if they are those that the runs were trained with, only the ones
+    /// that were held out [default: those that the runs were trained with]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The folder that errors.html, errors.png and errors.json go to [default: errors in the folder of
@@ -45,7 +50,7 @@ pub struct Options {
     #[arg(
         long,
         value_name = "N",
-        default_value = "100",
+        default_value_t = DEFAULT_COUNT,
         value_parser = clap::value_parser!(u32).range(1..=1000)
     )]
     count: u32,
@@ -154,7 +159,7 @@ impl Options {
         } = &self.ensemble;
         let mut command = String::from("trainer errors");
         for run in runs {
-            command += &format!(" {}", run.display());
+            command += &format!(" {}", as_argument(run));
         }
         if *model == Which::Last {
             command += " --model last";
@@ -167,7 +172,13 @@ impl Options {
             command += &format!(" --tta {per_image} --tta-strength {strength}");
         }
         if let Some(data) = &self.data {
-            command += &format!(" --data {}", data.display());
+            command += &format!(" --data {}", as_argument(data));
+        }
+        if self.count != DEFAULT_COUNT {
+            command += &format!(" --count {}", self.count);
+        }
+        if let Some(out) = &self.out {
+            command += &format!(" --out {}", as_argument(out));
         }
         command
     }

@@ -19,8 +19,8 @@ use crate::evaluation::{Evaluation, Probabilities};
 pub struct Options {
     #[command(flatten)]
     ensemble: ensemble::Options,
-    /// Labelled images to score on; of those that the runs were trained with, the ones held out
-    /// [default: the runs' own]
+    /// Labelled images to score on; if they are those that the runs were trained with, only the ones
+    /// that were held out [default: those that the runs were trained with]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The scores as JSON

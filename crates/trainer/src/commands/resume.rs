@@ -24,7 +24,8 @@ pub struct Options {
     /// The run's new number of epochs, if it is to be longer
     #[arg(long, short, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     epochs: Option<usize>,
-    /// Continue from this checkpoint instead of the newest, such as epoch-0002
+    /// Continue from this checkpoint instead of the newest, such as epoch-0002; what came after it is
+    /// given up, and if the best network is of that, the best since then takes its place
     #[arg(long, value_name = "CHECKPOINT")]
     from: Option<String>,
     /// Compute on another backend than before; results then agree within rounding only
@@ -78,6 +79,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     run.save_config(&config)?;
     if let Some(name) = &options.from {
         checkpoint::discard_after(&folder, name)?;
+        run.remove_summary()?;
     }
     console.say(&match &restored {
         Some(restored) => format!("continuing from {}", restored.path.display()),

@@ -15,6 +15,7 @@ use study::{Plan, Store, Study};
 
 use crate::backend::Backend;
 use crate::console::print;
+use crate::files::as_argument;
 use crate::study_runner::{self, RESULTS};
 
 /// The verbs of `trainer study`.
@@ -132,12 +133,14 @@ fn write_report(
 
 /// What writes the report again, of the runs in `runs` into the folder `out`.
 fn report_command(file: &Path, runs: &Path, out: &Path) -> String {
-    let mut command = format!("trainer study report {}", file.display());
-    if runs != study_runner::folder(file, None) {
-        command += &format!(" --folder {}", runs.display());
-    }
-    if out != results(file, None) {
-        command += &format!(" --out {}", out.display());
+    let mut command = format!("trainer study report {}", as_argument(file));
+    for (option, path, default) in [
+        ("--folder", runs, study_runner::folder(file, None)),
+        ("--out", out, results(file, None)),
+    ] {
+        if as_argument(path) != as_argument(&default) {
+            command += &format!(" {option} {}", as_argument(path));
+        }
     }
     command
 }

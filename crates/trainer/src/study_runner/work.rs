@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use study::record::Status;
-use study::{Claims, RunId, RunSpec, Shard, Start, id_of};
+use study::{Claims, Records, RunId, RunSpec, Shard, Start, id_of};
 
 use super::run::tidy;
 use super::{STALE, StudyRunner, configuration};
@@ -79,6 +79,17 @@ pub fn work(
 }
 
 impl StudyRunner {
+    /// Forgets what came of runs that failed, so that they are made again.
+    ///
+    /// # Errors
+    ///
+    /// If the study's folder cannot be used.
+    pub fn forget_failed(&self, records: &Records) -> Result<()> {
+        let claims = self.store.claims(STALE)?;
+        self.store.forget_failed(&claims, &self.plan, records)?;
+        Ok(())
+    }
+
     /// Removes what processes that were killed left behind when their run was done: their claim, and
     /// what only an unfinished run needs.
     ///

@@ -86,7 +86,8 @@ pub fn conduct(
         .store
         .save_study(&study_runner::name(&files.study), study)?;
     let mut records = runner.store.records()?;
-    if share.retry_failed && runner.store.forget_failed(&runner.plan, &records)? > 0 {
+    if share.retry_failed {
+        runner.forget_failed(&records)?;
         records = runner.store.records()?;
     }
     let pending = runner.plan.pending(&records).len();
