@@ -433,6 +433,9 @@ fn misread_images_are_shown() {
     folder.succeed("errors run --data train.csv --count 3 --out few");
     let page = fs::read_to_string(folder.path("few/errors.html")).unwrap();
     assert_eq!(page.matches("<img").count(), 3);
+    // The page names what makes it again.
+    let command = "<code>trainer errors run --data train.csv --count 3 --out few</code>";
+    assert!(page.contains(command), "{page}");
     size(&fs::read(folder.path("few/errors.png")).unwrap());
 
     // Nothing of somebody else's is replaced.

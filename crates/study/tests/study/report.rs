@@ -343,6 +343,11 @@ recipe = { "network.initialization" = "matched" }
     ] {
         assert!(markdown.contains(said), "{said}: {markdown}");
     }
+    // With one split for all seeds, they do not vary the images.
+    let one_split = text.replace("[common]", "[fixed]\ndata.split_seed = 3\n[common]");
+    let study = Study::parse(&one_split, Path::new("a.toml")).unwrap();
+    let written = Written::new(&study, &made_up::run(&study, good));
+    assert!(!written.read("report.md").contains("times as wide"));
 }
 
 #[test]
