@@ -1,8 +1,9 @@
 //! Activation functions: which one, and its Burn module.
 //!
-//! A new one takes a variant below, an arm in [`ActivationLayer::forward`], an arm in
-//! [`Activation::facts`], and a line in the reference tests; to be fast on CPUs, a kernel and an arm
-//! in [`Activation::kernel`].
+//! A new one takes a variant below, an arm in [`ActivationLayer::forward`], in [`Activation::facts`] and
+//! in [`Initialization::matched`](crate::Initialization::matched), all of which the compiler asks for,
+//! and a line in the reference tests; to be fast on CPUs, a kernel and an arm in
+//! [`Activation::kernel`].
 
 mod facts;
 mod functions;

@@ -14,7 +14,7 @@ use crate::initialization::normal_weight;
 use crate::normalization::{Normalization, NormalizationLayer};
 use crate::observe::{Observer, Site};
 
-/// What a network reads and tells apart.
+/// Size of the images and number of classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Task {
     /// Height of the images in pixels.
@@ -141,7 +141,7 @@ impl Cnn {
         convolutions.chain([hidden])
     }
 
-    /// Number of learnable numbers: weights, biases, scales and shifts, but not the running
+    /// Number of trainable parameters: weights, biases, scales and shifts, but not the running
     /// statistics of batch normalisation.
     pub fn num_parameters(&self) -> usize {
         let mut counter = ParameterCounter::default();

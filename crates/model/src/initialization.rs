@@ -61,7 +61,28 @@ impl Initialization {
             Sigmoid | Tanh | HardSigmoid | HardTanh | Softsign | Softmax | LogSigmoid
             | PenalizedTanh => Self::Xavier,
             Selu | Identity | Snake { .. } | Sine => Self::Lecun,
-            _ => Self::He,
+            Relu
+            | LeakyRelu { .. }
+            | Prelu { .. }
+            | Rrelu { .. }
+            | Relu6
+            | Elu { .. }
+            | Celu { .. }
+            | Gelu
+            | GeluTanh
+            | QuickGelu
+            | Silu
+            | SwishBeta { .. }
+            | Mish
+            | HardMish
+            | HardSwish
+            | Softplus { .. }
+            | TanhShrink
+            | HardShrink { .. }
+            | SoftShrink { .. }
+            | Threshold { .. }
+            | Squareplus { .. }
+            | Lisht => Self::He,
         }
     }
 
