@@ -69,7 +69,8 @@ fn load_epoch(bencher: Bencher) {
     let device = Device::flex().autodiff();
     let batch_size = NonZeroUsize::new(128).unwrap();
     let scaling = IMAGES.scaling();
-    let loader = EpochLoader::shuffled(IMAGES.clone(), scaling, batch_size, 0, 1, &device);
+    let loader = EpochLoader::in_order(IMAGES.clone(), scaling, batch_size, &device);
+    let loader = loader.shuffled(0, 1, 0);
     bencher
         .counter(ItemsCount::new(IMAGES.len()))
         .bench_local(|| loader.iter().map(Result::unwrap).for_each(drop));

@@ -55,81 +55,74 @@ enum Order {
     /// That of the set, in every epoch.
     Fixed {
         /// The epoch that augmentation is drawn for.
-        epoch: u64,
+        view: u64,
     },
     /// A new one in every epoch.
     Shuffled {
         run_seed: u64,
         next_epoch: AtomicU64,
-        /// Batches that the next epoch leaves out at its beginning; later epochs are whole.
-        skipped: AtomicUsize,
+        /// The batch that the next epoch begins with; later epochs are whole.
+        first_batch: AtomicUsize,
     },
 }
 
 impl Clone for Order {
     fn clone(&self) -> Self {
         match self {
-            Self::Fixed { epoch } => Self::Fixed { epoch: *epoch },
+            Self::Fixed { view } => Self::Fixed { view: *view },
             Self::Shuffled {
                 run_seed,
                 next_epoch,
-                skipped,
+                first_batch,
             } => Self::Shuffled {
                 run_seed: *run_seed,
                 next_epoch: AtomicU64::new(next_epoch.load(Ordering::Relaxed)),
-                skipped: AtomicUsize::new(skipped.load(Ordering::Relaxed)),
+                first_batch: AtomicUsize::new(first_batch.load(Ordering::Relaxed)),
             },
         }
     }
 }
 
-impl<S: ImageSet> EpochLoader<S> {
-    /// A loader for training, in a new order each epoch.
-    ///
-    /// `first_epoch` is the number of the first epoch that is asked for: 1 for a new run (Burn
-    /// counts epochs from 1), `e + 1` for a run that is resumed from the checkpoint of epoch `e`.
-    pub fn shuffled(
-        images: S,
-        scaling: Scaling,
-        batch_size: NonZeroUsize,
-        run_seed: u64,
-        first_epoch: u64,
-        device: &Device,
-    ) -> Self {
-        let next_epoch = AtomicU64::new(first_epoch);
-        Self {
-            images,
-            scaling,
-            batch_size,
-            order: Order::Shuffled {
+impl Order {
+    /// What the next epoch of `count` images does. In training, the one after it is another.
+    fn next_epoch(&self, count: usize) -> EpochPlan {
+        match self {
+            Self::Fixed { view } => EpochPlan {
+                indices: (0..count as u32).collect(),
+                epoch: *view,
+                first_batch: 0,
+                run_seed: None,
+            },
+            Self::Shuffled {
                 run_seed,
                 next_epoch,
-                skipped: AtomicUsize::new(0),
-            },
-            augmenter: None,
-            device: device.clone(),
+                first_batch,
+            } => {
+                let epoch = next_epoch.fetch_add(1, Ordering::Relaxed);
+                EpochPlan {
+                    indices: epoch_order(*run_seed, epoch, count),
+                    epoch,
+                    first_batch: first_batch.swap(0, Ordering::Relaxed),
+                    run_seed: Some(*run_seed),
+                }
+            }
         }
     }
+}
 
-    /// The same loader with its images changed by `augmenter`, anew in every epoch. For loaders in a
-    /// fixed order see [`EpochLoader::viewed_as_in`].
-    pub fn augmented(self, augmenter: Augmenter) -> Self {
-        Self {
-            augmenter: Some(augmenter),
-            ..self
-        }
-    }
+/// What one epoch does.
+struct EpochPlan {
+    /// The images in their order.
+    indices: Vec<u32>,
+    /// The epoch that augmentation and seeds are drawn for.
+    epoch: u64,
+    first_batch: usize,
+    /// In training, what the seeds of batches derive from.
+    run_seed: Option<u64>,
+}
 
-    /// The same loader for a run that is resumed after this many batches of its first epoch: they
-    /// are left out, and the others come as they would have. Loaders in a fixed order ignore it.
-    pub fn skipping(mut self, batches: usize) -> Self {
-        if let Order::Shuffled { skipped, .. } = &mut self.order {
-            *skipped = AtomicUsize::new(batches);
-        }
-        self
-    }
-
-    /// A loader for validation and prediction, always in the order of the set.
+impl<S: ImageSet> EpochLoader<S> {
+    /// A loader for validation and prediction: every epoch is the images in the order of the set.
     pub fn in_order(
         images: S,
         scaling: Scaling,
@@ -140,51 +133,60 @@ impl<S: ImageSet> EpochLoader<S> {
             images,
             scaling,
             batch_size,
-            order: Order::Fixed { epoch: 0 },
+            order: Order::Fixed { view: 0 },
             augmenter: None,
             device: device.clone(),
         }
     }
-}
 
-impl<S: ImageSet> EpochLoader<S> {
-    /// The same loader, its images augmented as in this epoch: one of several views of them.
-    /// Loaders in an order of their own for each epoch ignore it.
-    pub fn viewed_as_in(mut self, view: u64) -> Self {
-        if let Order::Fixed { epoch } = &mut self.order {
-            *epoch = view;
+    /// The same loader for training, in a new order each epoch.
+    ///
+    /// The first epoch that is asked for has number `epoch`, and begins with its batch number `batch`,
+    /// counted from 0. A new run starts at 1 (Burn counts epochs from 1) and 0; one that is resumed,
+    /// where it stopped: the batches before are left out, and the others come as they would have.
+    pub fn shuffled(self, run_seed: u64, epoch: u64, batch: usize) -> Self {
+        Self {
+            order: Order::Shuffled {
+                run_seed,
+                next_epoch: AtomicU64::new(epoch),
+                first_batch: AtomicUsize::new(batch),
+            },
+            ..self
         }
-        self
+    }
+
+    /// The same loader with its images changed by `augmenter`, in training anew in every epoch.
+    pub fn augmented(self, augmenter: Augmenter) -> Self {
+        Self {
+            augmenter: Some(augmenter),
+            ..self
+        }
+    }
+
+    /// View number `view` of the images for test-time augmentation: in the order of the set, changed
+    /// by `augmenter` as in the training's epoch of that number.
+    pub fn view(self, augmenter: Augmenter, view: u64) -> Self {
+        Self {
+            order: Order::Fixed { view },
+            ..self.augmented(augmenter)
+        }
     }
 }
 
 impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<S::Batch> + 'a> {
         let count = self.images.count();
-        let (order, epoch, skipped, seeds): (_, _, _, Box<dyn Fn(u64) -> u64>) = match &self.order {
-            Order::Fixed { epoch } => ((0..count as u32).collect(), *epoch, 0, Box::new(|_| 0)),
-            Order::Shuffled {
-                run_seed,
-                next_epoch,
-                skipped,
-            } => {
-                let (run_seed, epoch) = (*run_seed, next_epoch.fetch_add(1, Ordering::Relaxed));
-                let seeds = move |batch| seed::number(run_seed, Purpose::Network, epoch, batch);
-                let skipped = skipped.swap(0, Ordering::Relaxed);
-                (
-                    epoch_order(run_seed, epoch, count),
-                    epoch,
-                    skipped,
-                    Box::new(seeds),
-                )
-            }
-        };
+        let EpochPlan {
+            indices,
+            epoch,
+            first_batch,
+            run_seed,
+        } = self.order.next_epoch(count);
         let cuts = Cuts::new(count, self.batch_size);
-        let batches = skipped..cuts.batches;
         let images = self.images.clone();
         let mut augmenter = self.augmenter.clone();
         let gather = move |batch: usize| {
-            let indices = &order[cuts.batch(batch)];
+            let indices = &indices[cuts.batch(batch)];
             let mut gathered = images.gather(indices);
             if let Some(augmenter) = &mut augmenter {
                 let rows = indices.iter().map(|&index| images.row(index));
@@ -194,10 +196,11 @@ impl<S: ImageSet> DataLoader<S::Batch> for EpochLoader<S> {
         };
         Box::new(Epoch {
             loader: self,
-            gathered: Ahead::start(batches, gather),
-            seeds,
-            batches: skipped as u64,
-            images: cuts.batch(skipped).start,
+            gathered: Ahead::start(first_batch..cuts.batches, gather),
+            run_seed,
+            epoch,
+            batches: first_batch as u64,
+            images: cuts.batch(first_batch).start,
         })
     }
 
@@ -279,8 +282,9 @@ fn augment(
 struct Epoch<'a, S: ImageSet> {
     loader: &'a EpochLoader<S>,
     gathered: Ahead<(usize, S::Gathered)>,
-    /// The seed of a batch, by its number in the epoch.
-    seeds: Box<dyn Fn(u64) -> u64>,
+    /// In training, what the seeds of batches derive from.
+    run_seed: Option<u64>,
+    epoch: u64,
     /// Batches and images handed out or left out.
     batches: u64,
     images: usize,
@@ -300,7 +304,9 @@ impl<S: ImageSet> Iterator for Epoch<'_, S> {
             device,
             ..
         } = self.loader;
-        let seed = (self.seeds)(self.batches);
+        let seed = self.run_seed.map_or(0, |run_seed| {
+            seed::number(run_seed, Purpose::Network, self.epoch, self.batches)
+        });
         self.batches += 1;
         self.images += count;
         Some(Ok(images.upload(gathered, *scaling, seed, device)))

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::pixel_counts::PixelCounts;
+
 /// Mean and standard deviation of pixels on the scale from 0 to 1.
 ///
 /// An image enters the network as `(pixel / 255 − mean) / standard_deviation`. The two numbers are
@@ -17,20 +19,10 @@ pub struct Scaling {
 }
 
 impl Scaling {
-    /// The scaling of these pixels. The sums are of integers, hence exact and the same on every
-    /// machine.
+    /// The scaling of these pixels.
     pub(crate) fn of<'a>(images: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut counts = [0_u64; 256];
-        for pixel in images.flatten() {
-            counts[usize::from(*pixel)] += 1;
-        }
-        let moment = |power: u32| -> u128 {
-            (0_u128..)
-                .zip(counts)
-                .map(|(value, count)| value.pow(power) * u128::from(count))
-                .sum()
-        };
-        let (count, sum, squares) = (moment(0), moment(1), moment(2));
+        let counts = PixelCounts::new(images.flatten());
+        let [count, sum, squares] = [0, 1, 2].map(|power| counts.moment(power));
         // count² times the variance of the pixels, which is never negative.
         let variance = count * squares - sum * sum;
         if variance == 0 {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Error;
 
 /// Images of 2×2 pixels.
 fn table(name: &str, images: &[[u8; 4]], labels: Option<&[u8]>) -> ImageTable {

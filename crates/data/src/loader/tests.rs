@@ -21,15 +21,17 @@ fn size(batch: usize) -> NonZeroUsize {
     NonZeroUsize::new(batch).unwrap()
 }
 
+fn in_order(count: u8, batch: usize) -> EpochLoader<LabelledImages> {
+    EpochLoader::in_order(images(count), SCALING, size(batch), &Device::flex())
+}
+
 fn training(count: u8, batch: usize, first_epoch: u64) -> EpochLoader<LabelledImages> {
-    EpochLoader::shuffled(
-        images(count),
-        SCALING,
-        size(batch),
-        5,
-        first_epoch,
-        &Device::flex(),
-    )
+    in_order(count, batch).shuffled(5, first_epoch, 0)
+}
+
+/// Resumed in epoch 4.
+fn resumed(first_batch: usize) -> EpochLoader<LabelledImages> {
+    in_order(23, 5).shuffled(5, 4, first_batch)
 }
 
 fn numbers(batch: LabelledBatch) -> Vec<u8> {
@@ -126,15 +128,15 @@ fn validation_keeps_the_order_of_the_set() {
 fn skipped_batches_are_left_out_once() {
     let whole = training(23, 5, 4);
     let epochs: Vec<_> = (0..2).map(|_| epoch(&whole)).collect();
-    let resumed = training(23, 5, 4).skipping(2).to_device(&Device::flex());
-    assert_eq!(resumed.iter().progress().items_processed, 9);
+    let loader = resumed(2).to_device(&Device::flex());
+    assert_eq!(loader.iter().progress().items_processed, 9);
 
-    let resumed = training(23, 5, 4).skipping(2).to_device(&Device::flex());
-    assert_eq!(epoch(&*resumed), epochs[0][2..]);
-    assert_eq!(epoch(&*resumed), epochs[1]);
+    let loader = resumed(2).to_device(&Device::flex());
+    assert_eq!(epoch(&*loader), epochs[0][2..]);
+    assert_eq!(epoch(&*loader), epochs[1]);
 
-    assert_eq!(epoch(&training(23, 5, 4).skipping(5)), []);
-    assert_eq!(epoch(&training(23, 5, 4).skipping(9)), []);
+    assert_eq!(epoch(&resumed(5)), []);
+    assert_eq!(epoch(&resumed(9)), []);
 }
 
 #[test]
@@ -214,7 +216,7 @@ fn augmentation_is_drawn_for_epoch_and_row() {
     let device = Device::flex();
     let view = |number, batch| {
         let loader = EpochLoader::in_order(images.clone(), SCALING, size(batch), &device);
-        all(&loader.augmented(augmenter.clone()).viewed_as_in(number))
+        all(&loader.view(augmenter.clone(), number))
     };
     // The same for any size of batch, another one in another epoch, and not the image itself.
     assert_eq!(view(1, 7), view(1, 20));
@@ -225,7 +227,8 @@ fn augmentation_is_drawn_for_epoch_and_row() {
     alone.augment_bytes(2, 5, &[0, 0, 0, 0, 255, 0, 0, 0, 0], &mut expected);
     assert_eq!(view(2, 7)[45..54], expected);
     // In training, by the row in the file, whatever the order of the epoch.
-    let loader = EpochLoader::shuffled(images.clone(), SCALING, size(7), 5, 2, &device);
+    let loader = EpochLoader::in_order(images.clone(), SCALING, size(7), &device);
+    let loader = loader.shuffled(5, 2, 0);
     let mut trained: Vec<Vec<u8>> = all(&loader.augmented(augmenter.clone()))
         .chunks(9)
         .map(<[u8]>::to_vec)

@@ -1,0 +1,41 @@
+//! How often each value of a pixel is there, and what follows from it.
+
+/// How many pixels have each value. Sums over them are of integers, hence exact and the same on every
+/// machine.
+pub(crate) struct PixelCounts([u64; 256]);
+
+impl PixelCounts {
+    pub(crate) fn new<'a>(pixels: impl Iterator<Item = &'a u8>) -> Self {
+        let mut counts = [0; 256];
+        pixels.for_each(|&pixel| counts[usize::from(pixel)] += 1);
+        Self(counts)
+    }
+
+    pub(crate) fn smallest(&self) -> u8 {
+        self.0.iter().position(|&count| count > 0).unwrap_or(0) as u8
+    }
+
+    pub(crate) fn largest(&self) -> u8 {
+        self.0.iter().rposition(|&count| count > 0).unwrap_or(0) as u8
+    }
+
+    /// The sum of all pixels to this power.
+    pub(crate) fn moment(&self, power: u32) -> u128 {
+        let terms = (0_u128..).zip(self.0);
+        terms
+            .map(|(value, count)| value.pow(power) * u128::from(count))
+            .sum()
+    }
+
+    /// The mean, 0 to 255; NaN of no pixel.
+    pub(crate) fn mean(&self) -> f64 {
+        self.moment(1) as f64 / self.moment(0) as f64
+    }
+
+    /// The standard deviation of the population; NaN of no pixel.
+    pub(crate) fn standard_deviation(&self) -> f64 {
+        let (count, sum, squares) = (self.moment(0), self.moment(1), self.moment(2));
+        // count² times the variance, which is never negative.
+        ((count * squares - sum * sum) as f64).sqrt() / count as f64
+    }
+}
