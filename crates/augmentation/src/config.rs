@@ -206,7 +206,7 @@ impl AugmentationConfig {
 
     /// Changes of shape a share of `strength` as large, and nothing erased: views of an image that
     /// is to be read.
-    pub fn for_reading(&self, strength: f64) -> Self {
+    pub fn for_prediction(&self, strength: f64) -> Self {
         Self {
             rotation: strength * self.rotation,
             shift: strength * self.shift,
@@ -322,19 +322,19 @@ mod tests {
     }
 
     #[test]
-    fn views_for_reading_are_gentler_and_whole() {
+    fn views_for_prediction_are_gentler_and_whole() {
         let mut config = AugmentationConfig {
             rotation: 10.0,
             ..AugmentationConfig::default()
         };
         config.elastic.strength = 1.0;
         config.erasing.probability = 0.5;
-        let gentler = config.for_reading(0.5);
+        let gentler = config.for_prediction(0.5);
         assert_eq!(gentler.rotation, 5.0);
         assert_eq!(gentler.elastic.strength, 0.5);
         assert_eq!(gentler.elastic.smoothness, config.elastic.smoothness);
         assert_eq!(gentler.erasing.probability, 0.0);
-        assert!(config.for_reading(0.0).is_identity());
+        assert!(config.for_prediction(0.0).is_identity());
     }
 
     #[test]

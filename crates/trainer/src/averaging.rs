@@ -17,7 +17,7 @@ pub struct Average {
 }
 
 impl Average {
-    /// An average that stands at `network`, which is not in training.
+    /// An average that stands at `network`, which is in inference mode.
     pub fn new(config: AveragingConfig, network: Classifier) -> Self {
         Self { config, network }
     }
@@ -27,7 +27,7 @@ impl Average {
         &self.network
     }
 
-    /// Takes in the network after a step: `current`, which is not in training, after `steps` (from
+    /// Takes in the network after a step: `current`, in inference mode, after `steps` (from
     /// 1) since the run began.
     pub fn take_in(&mut self, current: &Classifier, steps: usize) {
         let mut followed = Parameters::default();

@@ -29,7 +29,7 @@ use crate::files::{partial_path, sha256, write_durably};
 use crate::history::{self, EpochRecord, PassTime};
 use crate::measuring::{EpochMeasurement, GradientsSoFar};
 use crate::metrics::Tally;
-use crate::run_directory::{read_toml, toml};
+use crate::toml_file::{read_toml, to_toml};
 
 /// The version of the layout of checkpoints and saved models.
 pub const FORMAT: u32 = 1;
@@ -77,14 +77,14 @@ impl Position {
     }
 }
 
-/// What the side file says.
+/// Where a run stands: all that it needs to continue but the tensors, which are in the records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct RunState {
     /// Version of the checkpoint's layout.
     pub format: u32,
     /// The run's configuration.
     pub config: RunConfig,
-    /// What the network reads and tells apart.
+    /// Size of the images and number of classes.
     pub task: Task,
     /// How the images are standardised.
     pub scaling: Scaling,
@@ -108,7 +108,37 @@ pub struct Progress {
     pub sha256: BTreeMap<String, String>,
 }
 
-impl Progress {
+impl RunState {
+    /// The state before the first step of a run with this configuration.
+    pub fn new(config: RunConfig, task: Task, scaling: Scaling) -> Self {
+        Self {
+            format: FORMAT,
+            config,
+            task,
+            scaling,
+            position: Position::START,
+            tally: Tally::default(),
+            time: PassTime::default(),
+            learning_rate: 0.0,
+            gradients: GradientsSoFar::default(),
+            history: Vec::new(),
+            measurements: Vec::new(),
+            sha256: BTreeMap::new(),
+        }
+    }
+
+    /// Goes on to the next epoch.
+    pub fn end_epoch(&mut self, record: EpochRecord) {
+        self.history.push(record);
+        self.position = Position {
+            epoch: record.epoch + 1,
+            batch: 0,
+        };
+        self.tally = Tally::default();
+        self.time = PassTime::default();
+        self.gradients = GradientsSoFar::default();
+    }
+
     /// Whether the run has ended before its last epoch, because its best one is long past.
     pub fn has_stopped_early(&self) -> bool {
         let stopping = self.config.early_stopping;
@@ -121,7 +151,7 @@ impl Progress {
 
 /// One of the records of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum RecordKind {
     /// Weights and running statistics.
     Network,
     /// The optimizer's moments.
@@ -132,15 +162,15 @@ pub enum Part {
     Average,
 }
 
-impl Part {
+impl RecordKind {
     /// Those that every training has, and Burn records.
     const LEARNER: [Self; 3] = [Self::Network, Self::Optimizer, Self::Schedule];
 
     /// Those of a run.
     fn of(config: &RunConfig) -> Vec<Self> {
-        let mut parts = Self::LEARNER.to_vec();
-        parts.extend(config.averaging.map(|_| Self::Average));
-        parts
+        let mut kinds = Self::LEARNER.to_vec();
+        kinds.extend(config.averaging.map(|_| Self::Average));
+        kinds
     }
 
     fn file_name(self) -> &'static str {
@@ -154,14 +184,14 @@ impl Part {
 }
 
 /// The records of a checkpoint, as bytes.
-pub type Records = BTreeMap<Part, Bytes>;
+pub type Records = BTreeMap<RecordKind, Bytes>;
 
 /// A checkpoint that was read back and found intact.
 pub struct Restored {
     /// Where it is.
     pub path: PathBuf,
-    /// What its side file says.
-    pub progress: Progress,
+    /// Where the run stood.
+    pub state: RunState,
     /// Weights and running statistics.
     pub network: ModuleRecord,
     /// The optimizer's moments.
@@ -177,17 +207,17 @@ pub struct Restored {
 /// # Errors
 ///
 /// If it cannot be written; earlier ones are still there.
-pub fn save(folder: &Path, mut progress: Progress, records: &Records) -> Result<PathBuf> {
-    let path = folder.join(progress.position.folder_name());
+pub fn save(folder: &Path, mut state: RunState, records: &Records) -> Result<PathBuf> {
+    let path = folder.join(state.position.folder_name());
     let partial = partial_path(&path);
     let mut write = || -> Result<()> {
         fs::create_dir_all(&partial)?;
-        for (part, bytes) in records {
-            write_durably(&partial.join(part.file_name()), bytes)?;
-            let name = part.file_name().to_owned();
-            progress.sha256.insert(name, sha256(bytes));
+        for (kind, bytes) in records {
+            write_durably(&partial.join(kind.file_name()), bytes)?;
+            let name = kind.file_name().to_owned();
+            state.sha256.insert(name, sha256(bytes));
         }
-        write_durably(&partial.join(SIDE_FILE), toml(&progress)?.as_bytes())?;
+        write_durably(&partial.join(SIDE_FILE), to_toml(&state)?.as_bytes())?;
         if path.exists() {
             // The same position again, after a return to an earlier checkpoint.
             remove(&path)?;
@@ -291,44 +321,44 @@ pub fn restore(folder: &Path, name: Option<&str>, config: &RunConfig) -> Result<
 
 fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
     let side_file = path.join(SIDE_FILE);
-    let progress: Progress = read_toml(&side_file)?;
-    if progress.format != FORMAT {
+    let state: RunState = read_toml(&side_file)?;
+    if state.format != FORMAT {
         bail!(
             "{} has format {}, but this program reads format {FORMAT}",
             side_file.display(),
-            progress.format
+            state.format
         );
     }
-    if !same_run(&progress.config, config) {
+    if !same_run(&state.config, config) {
         bail!(
             "{} belongs to a run with another configuration",
             side_file.display()
         );
     }
     let mut records = Records::new();
-    for part in Part::of(config) {
-        let file = path.join(part.file_name());
+    for kind in RecordKind::of(config) {
+        let file = path.join(kind.file_name());
         let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        if progress.sha256.get(part.file_name()) != Some(&sha256(&bytes)) {
+        if state.sha256.get(kind.file_name()) != Some(&sha256(&bytes)) {
             bail!(
                 "{} is damaged: its SHA-256 is not the one noted in {SIDE_FILE}",
                 file.display()
             );
         }
-        records.insert(part, Bytes::from_bytes_vec(bytes));
+        records.insert(kind, Bytes::from_bytes_vec(bytes));
     }
-    let average = records.remove(&Part::Average);
+    let average = records.remove(&RecordKind::Average);
     // All others were put in above.
-    let mut take = |part| {
+    let mut take = |kind| {
         records
-            .remove(&part)
+            .remove(&kind)
             .unwrap_or_else(|| Bytes::from_bytes_vec(Vec::new()))
     };
     let parsed = (|| {
         Ok::<_, burn::store::RecordError>((
-            ModuleRecord::from_bytes(take(Part::Network))?,
-            OptimizerRecord::from_bytes(take(Part::Optimizer))?,
-            LrSchedulerRecord::from_bytes(take(Part::Schedule))?,
+            ModuleRecord::from_bytes(take(RecordKind::Network))?,
+            OptimizerRecord::from_bytes(take(RecordKind::Optimizer))?,
+            LrSchedulerRecord::from_bytes(take(RecordKind::Schedule))?,
             average.map(ModuleRecord::from_bytes).transpose()?,
         ))
     })();
@@ -336,7 +366,7 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
         parsed.with_context(|| format!("{} is damaged", path.display()))?;
     Ok(Restored {
         path: path.to_owned(),
-        progress,
+        state,
         network,
         optimizer,
         schedule,
@@ -361,20 +391,20 @@ fn same_run(a: &RunConfig, b: &RunConfig) -> bool {
 /// Burn's checkpointer for one record: instead of writing a file of its own, it hands the bytes
 /// over, so that all records of a checkpoint become visible at once.
 pub struct RecordSender {
-    part: Part,
-    sender: Sender<(Part, Result<Bytes, String>)>,
+    kind: RecordKind,
+    sender: Sender<(RecordKind, Result<Bytes, String>)>,
 }
 
 /// Where the records of a checkpoint arrive.
 pub struct RecordReceiver {
-    receiver: Receiver<(Part, Result<Bytes, String>)>,
+    receiver: Receiver<(RecordKind, Result<Bytes, String>)>,
 }
 
 /// The three checkpointers that Burn wants, and the end where their records arrive.
 pub fn record_channel() -> ([RecordSender; 3], RecordReceiver) {
     let (sender, receiver) = channel();
-    let senders = Part::LEARNER.map(|part| RecordSender {
-        part,
+    let senders = RecordKind::LEARNER.map(|kind| RecordSender {
+        kind,
         sender: sender.clone(),
     });
     (senders, RecordReceiver { receiver })
@@ -387,13 +417,13 @@ impl RecordReceiver {
     ///
     /// If Burn could not make one of them.
     pub fn receive(&self) -> Result<Records> {
-        Part::LEARNER
+        RecordKind::LEARNER
             .iter()
             .map(|_| {
-                let (part, bytes) = self.receiver.recv().context("the checkpointer has ended")?;
+                let (kind, bytes) = self.receiver.recv().context("the checkpointer has ended")?;
                 let bytes =
-                    bytes.map_err(|error| anyhow!("cannot record the {part:?}: {error}"))?;
-                Ok((part, bytes))
+                    bytes.map_err(|error| anyhow!("cannot record the {kind:?}: {error}"))?;
+                Ok((kind, bytes))
             })
             .collect()
     }
@@ -405,7 +435,7 @@ impl<R: Record> Checkpointer<R> for RecordSender {
             .checkpoint_into_bytes()
             .map_err(|error| error.to_string());
         self.sender
-            .send((self.part, bytes))
+            .send((self.kind, bytes))
             .map_err(|error| CheckpointerError::Unknown(error.to_string()))
     }
 

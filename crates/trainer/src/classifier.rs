@@ -18,7 +18,7 @@ use crate::config::Loss;
 pub struct Classifier {
     /// The network, whose outputs are logits.
     pub network: Cnn,
-    /// What its training makes small.
+    /// The training loss.
     #[module(skip)]
     pub loss: Loss,
     /// Share of every target that is spread evenly over the classes in training, in 0..1.

@@ -115,7 +115,7 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// What went wrong.
+    /// The error of the verb: see the `run` of each.
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
             None => train::run(&self.train),

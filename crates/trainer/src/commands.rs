@@ -30,7 +30,7 @@ struct Interrupted {
 }
 
 /// How the program ends after a training that ended so.
-fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
+pub(crate) fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
     let run = training.run.path().display().to_string();
     match ending {
         Ending::Finished => Ok(ExitCode::SUCCESS),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use augmentation::AugmentationConfig;
 use clap::ValueEnum;
-use data::{Fractions, LabelledImages, Split};
+use data::{Fractions, LabelledImages, Source, Split};
 use model::{Activation, CnnConfig, Kernels};
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +17,9 @@ use crate::backend::Backend;
 pub struct RunConfig {
     /// Every random draw of the run comes from this number.
     pub seed: u64,
-    /// Which backend computes.
+    /// Compute backend.
     pub backend: Backend,
-    /// What computes the network's layers and the optimizer's steps on CPUs.
+    /// Kernels of the network's layers and the optimizer's steps on CPUs.
     pub kernels: Kernels,
     /// Passes over the training images.
     pub epochs: usize,
@@ -30,11 +30,11 @@ pub struct RunConfig {
     /// What may happen to a training image, anew in every epoch.
     #[serde(skip_serializing_if = "AugmentationConfig::is_identity")]
     pub augmentation: AugmentationConfig,
-    /// How the weights move.
+    /// Optimizer.
     pub optimizer: OptimizerConfig,
     /// How the learning rate changes from step to step.
     pub schedule: ScheduleConfig,
-    /// What is made small.
+    /// Training loss.
     #[serde(skip_serializing_if = "is_default")]
     pub loss: Loss,
     /// Share of every target that is spread evenly over all classes in training, in 0..1 (label
@@ -111,7 +111,7 @@ pub enum OptimizerKind {
     Rmsprop,
 }
 
-/// What a training makes small, as the mean over images.
+/// A training loss, as the mean over images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
@@ -131,7 +131,7 @@ pub struct AveragingConfig {
     pub decay: f64,
 }
 
-/// Several runs of one recipe, to be read together.
+/// Several runs of one recipe, whose probabilities are averaged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnsembleConfig {
@@ -255,6 +255,16 @@ impl DataConfig {
             test: self.test_fraction,
             training: self.training_fraction,
         }
+    }
+
+    /// Notes what finds the images again, also from another folder and when more files have come.
+    pub fn note_source(&mut self, source: &Source) {
+        self.path = match source {
+            // Where the current folder is unknown, the path is kept as it is.
+            Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            Source::BuiltIn { .. } => Some(PathBuf::from(data::BUILT_IN)),
+            _ => None,
+        };
     }
 }
 
@@ -423,7 +433,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::run_directory::read_toml;
+    use crate::toml_file::read_toml;
 
     #[test]
     fn recipes_describe_runs() {

@@ -1,7 +1,7 @@
 //! Several trained networks that read images together, from several views of each image.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use augmentation::Augmenter;
@@ -16,7 +16,7 @@ use crate::cli::count;
 use crate::config::RunConfig;
 use crate::evaluation::{self, Images, Probabilities};
 use crate::run_directory::RunDirectory;
-use crate::saved_model::{self, ModelCard, Which};
+use crate::saved_model::{self, ModelCard, SavedNetwork};
 
 /// The networks that read, and how.
 #[derive(Clone, Debug, Args)]
@@ -27,14 +27,14 @@ pub struct Options {
     pub runs: Vec<PathBuf>,
     /// Which of a run's networks
     #[arg(long, value_enum, default_value_t)]
-    pub model: Which,
+    pub model: SavedNetwork,
     /// How often each image is read.
     #[command(flatten)]
     pub views: Views,
-    /// What computes
+    /// Compute backend
     #[arg(long, short, value_enum, default_value_t)]
     pub backend: Backend,
-    /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
+    /// Kernels on CPUs: fused (a whole layer at once) or stock (Burn's operations)
     #[arg(long, default_value_t)]
     pub kernels: Kernels,
 }
@@ -54,6 +54,28 @@ pub struct Views {
         value_parser = parse_share
     )]
     pub strength: f64,
+}
+
+impl Options {
+    /// The networks that the options name.
+    ///
+    /// # Errors
+    ///
+    /// See [`Ensemble::load`]; also if one was trained without the augmentation that views need.
+    pub fn load(&self) -> Result<Ensemble> {
+        let ensemble = Ensemble::load(&self.runs, self.model, self.backend, self.kernels)?;
+        if self.views.per_image.get() > 1 {
+            for member in &ensemble.members {
+                if member.config.augmentation.is_identity() {
+                    bail!(
+                        "{} was trained without augmentation, which --tta takes its views from; leave --tta away",
+                        member.path.display()
+                    );
+                }
+            }
+        }
+        Ok(ensemble)
+    }
 }
 
 impl Views {
@@ -90,24 +112,22 @@ pub struct Member {
 }
 
 impl Ensemble {
-    /// The networks that the options name.
+    /// One of the networks of each of `runs`.
     ///
     /// # Errors
     ///
-    /// If one cannot be loaded, or they do not read the same kind of images.
-    pub fn load(options: &Options) -> Result<Self> {
-        let Processor { device, .. } = options.backend.open()?;
+    /// If one cannot be loaded, or they are not for the same size of images and number of classes.
+    pub fn load(
+        runs: &[PathBuf],
+        network: SavedNetwork,
+        backend: Backend,
+        kernels: Kernels,
+    ) -> Result<Self> {
+        let Processor { device, .. } = backend.open()?;
         let member = |path: &PathBuf| -> Result<Member> {
             let run = RunDirectory::open(path)?;
             let config = run.config()?;
-            let (classifier, card) =
-                saved_model::load(&run, options.model, &device, options.kernels)?;
-            if options.views.per_image.get() > 1 && config.augmentation.is_identity() {
-                bail!(
-                    "{} was trained without augmentation, which --tta takes its views from; leave --tta away",
-                    path.display()
-                );
-            }
+            let (classifier, card) = saved_model::load(&run, network, &device, kernels)?;
             Ok(Member {
                 path: path.clone(),
                 config,
@@ -115,14 +135,14 @@ impl Ensemble {
                 classifier,
             })
         };
-        let members: Vec<Member> = options.runs.iter().map(member).collect::<Result<_>>()?;
+        let members: Vec<Member> = runs.iter().map(member).collect::<Result<_>>()?;
         let ensemble = Self { members, device };
         let task = ensemble.task();
         for member in &ensemble.members {
             if member.card.task != task {
                 bail!(
                     "{} and {} do not read the same images and classes",
-                    options.runs[0].display(),
+                    runs[0].display(),
                     member.path.display()
                 );
             }
@@ -130,7 +150,7 @@ impl Ensemble {
         Ok(ensemble)
     }
 
-    /// What all members read and tell apart.
+    /// Size of the images and number of classes of all members.
     pub fn task(&self) -> Task {
         self.members[0].card.task
     }
@@ -140,20 +160,20 @@ impl Ensemble {
     /// # Errors
     ///
     /// If the images cannot be loaded, or the device's results not be copied.
-    pub fn read<S>(&self, images: &S, side: usize, views: Views) -> Result<Vec<Probabilities>>
+    pub fn predict<S>(&self, images: &S, side: usize, views: Views) -> Result<Vec<Probabilities>>
     where
         S: ImageSet,
         S::Batch: Images + 'static,
     {
         self.members
             .iter()
-            .map(|member| member.read(images, side, views, &self.device))
+            .map(|member| member.predict(images, side, views, &self.device))
             .collect()
     }
 }
 
 impl Member {
-    fn read<S>(
+    fn predict<S>(
         &self,
         images: &S,
         side: usize,
@@ -164,23 +184,18 @@ impl Member {
         S: ImageSet,
         S::Batch: Images + 'static,
     {
-        let augmentation = self.config.augmentation.for_reading(views.strength);
+        let augmentation = self.config.augmentation.for_prediction(views.strength);
         let augmenter = Augmenter::new(&augmentation, side, self.config.seed)?;
         let of_views: Vec<Probabilities> = (0..views.per_image.get() as u64)
             .map(|view| {
                 let (scaling, batch_size) = (self.card.scaling, evaluation::BATCH_SIZE);
                 let mut loader = EpochLoader::in_order(images.clone(), scaling, batch_size, device);
                 if view > 0 {
-                    loader = loader.augmented(augmenter.clone()).viewed_as_in(view);
+                    loader = loader.view(augmenter.clone(), view);
                 }
                 evaluation::predict(&self.classifier, &loader, self.card.task.classes)
             })
             .collect::<Result<_>>()?;
         Ok(Probabilities::mean(&of_views))
-    }
-
-    /// The run's folder.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }

@@ -4,7 +4,7 @@
 //! Burn's own loop saves only after whole epochs and cannot begin within one; this one is its equal
 //! otherwise and feeds the same events to the same metrics and dashboard.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -21,14 +21,14 @@ use data::LabelledBatch;
 use measurement::gradient_norms;
 
 use crate::averaging::Average;
-use crate::checkpoint::{self, Position, Progress, RecordReceiver, Records};
+use crate::checkpoint::{self, Position, RecordKind, RecordReceiver, Records, RunState};
 use crate::classifier::Classifier;
 use crate::console::Console;
 use crate::history::{self, EpochRecord, PassTime, SplitRecord};
-use crate::measuring::{self, GradientsSoFar, Measuring};
+use crate::measuring::{self, Measuring};
 use crate::metrics::{SharedTally, Tally};
 use crate::run_directory::RunDirectory;
-use crate::saved_model::{self, Which};
+use crate::saved_model::{self, SavedNetwork};
 
 /// How a training ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,28 +44,55 @@ pub enum Ending {
     },
 }
 
-/// Burn's strategy for [`burn::train::SupervisedTraining`] that runs the training loop.
+/// Burn's strategy for [`burn::train::SupervisedTraining`] that runs the training loop, once.
+///
+/// Burn shares its strategy between threads; hence the locks, around what goes in and what comes out.
 pub struct EpochLoop {
-    run: RunDirectory,
-    console: Console,
-    /// The training metrics' and the validation metrics' sums.
-    tallies: [SharedTally; 2],
-    records: Mutex<RecordReceiver>,
-    measuring: Option<Measuring>,
-    /// Where the run stands.
-    progress: Mutex<Progress>,
-    average: Mutex<Option<Average>>,
-    /// Wall-clock seconds of every training step that this process has made.
-    step_seconds: Mutex<Vec<f64>>,
-    ending: Mutex<Option<Result<(Ending, Classifier)>>>,
+    start: Mutex<Option<LoopStart>>,
+    outcome: Mutex<Option<Result<LoopOutcome>>>,
 }
 
-/// What the loop works with.
-struct Fit<'a> {
-    of: &'a EpochLoop,
-    progress: &'a mut Progress,
-    average: &'a mut Option<Average>,
+/// What a loop begins with.
+pub struct LoopStart {
+    /// Where networks and checkpoints are saved.
+    pub run: RunDirectory,
+    /// What the user sees of it.
+    pub console: Console,
+    /// The training metrics' and the validation metrics' sums.
+    pub tallies: [SharedTally; 2],
+    /// Where the learner's checkpointers send to.
+    pub records: RecordReceiver,
+    /// For the runs of studies, which are measured, and leave no networks.
+    pub measuring: Option<Measuring>,
+    /// Where the run stands.
+    pub state: RunState,
+    /// The moving average of the network, where there is one, as of `state`.
+    pub average: Option<Average>,
+}
+
+/// What a loop ends with.
+pub struct LoopOutcome {
+    /// How the training ended.
+    pub ending: Ending,
+    /// Where the run stands.
+    pub state: RunState,
+    /// The network that it has come to, in inference mode: the moving average, where there is one.
+    pub network: Classifier,
+    /// Median wall-clock seconds of the training steps of this process, if it has made any.
+    pub seconds_per_step: Option<f64>,
+}
+
+/// The loop with what Burn gives it.
+struct Fit {
+    run: RunDirectory,
+    console: Console,
+    tallies: [SharedTally; 2],
+    records: RecordReceiver,
+    measuring: Option<Measuring>,
+    state: RunState,
+    average: Option<Average>,
     learner: Learner<Classifier>,
+    steps_per_epoch: usize,
     processor: SupervisedTrainingEventProcessor<Classifier>,
     interrupter: Interrupter,
     checkpointer: LearningCheckpointer<Classifier>,
@@ -74,6 +101,7 @@ struct Fit<'a> {
     saved: Position,
     /// When it was taken, or the loop began.
     saved_at: Instant,
+    /// Wall-clock seconds of every training step.
     step_seconds: Vec<f64>,
 }
 
@@ -83,57 +111,28 @@ const PAUSE_BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(60);
 type Loader = Arc<dyn DataLoader<LabelledBatch>>;
 
 impl EpochLoop {
-    /// A loop that continues from `progress`.
-    ///
-    /// `tallies` are those of the training and the validation metrics; `records` is where the
-    /// learner's checkpointers send to; `measuring` is for the runs of studies; `average` stands
-    /// where `progress` does.
-    pub fn new(
-        run: RunDirectory,
-        console: Console,
-        tallies: [SharedTally; 2],
-        records: RecordReceiver,
-        measuring: Option<Measuring>,
-        progress: Progress,
-        average: Option<Average>,
-    ) -> Self {
+    /// A loop that continues from `start`.
+    pub fn new(start: LoopStart) -> Self {
         Self {
-            run,
-            console,
-            tallies,
-            records: Mutex::new(records),
-            measuring,
-            step_seconds: Mutex::default(),
-            progress: Mutex::new(progress),
-            average: Mutex::new(average),
-            ending: Mutex::new(None),
+            start: Mutex::new(Some(start)),
+            outcome: Mutex::new(None),
         }
     }
 
-    /// Median wall-clock seconds of the training steps of this process, if it has made any.
-    pub fn median_step_seconds(&self) -> Option<f64> {
-        let seconds = self.step_seconds.lock();
-        let mut seconds = seconds.unwrap_or_else(PoisonError::into_inner).clone();
-        seconds.sort_by(f64::total_cmp);
-        seconds.get(seconds.len() / 2).copied()
-    }
-
-    /// How the training ended, where the run stands, and the network that it has come to: the
-    /// moving average, where there is one. It is not in training.
+    /// What came of the loop.
     ///
     /// # Errors
     ///
     /// What stopped the training.
-    pub fn ending(&self) -> Result<(Ending, Progress, Classifier)> {
-        let ending = self
-            .ending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let (ending, network) = ending.context("the training has not run")??;
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok((ending, progress.clone(), network))
+    pub fn outcome(&self) -> Result<LoopOutcome> {
+        let outcome = lock(&self.outcome).take();
+        outcome.context("the training has not run")?
     }
+}
+
+/// Where a thread panicked with the lock, the training has ended, and nobody reads what it left.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl SupervisedLearningStrategy<Classifier> for EpochLoop {
@@ -145,17 +144,24 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
         valid_loader: ValidLoader<Classifier>,
         _starting_epoch: usize,
     ) -> (Classifier, SupervisedTrainingEventProcessor<Classifier>) {
-        let Some(checkpointer) = components.checkpointer else {
-            unreachable!("`train` gives every training its checkpointers")
+        let Some(start) = lock(&self.start).take() else {
+            unreachable!("a loop runs once")
         };
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut average = self.average.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(checkpointer) = components.checkpointer else {
+            unreachable!("`Training::fit` gives every training its checkpointers")
+        };
+        let batch_size = start.state.config.batch_size;
         let mut fit = Fit {
-            of: self,
-            saved: progress.position,
-            progress: &mut progress,
-            average: &mut average,
+            run: start.run,
+            console: start.console,
+            tallies: start.tallies,
+            records: start.records,
+            measuring: start.measuring,
+            saved: start.state.position,
+            state: start.state,
+            average: start.average,
             learner,
+            steps_per_epoch: train_loader.num_items().div_ceil(batch_size),
             processor: components.event_processor,
             interrupter: components.interrupter,
             checkpointer,
@@ -164,26 +170,34 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
             step_seconds: Vec::new(),
         };
         let ending = fit.run(&train_loader, &valid_loader);
-        let ending = ending.map(|ending| (ending, fit.network()));
-        let step_seconds = self.step_seconds.lock();
-        *step_seconds.unwrap_or_else(PoisonError::into_inner) =
-            std::mem::take(&mut fit.step_seconds);
-        *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending);
+        let network = fit.network();
+        *lock(&self.outcome) = Some(ending.map(|ending| LoopOutcome {
+            ending,
+            state: fit.state,
+            network,
+            seconds_per_step: median(fit.step_seconds),
+        }));
         (fit.learner.model(), fit.processor)
     }
 }
 
-impl Fit<'_> {
+/// The upper of the two middle ones of an even number; `None` of none.
+fn median(mut numbers: Vec<f64>) -> Option<f64> {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied()
+}
+
+impl Fit {
     fn run(&mut self, train_loader: &Loader, valid_loader: &Loader) -> Result<Ending> {
-        let epochs = self.progress.config.total_epochs();
-        let first = self.progress.position.epoch;
+        let epochs = self.state.config.total_epochs();
+        let first = self.state.position.epoch;
         if first > 1 {
             // Burn believes that every training starts with its first epoch.
             let before = LearnerEvent::EndEpoch(first - 1);
             self.processor.process_train(before)?;
         }
-        while self.progress.position.epoch <= epochs && !self.progress.has_stopped_early() {
-            let epoch = self.progress.position.epoch;
+        while self.state.position.epoch <= epochs && !self.state.has_stopped_early() {
+            let epoch = self.state.position.epoch;
             let train = self.train(epoch, train_loader)?;
             if let Some(ending) = self.stopped(epoch, train.loss)? {
                 return Ok(ending);
@@ -200,27 +214,27 @@ impl Fit<'_> {
             let end = LearnerEvent::EndEpoch(epoch);
             self.processor.process_train(end)?;
             self.processor.flush()?;
-            if let Some(measuring) = &self.of.measuring {
-                let measured = measuring.measure(&self.network(), &self.progress.gradients)?;
-                self.progress.measurements.push(measured);
+            if let Some(measuring) = &self.measuring {
+                let measured = measuring.measure(&self.network(), &self.state.gradients)?;
+                self.state.measurements.push(measured);
             }
             let record = EpochRecord {
                 epoch,
-                learning_rate: self.progress.learning_rate,
+                learning_rate: self.state.learning_rate,
                 train,
                 valid,
             };
             self.finish_epoch(record)?;
-            self.of.console.epoch(&record, epochs);
+            self.console.epoch(&record, epochs);
         }
         Ok(Ending::Finished)
     }
 
     /// Trains on the batches that `epoch` still has.
     fn train(&mut self, epoch: usize, loader: &Loader) -> Result<SplitRecord> {
-        let tally = &self.of.tallies[0];
-        tally.set(self.progress.tally);
-        let mut clock = Clock::start(self.progress.time);
+        let tally = self.tallies[0].clone();
+        tally.set(self.state.tally);
+        let mut clock = Clock::start(self.state.time);
         self.processor.process_train(LearnerEvent::StartSplit {
             epoch_number: epoch,
             total_items: loader.num_items(),
@@ -233,19 +247,19 @@ impl Fit<'_> {
             let start = Instant::now();
             let output = self.learner.train_step(batch?);
             let measuring = Instant::now();
-            self.measure_gradients(&output.grads, loader)?;
+            self.measure_gradients(&output.grads)?;
             let measuring = measuring.elapsed();
             self.learner.lr_step();
-            self.progress.learning_rate = self.learner.lr_current().base();
+            self.state.learning_rate = self.learner.lr_current().base();
             self.learner.optimizer_step(output.grads);
-            self.move_average(epoch, loader);
+            self.move_average(epoch);
             let step = start.elapsed().saturating_sub(measuring);
             self.step_seconds.push(step.as_secs_f64());
-            self.progress.position.batch += 1;
+            self.state.position.batch += 1;
             let item = TrainingItem::new(
                 output.item,
                 batches.progress(),
-                Some(self.progress.position.batch),
+                Some(self.state.position.batch),
                 Some(self.learner.lr_current()),
             );
             self.processor
@@ -255,38 +269,36 @@ impl Fit<'_> {
         self.processor
             .process_train(LearnerEvent::EndSplit(epoch))?;
         self.processor.flush()?;
-        self.progress.tally = tally.get();
-        self.progress.time = clock.stop();
-        Ok(SplitRecord::new(self.progress.tally, self.progress.time))
+        self.state.tally = tally.get();
+        self.state.time = clock.stop();
+        Ok(SplitRecord::new(self.state.tally, self.state.time))
     }
 
     /// The network that is validated and saved: the moving average, where there is one.
     fn network(&self) -> Classifier {
-        match &*self.average {
+        match &self.average {
             Some(average) => average.network().clone(),
             None => self.learner.model().valid(),
         }
     }
 
     /// Takes the step just made in `epoch` into the moving average, where there is one.
-    fn move_average(&mut self, epoch: usize, loader: &Loader) {
-        let Some(average) = &mut *self.average else {
+    fn move_average(&mut self, epoch: usize) {
+        let Some(average) = &mut self.average else {
             return;
         };
-        let batches = loader.num_items().div_ceil(self.progress.config.batch_size);
-        let steps = (epoch - 1) * batches + self.progress.position.batch + 1;
+        let steps = (epoch - 1) * self.steps_per_epoch + self.state.position.batch + 1;
         average.take_in(&self.learner.model().valid(), steps);
     }
 
     /// Measures the gradients of a step, if this is one of those where that is done.
-    fn measure_gradients(&mut self, gradients: &GradientsParams, loader: &Loader) -> Result<()> {
-        let batches = loader.num_items().div_ceil(self.progress.config.batch_size);
-        let batch = self.progress.position.batch;
-        if self.of.measuring.is_some() && measuring::is_measured(batch, batches) {
+    fn measure_gradients(&mut self, gradients: &GradientsParams) -> Result<()> {
+        let batch = self.state.position.batch;
+        if self.measuring.is_some() && measuring::is_measured(batch, self.steps_per_epoch) {
             let start = Instant::now();
             let norms = gradient_norms(&self.learner.model().network, gradients)
                 .context("cannot read the gradients")?;
-            let so_far = &mut self.progress.gradients;
+            let so_far = &mut self.state.gradients;
             so_far.tally.add(&norms);
             so_far.seconds += start.elapsed().as_secs_f64();
         }
@@ -294,7 +306,7 @@ impl Fit<'_> {
     }
 
     fn validate(&mut self, epoch: usize, loader: &Loader) -> Result<SplitRecord> {
-        let tally = &self.of.tallies[1];
+        let tally = self.tallies[1].clone();
         tally.set(Tally::default());
         let mut clock = Clock::start(PassTime::default());
         self.processor.process_valid(LearnerEvent::StartSplit {
@@ -327,15 +339,14 @@ impl Fit<'_> {
             return Err(anyhow!("{error}"));
         }
         // An epoch cut short before its first batch has no loss, which is no divergence.
-        let diverged =
-            !loss.is_finite() && self.of.tallies.iter().any(|t| !t.get().loss.is_finite());
+        let diverged = !loss.is_finite() && self.tallies.iter().any(|t| !t.get().loss.is_finite());
         if diverged {
             return Ok(Some(Ending::Diverged { epoch }));
         }
         if !self.interrupter.should_stop() {
             return Ok(None);
         }
-        if self.progress.position != self.saved {
+        if self.state.position != self.saved {
             let records = self.records()?;
             self.save_checkpoint(&records)?;
         }
@@ -345,47 +356,35 @@ impl Fit<'_> {
     /// Notes the epoch and saves all that came of it: the checkpoint last, since a resumed run
     /// takes what stands before it as done.
     fn finish_epoch(&mut self, record: EpochRecord) -> Result<()> {
-        self.progress.history.push(record);
-        self.progress.position = Position {
-            epoch: record.epoch + 1,
-            batch: 0,
-        };
-        self.progress.tally = Tally::default();
-        self.progress.time = PassTime::default();
-        self.progress.gradients = GradientsSoFar::default();
-        if self.of.measuring.is_some() {
-            if self.saved_at.elapsed() < PAUSE_BETWEEN_CHECKPOINTS {
-                return Ok(());
-            }
-            let records = self.records()?;
-            return self.save_checkpoint(&records);
+        self.state.end_epoch(record);
+        if self.measuring.is_some() && self.saved_at.elapsed() < PAUSE_BETWEEN_CHECKPOINTS {
+            return Ok(());
         }
         let records = self.records()?;
-        use checkpoint::Part;
-        let weights = records.get(&Part::Average).or(records.get(&Part::Network));
-        let Some(weights) = weights else {
-            unreachable!("`RecordReceiver::receive` gives all parts")
+        if self.measuring.is_none() {
+            self.save_networks(record, &records)?;
+            self.run.save_metrics(&self.state.history)?;
+        }
+        self.save_checkpoint(&records)
+    }
+
+    /// Saves the network after the epoch `record` as the last one, and as the best one if it is.
+    fn save_networks(&self, record: EpochRecord, records: &Records) -> Result<()> {
+        let average = records.get(&RecordKind::Average);
+        let Some(weights) = average.or(records.get(&RecordKind::Network)) else {
+            unreachable!("`RecordReceiver::receive` gives all kinds")
         };
-        let Progress {
-            config,
-            task,
-            scaling,
-            history,
-            ..
-        } = &*self.progress;
-        let about = (config, *task, *scaling);
-        saved_model::save(&self.of.run, Which::Last, weights, about, record)?;
+        saved_model::save(&self.run, SavedNetwork::Last, weights, &self.state, record)?;
         // If the run went back to a checkpoint before the best epoch, that epoch's network is not of this
         // run any more: the best since then takes its place. One that cannot be read is replaced.
-        let best = saved_model::card(&self.of.run, Which::Best);
+        let best = saved_model::card(&self.run, SavedNetwork::Best);
         let best = best.ok().flatten().map(|card| card.epoch);
-        let rivals = best.filter(|best| history.contains(best)).into_iter();
-        let rivals: Vec<EpochRecord> = rivals.chain([record]).collect();
+        let rivals = best.filter(|best| self.state.history.contains(best));
+        let rivals: Vec<EpochRecord> = rivals.into_iter().chain([record]).collect();
         if history::best(&rivals) == Some(&record) {
-            saved_model::save(&self.of.run, Which::Best, weights, about, record)?;
+            saved_model::save(&self.run, SavedNetwork::Best, weights, &self.state, record)?;
         }
-        self.of.run.save_metrics(history)?;
-        self.save_checkpoint(&records)
+        Ok(())
     }
 
     /// What a checkpoint taken now holds.
@@ -393,27 +392,22 @@ impl Fit<'_> {
         // Burn keeps each batch normalisation's latest running statistics aside until they are
         // asked for, and records those before. Here they are asked for.
         drop(self.learner.model().valid());
-        let epoch = self.progress.position.epoch;
+        let epoch = self.state.position.epoch;
         self.checkpointer
             .checkpoint(&self.learner, epoch, &self.store);
-        let receiver = self
-            .of
-            .records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut records = receiver.receive()?;
-        if let Some(average) = &*self.average {
+        let mut records = self.records.receive()?;
+        if let Some(average) = &self.average {
             let bytes = average.network().clone().into_record().into_bytes();
             let bytes = bytes.context("cannot record the moving average")?;
-            records.insert(checkpoint::Part::Average, bytes);
+            records.insert(RecordKind::Average, bytes);
         }
         Ok(records)
     }
 
     fn save_checkpoint(&mut self, records: &Records) -> Result<()> {
-        let folder = self.of.run.checkpoints();
-        checkpoint::save(&folder, self.progress.clone(), records)?;
-        self.saved = self.progress.position;
+        let folder = self.run.checkpoints();
+        checkpoint::save(&folder, self.state.clone(), records)?;
+        self.saved = self.state.position;
         self.saved_at = Instant::now();
         Ok(())
     }

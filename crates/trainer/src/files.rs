@@ -51,7 +51,7 @@ pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool
 ///
 /// # Errors
 ///
-/// As of [`check_replaceable`].
+/// See [`check_replaceable`].
 pub fn check_picture(path: &Path) -> Result<()> {
     check_replaceable(path, "a PNG picture", |start| {
         start.starts_with(&picture::SIGNATURE)

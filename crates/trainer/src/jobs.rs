@@ -28,7 +28,7 @@ pub struct Jobs {
 
 /// How the work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worked {
+pub enum JobsEnding {
     /// All runs are done.
     Finished,
     /// It was asked to stop.
@@ -36,7 +36,7 @@ pub enum Worked {
 }
 
 /// What shows the user how far the processes are.
-pub trait Watch {
+pub trait JobObserver {
     /// What a process tells of.
     type Event: DeserializeOwned + Send + 'static;
 
@@ -62,7 +62,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 impl Jobs {
     /// So many runs at once, on `cores` cores.
-    pub fn of(count: usize, cores: usize) -> Self {
+    pub fn new(count: usize, cores: usize) -> Self {
         Self {
             count,
             threads: (cores / count).max(1),
@@ -77,7 +77,7 @@ impl Jobs {
     ///
     /// If the program cannot be started, or prints something else.
     pub fn fastest(cores: usize, probe: &[OsString], say: impl Fn(&str)) -> Result<Self> {
-        let (one, many) = (Self::of(1, cores), Self::of(cores, cores));
+        let (one, many) = (Self::new(1, cores), Self::new(cores, cores));
         if cores == 1 {
             return Ok(one);
         }
@@ -113,8 +113,8 @@ pub fn run(
     jobs: Jobs,
     work: &[OsString],
     signals: &Signals,
-    watch: &mut impl Watch,
-) -> Result<Worked> {
+    watch: &mut impl JobObserver,
+) -> Result<JobsEnding> {
     let (sender, events) = mpsc::channel();
     let (stop, stopped) = mpsc::channel::<()>();
     signals.call(move || drop(stop));
@@ -141,18 +141,18 @@ pub fn run(
             inputs.clear();
         }
     }
-    let mut worked = Worked::Finished;
+    let mut ending = JobsEnding::Finished;
     let mut failed = 0;
     for process in &mut processes {
         let status = process.wait().context("cannot wait for a process")?;
         match status.code() {
             Some(0) => {}
-            Some(code) if code == i32::from(INTERRUPTED) => worked = Worked::Interrupted,
+            Some(code) if code == i32::from(INTERRUPTED) => ending = JobsEnding::Interrupted,
             _ => failed += 1,
         }
     }
     if signals.requested() {
-        worked = Worked::Interrupted;
+        ending = JobsEnding::Interrupted;
     }
     signals.stop_nothing();
     if failed > 0 {
@@ -161,7 +161,7 @@ pub fn run(
             jobs.count
         );
     }
-    Ok(worked)
+    Ok(ending)
 }
 
 /// This program with other arguments, and what it reads.

@@ -25,18 +25,18 @@ const GRADIENT_BATCHES: usize = 8;
 #[derive(Clone)]
 pub struct Measuring {
     /// Surveyed, and scored again for their calibration.
-    pub validation: Part,
+    pub validation: MeasuredImages,
     /// As many of the training images as there are for validation, at most.
-    pub training: Part,
+    pub training: MeasuredImages,
     /// Scored only; none in trials.
-    pub test: Option<Part>,
+    pub test: Option<MeasuredImages>,
     /// Number of classes.
     pub classes: usize,
 }
 
 /// Some images in order, with their labels.
 #[derive(Clone)]
-pub struct Part {
+pub struct MeasuredImages {
     /// Batches of the images.
     pub loader: Arc<dyn DataLoader<LabelledBatch>>,
     /// Their labels.
@@ -94,7 +94,7 @@ pub fn is_measured(batch: usize, batches: usize) -> bool {
     batch * GRADIENT_BATCHES % batches < GRADIENT_BATCHES
 }
 
-impl Part {
+impl MeasuredImages {
     /// The score of `classifier` on these images.
     fn score(&self, classifier: &Classifier, classes: usize) -> Result<Score> {
         let probabilities = evaluation::predict(classifier, &*self.loader, classes)?;

@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use burn::tensor::{Distribution, Int, Tensor, TensorData};
-use burn::train::{Learner, TrainStep};
+use burn::train::TrainStep;
 use data::{LabelledBatch, LabelledImages};
 
 use crate::backend::Processor;
-use crate::classifier::Classifier;
 use crate::config::RunConfig;
 use crate::jobs::Speed;
-use crate::schedule::Schedule;
+use crate::training::{learner, split};
 
 /// Steps before the clock starts.
 const WARM_UP: usize = 3;
@@ -24,18 +23,9 @@ const TIME: Duration = Duration::from_millis(1200);
 ///
 /// If the network does not fit the images.
 pub fn speed(config: &RunConfig, images: &LabelledImages, processor: &Processor) -> Result<Speed> {
-    let (_, task) = crate::training::split(config, images)?;
+    let (_, task) = split(config, images)?;
     let device = processor.device.clone().autodiff();
-    let network = config.network.init(task, config.seed, &device)?;
-    let mut learner = Learner::new(
-        Classifier {
-            network: network.with_kernels(config.kernels),
-            loss: config.loss,
-            label_smoothing: config.label_smoothing,
-        },
-        config.optimizer.init(config.kernels),
-        Schedule::new(config, 1),
-    );
+    let mut learner = learner(config, task, 1, &processor.device)?;
     let batch = config.batch_size;
     let shape = [batch, 1, task.height, task.width];
     let labels: Vec<i64> = (0..batch)

@@ -4,13 +4,13 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
-use serde::de::DeserializeOwned;
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
 use crate::files::write_atomically;
 use crate::history::{EpochRecord, metrics_csv};
+use crate::toml_file::{read_toml, to_toml};
 
 /// Where runs go that are not told otherwise.
 pub const RUNS: &str = "experiments/runs";
@@ -57,7 +57,7 @@ impl RunDirectory {
             }),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let name = path.display();
-                if !path.join("config.toml").exists() {
+                if !path.join(CONFIG).exists() {
                     bail!("{name} is there already, and is no run; name another --out");
                 }
                 bail!(
@@ -183,7 +183,7 @@ impl RunDirectory {
     ///
     /// If it cannot be written.
     pub fn save_config(&self, config: &RunConfig) -> Result<()> {
-        write_atomically(&self.path.join(CONFIG), toml(config)?.as_bytes())
+        write_atomically(&self.path.join(CONFIG), to_toml(config)?.as_bytes())
     }
 
     /// The run's configuration.
@@ -258,36 +258,4 @@ impl RunDirectory {
         text.push(b'\n');
         write_atomically(&self.path.join(SUMMARY), &text)
     }
-}
-
-/// `value` as readable TOML.
-///
-/// What the program reads again is TOML rather than JSON: its numbers come back to the last bit,
-/// which those of `serde_json` do not without a feature that would compile Burn anew.
-///
-/// # Errors
-///
-/// If the value cannot be written as TOML.
-pub fn toml(value: &impl Serialize) -> Result<String> {
-    toml::to_string_pretty(value).context("cannot write as TOML")
-}
-
-/// Reads a TOML file.
-///
-/// # Errors
-///
-/// If the file cannot be read or is not what is expected; it names file, line and column.
-pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    toml::from_str(&text).map_err(|error| {
-        let place = error.span().map_or_else(String::new, |span| {
-            let before = &text[..span.start.min(text.len())];
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-            format!(":{line}:{column}")
-        });
-        let message = error.message().replace('\n', "; ");
-        anyhow!("{}{place}: {message}", path.display())
-    })
 }

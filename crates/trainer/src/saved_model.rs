@@ -12,16 +12,17 @@ use data::Scaling;
 use model::{CnnConfig, Kernels, Task};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::FORMAT;
+use crate::checkpoint::{FORMAT, RunState};
 use crate::classifier::Classifier;
-use crate::config::{Loss, RunConfig};
+use crate::config::Loss;
 use crate::files::{sha256, write_atomically};
 use crate::history::EpochRecord;
-use crate::run_directory::{RunDirectory, read_toml, toml};
+use crate::run_directory::RunDirectory;
+use crate::toml_file::{read_toml, to_toml};
 
 /// Which of a run's networks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Which {
+pub enum SavedNetwork {
     /// The one of the epoch with the highest validation accuracy
     #[default]
     Best,
@@ -29,7 +30,7 @@ pub enum Which {
     Last,
 }
 
-impl Which {
+impl SavedNetwork {
     fn name(self) -> &'static str {
         match self {
             Self::Best => "best",
@@ -51,12 +52,12 @@ pub struct ModelCard {
     pub file: String,
     /// Its SHA-256.
     pub sha256: String,
-    /// What its training made small.
+    /// Its training loss.
     #[serde(default)]
     pub loss: Loss,
     /// What the network looks like.
     pub network: CnnConfig,
-    /// What it reads and tells apart.
+    /// Size of the images and number of classes.
     pub task: Task,
     /// How images are standardised before it reads them.
     pub scaling: Scaling,
@@ -64,7 +65,8 @@ pub struct ModelCard {
     pub epoch: EpochRecord,
 }
 
-/// Saves `weights`, a record of a [`Classifier`], with what is needed to use them.
+/// Saves `weights`, a record of the [`Classifier`] that the run in `state` had after `epoch`, with what
+/// is needed to use them.
 ///
 /// The side file is replaced last and names the file of weights, so that the two always fit.
 ///
@@ -73,32 +75,32 @@ pub struct ModelCard {
 /// If a file cannot be written; the network saved before is still there.
 pub fn save(
     run: &RunDirectory,
-    which: Which,
+    network: SavedNetwork,
     weights: &[u8],
-    (config, task, scaling): (&RunConfig, Task, Scaling),
+    state: &RunState,
     epoch: EpochRecord,
 ) -> Result<()> {
-    let file = format!("{}-epoch-{:04}.bpk", which.name(), epoch.epoch);
+    let file = format!("{}-epoch-{:04}.bpk", network.name(), epoch.epoch);
     write_atomically(&run.path().join(&file), weights)?;
     let card = ModelCard {
         format: FORMAT,
         sha256: sha256(weights),
-        loss: config.loss,
-        network: config.network.clone(),
-        task,
-        scaling,
+        loss: state.config.loss,
+        network: state.config.network.clone(),
+        task: state.task,
+        scaling: state.scaling,
         epoch,
         file,
     };
-    let side_file = run.path().join(which.side_file());
-    write_atomically(&side_file, toml(&card)?.as_bytes())?;
-    remove_others(run.path(), which, &card.file)
+    let side_file = run.path().join(network.side_file());
+    write_atomically(&side_file, to_toml(&card)?.as_bytes())?;
+    remove_others(run.path(), network, &card.file)
 }
 
 /// Removes the weights that the side file no longer names.
-fn remove_others(folder: &Path, which: Which, current: &str) -> Result<()> {
+fn remove_others(folder: &Path, network: SavedNetwork, current: &str) -> Result<()> {
     let context = || format!("cannot tidy the folder {}", folder.display());
-    let prefix = format!("{}-epoch-", which.name());
+    let prefix = format!("{}-epoch-", network.name());
     for entry in fs::read_dir(folder).with_context(context)? {
         let entry = entry.with_context(context)?;
         let name = entry.file_name();
@@ -115,8 +117,8 @@ fn remove_others(folder: &Path, which: Which, current: &str) -> Result<()> {
 /// # Errors
 ///
 /// If the file that says so cannot be read, or is not as it must be.
-pub fn card(run: &RunDirectory, which: Which) -> Result<Option<ModelCard>> {
-    let side_file = which.side_file();
+pub fn card(run: &RunDirectory, network: SavedNetwork) -> Result<Option<ModelCard>> {
+    let side_file = network.side_file();
     if !run.path().join(&side_file).is_file() {
         return Ok(None);
     }
@@ -138,17 +140,17 @@ pub fn card(run: &RunDirectory, which: Which) -> Result<Option<ModelCard>> {
 /// If the run has none yet, or its files are damaged or do not fit together.
 pub fn load(
     run: &RunDirectory,
-    which: Which,
+    network: SavedNetwork,
     device: &Device,
     kernels: Kernels,
 ) -> Result<(Classifier, ModelCard)> {
-    let Some(card) = card(run, which)? else {
+    let Some(card) = card(run, network)? else {
         bail!(
             "{} has no finished epoch yet; continue it with `trainer resume {0}`",
             run.path().display()
         );
     };
-    let side_file = which.side_file();
+    let side_file = network.side_file();
     let path = run.path().join(&card.file);
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     if sha256(&bytes) != card.sha256 {

@@ -9,7 +9,7 @@
 //! that do so, on one machine; other machines that share the folder may do the same.
 
 mod configuration;
-pub mod progress;
+pub mod display;
 mod run;
 mod work;
 
@@ -23,7 +23,7 @@ use study::{Curves, Plan, Store, Study};
 
 use crate::backend::{Backend, Processor};
 
-pub use work::{Event, work};
+pub use work::work;
 
 /// Where the runs of studies go that are not told otherwise.
 pub const STUDIES: &str = "experiments/studies";

@@ -24,7 +24,7 @@ pub struct Summary {
     pub data: String,
     /// SHA-256 of the labelled images.
     pub data_fingerprint: String,
-    /// Number of learnable numbers of the network.
+    /// Number of trainable parameters of the network.
     pub parameters: usize,
     /// Epochs trained.
     pub epochs: usize,

@@ -7,28 +7,28 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use augmentation::Augmenter;
 use burn::module::Module;
+use burn::tensor::Device;
 use burn::train::metric::LearningRateMetric;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
-use data::{EpochLoader, LabelledImages, Split};
+use data::{EpochLoader, LabelledImages, Scaling, Split};
 use model::Task;
 
 use crate::averaging::Average;
 use crate::backend::Processor;
-use crate::checkpoint::{self, Position, Progress, Restored, WheneverAsked, record_channel};
+use crate::checkpoint::{
+    Position, RecordSender, Restored, RunState, WheneverAsked, record_channel,
+};
 use crate::classifier::Classifier;
 use crate::config::RunConfig;
 use crate::console::Console;
-use crate::epoch_loop::{Ending, EpochLoop};
+use crate::epoch_loop::{Ending, EpochLoop, LoopOutcome, LoopStart};
 use crate::evaluation::{self, Evaluation};
 use crate::files::remove_partial;
-use crate::history::PassTime;
 use crate::interrupt::Signals;
-use crate::measuring::{self, GradientsSoFar, Measuring, Part};
-use crate::metrics::{
-    AccuracyMetric, LossMetric, NoMetricLog, SharedTally, Tally, ThroughputMetric,
-};
+use crate::measuring::{self, MeasuredImages, Measuring};
+use crate::metrics::{AccuracyMetric, LossMetric, NoMetricLog, SharedTally, ThroughputMetric};
 use crate::run_directory::RunDirectory;
-use crate::saved_model::{self, Which};
+use crate::saved_model::{self, SavedNetwork};
 use crate::schedule::Schedule;
 use crate::summary::{self, Program, Seconds, Summary};
 
@@ -47,26 +47,20 @@ pub struct Training {
     /// What stops it early.
     pub signals: Signals,
     /// What a study measures; without one, the run's networks are saved instead.
-    pub study: Option<ForStudy>,
+    pub study: Option<StudyRun>,
 }
 
 /// A training that is a run of a study.
 #[derive(Clone, Copy, Debug)]
-pub struct ForStudy {
+pub struct StudyRun {
     /// Whether the test images are scored.
     pub score_test: bool,
 }
 
 /// What came of a training.
 pub struct Trained {
-    /// How it ended.
-    pub ending: Ending,
-    /// Where the run stands.
-    pub progress: Progress,
-    /// The last network, or its moving average; not in training.
-    pub network: Classifier,
-    /// Median wall-clock seconds of a step, if there was any.
-    pub seconds_per_step: Option<f64>,
+    /// What the loop ended with.
+    pub outcome: LoopOutcome,
     /// Number of images trained on, for validation and for the test.
     pub images: [usize; 3],
 }
@@ -74,7 +68,7 @@ pub struct Trained {
 /// The images and the network of a run, before the first step.
 struct Prepared {
     split: Split,
-    progress: Progress,
+    state: RunState,
     learner: Learner<Classifier>,
     average: Option<Average>,
 }
@@ -109,6 +103,32 @@ pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task
     Ok((split, task))
 }
 
+/// A fresh network on `device`, with what trains it.
+///
+/// # Errors
+///
+/// If the network does not fit the images.
+pub fn learner(
+    config: &RunConfig,
+    task: Task,
+    steps_per_epoch: usize,
+    device: &Device,
+) -> Result<Learner<Classifier>> {
+    let network = config
+        .network
+        .init(task, config.seed, &device.clone().autodiff())
+        .context(MISFIT)?;
+    Ok(Learner::new(
+        Classifier {
+            network: network.with_kernels(config.kernels),
+            loss: config.loss,
+            label_smoothing: config.label_smoothing,
+        },
+        config.optimizer.init(config.kernels),
+        Schedule::new(config, steps_per_epoch),
+    ))
+}
+
 impl Training {
     /// Trains to the end of the run, or until it is stopped, from the beginning or from a
     /// checkpoint.
@@ -118,25 +138,23 @@ impl Training {
     /// If the configuration does not fit the images, or something fails on the way; what was saved
     /// by then is still there.
     pub fn run(&self, restored: Option<Restored>) -> Result<Ending> {
-        let Trained {
-            ending, progress, ..
-        } = self.train(restored).with_context(|| {
+        let Trained { outcome, .. } = self.train(restored).with_context(|| {
             let run = self.run.path().display();
             format!("stopped; once this is mended, continue with `trainer resume {run}`")
         })?;
-        if ending == Ending::Finished {
-            let summary = self.summarize(&progress)?;
+        if outcome.ending == Ending::Finished {
+            let summary = self.summarize(&outcome.state)?;
             self.run.save_summary(&summary)?;
             self.report(&summary);
         }
-        Ok(ending)
+        Ok(outcome.ending)
     }
 
     /// Trains, and no more: [`Training::run`] without the summary.
     ///
     /// # Errors
     ///
-    /// As of [`Training::run`].
+    /// See [`Training::run`].
     pub fn train(&self, restored: Option<Restored>) -> Result<Trained> {
         remove_partial(self.run.path())?;
         if self.run.checkpoints().exists() {
@@ -149,38 +167,11 @@ impl Training {
     fn prepare(&self, restored: Option<Restored>) -> Result<Prepared> {
         let config = &self.config;
         let (split, task) = split(config, &self.images)?;
-        let device = self.processor.device.clone().autodiff();
-        let network = config
-            .network
-            .init(task, config.seed, &device)
-            .context(MISFIT)?
-            .with_kernels(config.kernels);
         let steps_per_epoch = split.training.labels().len().div_ceil(config.batch_size);
-        let mut learner = Learner::new(
-            Classifier {
-                network,
-                loss: config.loss,
-                label_smoothing: config.label_smoothing,
-            },
-            config.optimizer.init(config.kernels),
-            Schedule::new(config, steps_per_epoch),
-        );
+        let mut learner = learner(config, task, steps_per_epoch, &self.processor.device)?;
         let mut averaged = learner.model().valid();
-        let progress = match restored {
-            None => Progress {
-                format: checkpoint::FORMAT,
-                config: config.clone(),
-                task,
-                scaling: split.training.scaling(),
-                position: Position::START,
-                tally: Tally::default(),
-                time: PassTime::default(),
-                learning_rate: 0.0,
-                gradients: GradientsSoFar::default(),
-                history: Vec::new(),
-                measurements: Vec::new(),
-                sha256: Default::default(),
-            },
+        let state = match restored {
+            None => RunState::new(config.clone(), task, split.training.scaling()),
             Some(restored) => {
                 let misfit =
                     || format!("{} does not fit the run's network", restored.path.display());
@@ -193,15 +184,15 @@ impl Training {
                 learner.load_model(restored.network);
                 learner.load_optim(restored.optimizer);
                 learner.load_scheduler(restored.schedule);
-                Progress {
+                RunState {
                     config: config.clone(),
-                    ..restored.progress
+                    ..restored.state
                 }
             }
         };
         Ok(Prepared {
             split,
-            progress,
+            state,
             learner,
             average: config.averaging.map(|of| Average::new(of, averaged)),
         })
@@ -210,59 +201,63 @@ impl Training {
     fn fit(&self, prepared: Prepared) -> Result<Trained> {
         let Prepared {
             split,
-            progress,
+            state,
             learner,
             average,
         } = prepared;
-        let config = &self.config;
-        let device = self.processor.device.clone();
-        let batch_size = NonZeroUsize::new(config.batch_size).context("batch_size is 0")?;
-        let Position { epoch, batch } = progress.position;
+        let epoch = state.position.epoch;
         let images =
             [&split.training, &split.validation, &split.test].map(|part| part.labels().len());
-        let measuring = self.measuring(&split, &progress);
-        let mut train_loader = EpochLoader::shuffled(
-            split.training,
-            progress.scaling,
-            batch_size,
-            config.seed,
-            epoch as u64,
-            &device.clone().autodiff(),
-        )
-        .skipping(batch);
-        if !config.augmentation.is_identity() {
-            let side = self.images.side();
-            let augmenter = Augmenter::new(&config.augmentation, side, config.seed)?;
-            train_loader = train_loader.augmented(augmenter);
-        }
-        let valid_loader = EpochLoader::in_order(
-            split.validation,
-            progress.scaling,
-            evaluation::BATCH_SIZE,
-            &device,
-        );
+        let measuring = self.measuring(&split, &state);
+        let training_loader = self.training_loader(split.training, &state)?;
+        let validation_loader =
+            self.scoring_loader(split.validation, state.scaling, evaluation::BATCH_SIZE);
         let interrupter = Interrupter::new();
         self.signals.stop(&interrupter);
         let tallies = [SharedTally::default(), SharedTally::default()];
-        let [train_loss, valid_loss] = tallies
-            .clone()
-            .map(|tally| LossMetric::new(tally, interrupter.clone()));
-        let ([network, optimizer, schedule], records) = record_channel();
-        let epoch_loop = Arc::new(EpochLoop::new(
-            self.run.clone(),
-            self.console.clone(),
-            tallies,
+        let (checkpointers, records) = record_channel();
+        let epoch_loop = Arc::new(EpochLoop::new(LoopStart {
+            run: self.run.clone(),
+            console: self.console.clone(),
+            tallies: tallies.clone(),
             records,
             measuring,
-            progress,
+            state,
             average,
-        ));
-        let training = SupervisedTraining::<Classifier>::new(
+        }));
+        let loaders = [training_loader, validation_loader];
+        let training = self
+            .supervised(loaders, tallies, checkpointers, &interrupter)
+            .with_training_strategy(TrainingStrategy::Custom(epoch_loop.clone()))
+            .renderer(self.console.renderer(&interrupter, epoch))
+            .with_interrupter(interrupter.clone());
+        // The dashboard's "stop immediately" panics in several threads.
+        let launched = catch_unwind(AssertUnwindSafe(|| training.launch(learner)));
+        self.signals.stop_nothing();
+        if launched.is_err() {
+            bail!("the training broke off");
+        }
+        let outcome = epoch_loop.outcome()?;
+        Ok(Trained { outcome, images })
+    }
+
+    /// What Burn needs for a training, but for the loop: the images, the metrics, and where the
+    /// checkpoints' records go.
+    fn supervised(
+        &self,
+        [training_loader, validation_loader]: [EpochLoader<LabelledImages>; 2],
+        tallies: [SharedTally; 2],
+        [network, optimizer, schedule]: [RecordSender; 3],
+        interrupter: &Interrupter,
+    ) -> SupervisedTraining<Classifier> {
+        let [train_loss, valid_loss] =
+            tallies.map(|tally| LossMetric::new(tally, interrupter.clone()));
+        SupervisedTraining::new(
             self.run.path(),
-            Arc::new(train_loader),
-            Arc::new(valid_loader),
+            Arc::new(training_loader),
+            Arc::new(validation_loader),
         )
-        .num_epochs(config.total_epochs())
+        .num_epochs(self.config.total_epochs())
         .metric_train_numeric(train_loss)
         .metric_valid_numeric(valid_loss)
         .metric_train_numeric(AccuracyMetric::default())
@@ -274,35 +269,47 @@ impl Training {
         .with_application_logger(None)
         .with_custom_checkpointers(network, optimizer, schedule)
         .with_checkpointing_strategy(WheneverAsked)
-        .with_training_strategy(TrainingStrategy::Custom(epoch_loop.clone()))
-        .renderer(self.console.renderer(&interrupter, epoch))
-        .with_interrupter(interrupter);
-        // The dashboard's "stop immediately" panics in several threads.
-        let launched = catch_unwind(AssertUnwindSafe(|| training.launch(learner)));
-        self.signals.stop_nothing();
-        if launched.is_err() {
-            bail!("the training broke off");
+    }
+
+    /// Batches of the training images from where `state` stands, augmented, in an order of its own
+    /// for each epoch.
+    fn training_loader(
+        &self,
+        images: LabelledImages,
+        state: &RunState,
+    ) -> Result<EpochLoader<LabelledImages>> {
+        let config = &self.config;
+        let batch_size = NonZeroUsize::new(config.batch_size).context("batch_size is 0")?;
+        let Position { epoch, batch } = state.position;
+        let device = self.processor.device.clone().autodiff();
+        let side = images.side();
+        let loader = EpochLoader::in_order(images, state.scaling, batch_size, &device).shuffled(
+            config.seed,
+            epoch as u64,
+            batch,
+        );
+        if config.augmentation.is_identity() {
+            return Ok(loader);
         }
-        let (ending, progress, network) = epoch_loop.ending()?;
-        Ok(Trained {
-            ending,
-            progress,
-            network,
-            seconds_per_step: epoch_loop.median_step_seconds(),
-            images,
-        })
+        let augmenter = Augmenter::new(&config.augmentation, side, config.seed)?;
+        Ok(loader.augmented(augmenter))
+    }
+
+    /// Batches of `images` as they are, in their order.
+    fn scoring_loader(
+        &self,
+        images: LabelledImages,
+        scaling: Scaling,
+        batch_size: NonZeroUsize,
+    ) -> EpochLoader<LabelledImages> {
+        EpochLoader::in_order(images, scaling, batch_size, &self.processor.device)
     }
 
     /// What is looked at after every epoch, in a study.
-    fn measuring(&self, split: &Split, progress: &Progress) -> Option<Measuring> {
-        let ForStudy { score_test } = self.study?;
-        let part = |images: &LabelledImages, batch_size| Part {
-            loader: Arc::new(EpochLoader::in_order(
-                images.clone(),
-                progress.scaling,
-                batch_size,
-                &self.processor.device,
-            )),
+    fn measuring(&self, split: &Split, state: &RunState) -> Option<Measuring> {
+        let StudyRun { score_test } = self.study?;
+        let part = |images: &LabelledImages, batch_size| MeasuredImages {
+            loader: Arc::new(self.scoring_loader(images.clone(), state.scaling, batch_size)),
             labels: images.labels().collect(),
         };
         let test = Some(&split.test).filter(|test| score_test && test.labels().len() > 0);
@@ -313,32 +320,28 @@ impl Training {
             ),
             validation: part(&split.validation, measuring::BATCH_SIZE),
             test: test.map(|test| part(test, evaluation::BATCH_SIZE)),
-            classes: progress.task.classes,
+            classes: state.task.classes,
         })
     }
 
     /// Evaluates the best network.
-    fn summarize(&self, progress: &Progress) -> Result<Summary> {
+    fn summarize(&self, state: &RunState) -> Result<Summary> {
         let (split, _) = split(&self.config, &self.images)?;
         let device = &self.processor.device;
-        let history = &progress.history;
+        let history = &state.history;
         let last = history.last().context("the run has no epochs")?;
         let kernels = self.config.kernels;
-        let (best, card) = saved_model::load(&self.run, Which::Best, device, kernels)?;
+        let (best, card) = saved_model::load(&self.run, SavedNetwork::Best, device, kernels)?;
         let labels: Vec<u8> = split.validation.labels().collect();
         let validation = if labels.is_empty() {
             None
         } else {
-            let loader = EpochLoader::in_order(
-                split.validation,
-                progress.scaling,
-                evaluation::BATCH_SIZE,
-                device,
-            );
-            let probabilities = evaluation::predict(&best, &loader, progress.task.classes)?;
+            let loader =
+                self.scoring_loader(split.validation, state.scaling, evaluation::BATCH_SIZE);
+            let probabilities = evaluation::predict(&best, &loader, state.task.classes)?;
             Some(Evaluation::new(&probabilities, &labels))
         };
-        let (last_network, _) = saved_model::load(&self.run, Which::Last, device, kernels)?;
+        let (last_network, _) = saved_model::load(&self.run, SavedNetwork::Last, device, kernels)?;
         Ok(Summary {
             program: Program::THIS,
             backend: self.processor.backend,

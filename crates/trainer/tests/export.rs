@@ -15,7 +15,7 @@ use model::Kernels;
 use serde_json::json;
 use trainer::evaluation::BATCH_SIZE;
 use trainer::run_directory::RunDirectory;
-use trainer::saved_model::{self, Which};
+use trainer::saved_model::{self, SavedNetwork};
 
 /// A Python with PyTorch, made ready by a script; `None` where there is no Python or PyTorch cannot
 /// be installed.
@@ -58,7 +58,7 @@ fn pytorch_computes_the_same_logits() {
         let device = Device::flex();
         let run = RunDirectory::open(&folder.path(activation)).unwrap();
         let (classifier, card) =
-            saved_model::load(&run, Which::Best, &device, Kernels::default()).unwrap();
+            saved_model::load(&run, SavedNetwork::Best, &device, Kernels::default()).unwrap();
         let images = data::test_images(Some(&folder.path("test.csv"))).unwrap();
         let loader = EpochLoader::in_order(images, card.scaling, BATCH_SIZE, &device);
         let batch = loader.iter().next().unwrap().unwrap();

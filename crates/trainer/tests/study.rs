@@ -189,9 +189,9 @@ fn a_study_that_is_asked_to_stop_goes_on_later() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let done = run_folders(&folder, "runs");
     assert!((3..PLANNED).contains(&done.len()), "{done:?}");
-    let told = events(&folder.succeed(&run));
-    assert!(!told.is_empty() && told.len() <= PLANNED - 3);
-    assert_eq!(told[0]["total"], PLANNED);
+    let run = events(&folder.succeed(&run));
+    assert!(!run.is_empty() && run.len() <= PLANNED - 3);
+    assert_eq!(run[0]["total"], PLANNED);
     folder.succeed(&format!("{RUN} --jobs 1 --folder whole --out whole-report"));
     assert_eq!(results(&folder, "runs"), results(&folder, "whole"));
 }
@@ -208,7 +208,7 @@ fn shares_of_a_study_do_no_run_twice() {
             .spawn()
             .unwrap()
     });
-    let told: usize = outputs
+    let run: usize = outputs
         .into_iter()
         .map(|child| {
             let output = child.wait_with_output().unwrap();
@@ -216,15 +216,15 @@ fn shares_of_a_study_do_no_run_twice() {
             events(&String::from_utf8(output.stdout).unwrap()).len()
         })
         .sum();
-    assert_eq!(told, run_folders(&folder, "runs").len());
+    assert_eq!(run, run_folders(&folder, "runs").len());
 }
 
 #[test]
 fn what_a_run_leaves() {
     let folder = folder();
-    let told = events(&folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report")));
-    assert_eq!(told.len(), run_folders(&folder, "runs").len());
-    assert_eq!(told[0]["event"], "run");
+    let run = events(&folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report")));
+    assert_eq!(run.len(), run_folders(&folder, "runs").len());
+    assert_eq!(run[0]["event"], "run");
     let (mut trials, mut finals) = (0, 0);
     for run in run_folders(&folder, "runs") {
         let path = folder.path("runs/runs").join(&run).join("result.json");

@@ -10,8 +10,8 @@ use model::{Activation, Preset};
 use study::{Study, Tuning};
 use toml::{Table, Value};
 
-use super::study::run::{Share, conduct};
-use super::study::{Files, Means};
+use super::study::run::{Parallelism, run_study};
+use super::study::{Files, Resources};
 use crate::cli::{Output, count, number};
 use crate::config::RunConfig;
 use crate::study_runner;
@@ -51,9 +51,9 @@ pub struct Options {
     #[arg(long)]
     tune: bool,
     #[command(flatten)]
-    means: Means,
+    resources: Resources,
     #[command(flatten)]
-    share: Share,
+    parallelism: Parallelism,
     /// What the study is called: its file is experiments/NAME.toml [default: after the functions]
     #[arg(long, value_name = "NAME", value_parser = file_name)]
     name: Option<String>,
@@ -65,7 +65,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// What went wrong; what the runs had done is saved.
+/// Options that make no study, unreadable images, or a run that fails; what the runs had done is saved.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let study = options.study()?;
     let name = options.name();
@@ -77,12 +77,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     let out = Path::new(study_runner::RESULTS).join(&name);
     let Options {
-        means,
-        share,
+        resources,
+        parallelism,
         output,
         ..
     } = options;
-    conduct(&study, &files, means, share, *output, &out)
+    run_study(&study, &files, resources, parallelism, *output, &out)
 }
 
 impl Options {

@@ -30,7 +30,7 @@ pub enum Verb {
 ///
 /// # Errors
 ///
-/// What went wrong.
+/// A file that cannot be read, is not as it must be, or cannot be written.
 pub fn run(verb: &Verb) -> Result<ExitCode> {
     match verb {
         Verb::Check(options) => check::run(options),

@@ -16,7 +16,7 @@ use picture::Sheet;
 
 use self::json::Record;
 use self::page::Page;
-use self::pairs::{Comparison, Reading};
+use self::pairs::{Comparison, Prediction};
 use super::evaluate;
 use crate::console::print;
 use crate::ensemble::{self, Ensemble, Views};
@@ -24,7 +24,7 @@ use crate::evaluation::Probabilities;
 use crate::files::{
     as_argument, check_picture, check_replaceable, write_atomically, write_picture,
 };
-use crate::saved_model::Which;
+use crate::saved_model::SavedNetwork;
 
 /// Images in a row of the picture.
 const COLUMNS: usize = 10;
@@ -77,9 +77,9 @@ struct Mistake<'a> {
 ///
 /// # Errors
 ///
-/// What went wrong.
+/// A run that cannot be loaded, images that do not fit it, or other files in the way of the results.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let ensemble = Ensemble::load(&options.ensemble)?;
+    let ensemble = options.ensemble.load()?;
     let folder = options.folder(&ensemble)?;
     let [page, picture, json] =
         ["errors.html", "errors.png", "errors.json"].map(|name| folder.join(name));
@@ -89,10 +89,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     check_picture(&picture)?;
     check_replaceable(&json, "JSON", |start| start.starts_with(b"{"))?;
     let (images, name) = evaluate::images(&ensemble, options.data.as_deref())?;
-    let readings = ensemble.read(&images, images.side(), options.ensemble.views)?;
+    let predictions = ensemble.predict(&images, images.side(), options.ensemble.views)?;
     let items = items(&images)?;
-    let comparison = comparison(&ensemble, &readings, &items);
-    let probabilities = Probabilities::mean(&readings);
+    let comparison = comparison(&ensemble, &predictions, &items);
+    let probabilities = Probabilities::mean(&predictions);
     let mut mistakes = mistakes(&items, &probabilities);
     let title = format!(
         "{}: {} of {} {name} misread ({:.2} %)",
@@ -126,7 +126,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         limit,
     };
     write_atomically(&page, contents.html().as_bytes())?;
-    let record = Record::new(&name, &items, &Reading::of(&probabilities), &comparison);
+    let record = Record::new(&name, &items, &Prediction::of(&probabilities), &comparison);
     write_atomically(&json, &serde_json::to_vec_pretty(&record)?)?;
     if mistakes.is_empty() {
         print(&format!("the images: {}", page.display()))?;
@@ -161,7 +161,7 @@ impl Options {
         for run in runs {
             command += &format!(" {}", as_argument(run));
         }
-        if *model == Which::Last {
+        if *model == SavedNetwork::Last {
             command += " --model last";
         }
         if views.per_image.get() > 1 {
@@ -210,10 +210,10 @@ fn items(images: &LabelledImages) -> Result<Vec<Item>> {
 }
 
 /// The networks by activation function.
-fn comparison(ensemble: &Ensemble, readings: &[Probabilities], items: &[Item]) -> Comparison {
+fn comparison(ensemble: &Ensemble, predictions: &[Probabilities], items: &[Item]) -> Comparison {
     let members = ensemble.members.iter();
     let activations = members.map(|member| member.card.network.activation);
-    let networks: Vec<_> = activations.zip(readings).collect();
+    let networks: Vec<_> = activations.zip(predictions).collect();
     let labels: Vec<usize> = items.iter().map(|item| item.label).collect();
     Comparison::new(&networks, &labels)
 }
@@ -234,13 +234,13 @@ fn mistakes<'a>(items: &'a [Item], probabilities: &'a Probabilities) -> Vec<Mist
             probabilities,
         })
         .collect();
-    mistakes.sort_by(|a, b| b.sureness().total_cmp(&a.sureness()));
+    mistakes.sort_by(|a, b| b.confidence().total_cmp(&a.confidence()));
     mistakes
 }
 
 impl Mistake<'_> {
     /// The probability that the network gives to what it takes the image for.
-    fn sureness(&self) -> f64 {
+    fn confidence(&self) -> f64 {
         self.probabilities[self.predicted]
     }
 }
@@ -255,7 +255,7 @@ fn sheet(mistakes: &[Mistake<'_>]) -> Sheet {
         let Mistake {
             item, predicted, ..
         } = mistake;
-        let percent = 100.0 * mistake.sureness();
+        let percent = 100.0 * mistake.confidence();
         sheet.push(
             item.image.pixels(),
             format!("{}>{predicted} {percent:.1}%", item.label),
@@ -289,15 +289,15 @@ mod tests {
         assert_eq!(found, [(3, 1, 0), (4, 0, 1), (2, 1, 0)]);
         assert_eq!(mistakes[0].item.image.pixels(), [30]);
         // 1 / (1 + e⁻³)
-        assert!((mistakes[0].sureness() - 0.952_574_126_822_433).abs() < 1e-12);
+        assert!((mistakes[0].confidence() - 0.952_574_126_822_433).abs() < 1e-12);
     }
 
     /// The page about networks with these activation functions.
     fn page(networks: &[(Activation, Probabilities)], limit: usize) -> String {
         let items = items(&images()).unwrap();
         let networks: Vec<_> = networks.iter().map(|(one, read)| (*one, read)).collect();
-        let readings: Vec<_> = networks.iter().map(|(_, read)| *read).collect();
-        let probabilities = Probabilities::mean(&readings);
+        let predictions: Vec<_> = networks.iter().map(|(_, read)| *read).collect();
+        let probabilities = Probabilities::mean(&predictions);
         let page = Page {
             title: "a <b> title",
             command: "trainer errors run",

@@ -61,9 +61,9 @@ struct Step {
 ///
 /// # Errors
 ///
-/// What went wrong.
+/// A run that cannot be loaded, or images that do not fit it.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let ensemble = Ensemble::load(&options.ensemble)?;
+    let ensemble = options.ensemble.load()?;
     let (images, name) = images(&ensemble, options.data.as_deref())?;
     let report = report(&ensemble, &images, name, options.ensemble.views)?;
     show(&ensemble, &report, options.json)
@@ -108,19 +108,19 @@ fn report(
 ) -> Result<Report> {
     let labels: Vec<u8> = images.labels().collect();
     // For each image, the share of the readings that are right.
-    let correct = |readings: &[Probabilities]| -> Vec<f64> {
+    let correct = |predictions: &[Probabilities]| -> Vec<f64> {
         let mut shares = vec![0.0; labels.len()];
-        for reading in readings {
+        for prediction in predictions {
             for ((share, prediction), &label) in
-                shares.iter_mut().zip(reading.predictions()).zip(&labels)
+                shares.iter_mut().zip(prediction.predictions()).zip(&labels)
             {
                 let is_right = prediction == usize::from(label);
-                *share += f64::from(u8::from(is_right)) / readings.len() as f64;
+                *share += f64::from(u8::from(is_right)) / predictions.len() as f64;
             }
         }
         shares
     };
-    let plain = ensemble.read(images, images.side(), Views::ONE)?;
+    let plain = ensemble.predict(images, images.side(), Views::ONE)?;
     let mut before = correct(&plain);
     let mut all = Probabilities::mean(&plain);
     let (mut members, mut steps) = (Vec::new(), Vec::new());
@@ -128,12 +128,15 @@ fn report(
         let activation = |member: &Member| member.card.network.activation;
         let first = activation(&ensemble.members[0]);
         let differ = ensemble.members.iter().any(|one| activation(one) != first);
-        for (member, reading) in ensemble.members.iter().zip(&plain) {
+        for (member, prediction) in ensemble.members.iter().zip(&plain) {
             let mut name = member.path.display().to_string();
             if differ {
                 name += &format!(" ({})", activation(member));
             }
-            members.push(Step::first(name, &correct(std::slice::from_ref(reading))));
+            members.push(Step::first(
+                name,
+                &correct(std::slice::from_ref(prediction)),
+            ));
         }
         let together = correct(std::slice::from_ref(&all));
         let name = format!("average of {} networks", plain.len());
@@ -141,7 +144,7 @@ fn report(
         before = together;
     }
     if views.per_image.get() > 1 {
-        all = Probabilities::mean(&ensemble.read(images, images.side(), views)?);
+        all = Probabilities::mean(&ensemble.predict(images, images.side(), views)?);
         let together = correct(std::slice::from_ref(&all));
         steps.push(Step::after(
             format!("{} views of each image", views.per_image),

@@ -13,7 +13,7 @@ use crate::cli::Run;
 use crate::console::print;
 use crate::files::{check_replaceable, write_atomically};
 use crate::run_directory::RunDirectory;
-use crate::saved_model::{self, Which};
+use crate::saved_model::{self, SavedNetwork};
 
 /// Options of `trainer export`.
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub struct Options {
     out: PathBuf,
     /// Which of the run's networks
     #[arg(long, value_enum, default_value_t)]
-    model: Which,
+    model: SavedNetwork,
 }
 
 /// Writes a run's network as safetensors: weights in PyTorch's layout and with its names, and in
@@ -33,7 +33,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// What went wrong.
+/// A run that cannot be loaded, or a file that cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
     // The length of the header in 8 bytes, then the header, which is JSON.
     check_replaceable(&options.out, "a safetensors file", |start| {

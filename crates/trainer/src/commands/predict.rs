@@ -8,7 +8,7 @@ use burn::data::dataset::Dataset;
 use clap::Args;
 
 use crate::console::print;
-use crate::ensemble::{self, Ensemble};
+use crate::ensemble;
 use crate::evaluation::Probabilities;
 use crate::files::{check_replaceable, write_atomically};
 
@@ -31,7 +31,7 @@ const HEADER: [&str; 2] = ["ImageId", "Label"];
 ///
 /// # Errors
 ///
-/// What went wrong.
+/// A run that cannot be loaded, images that do not fit it, or another file in the way of the submission.
 pub fn run(options: &Options) -> Result<ExitCode> {
     check_replaceable(&options.out, "a submission", |start| {
         start.starts_with(HEADER.join(",").as_bytes())
@@ -41,7 +41,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             "the built-in digits have labels; `trainer data make` writes them as files, with a test.csv to predict"
         );
     }
-    let ensemble = Ensemble::load(&options.ensemble)?;
+    let ensemble = options.ensemble.load()?;
     let images = data::test_images(options.data.as_deref())?;
     let (count, side) = (images.len(), images.side());
     let expected = ensemble.task().height;
@@ -51,8 +51,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             images.source(),
         );
     }
-    let readings = ensemble.read(&images, side, options.ensemble.views)?;
-    let probabilities = Probabilities::mean(&readings);
+    let predictions = ensemble.predict(&images, side, options.ensemble.views)?;
+    let probabilities = Probabilities::mean(&predictions);
     write_submission(&options.out, &probabilities.predictions(), count)?;
     print(&format!(
         "wrote {count} predictions to {}",

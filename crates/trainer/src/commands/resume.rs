@@ -6,9 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::train::found_at;
 use crate::backend::Backend;
-use crate::checkpoint::{self, Position, Progress};
+use crate::checkpoint::{self, Position, RunState};
 use crate::cli::{Output, Run, whole_number};
 use crate::config::{Extension, RunConfig};
 use crate::console::{Console, Style};
@@ -42,7 +41,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// What went wrong.
+/// A run without an intact checkpoint or with nothing left to do, other images, or a training that fails.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let Output { plain, quiet, json } = options.output;
     let console = Console::new(Style::choose(plain, quiet, json));
@@ -55,14 +54,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut restored = checkpoint::restore(&folder, options.from.as_deref(), &config)?;
     let position = restored
         .as_ref()
-        .map_or(Position::START, |restored| restored.progress.position);
+        .map_or(Position::START, |restored| restored.state.position);
     if let Some(epochs) = options.epochs {
         extend(&mut config, position, epochs)?;
     }
     if let Some(restored) = &mut restored {
         // How long the run is to be, and its patience, may have changed.
-        restored.progress.config = config.clone();
-        check_unfinished(&run, &restored.progress)?;
+        restored.state.config = config.clone();
+        check_unfinished(&run, &restored.state)?;
     }
     let processor = options.backend.unwrap_or(config.backend).open()?;
     let path = options.data.as_deref().or(config.data.path.as_deref());
@@ -74,7 +73,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         );
     }
     if options.data.is_some() {
-        config.data.path = found_at(images.source());
+        config.data.note_source(images.source());
     }
     run.save_config(&config)?;
     if let Some(name) = &options.from {
@@ -101,19 +100,19 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 /// Refuses a run that has nothing left to do. One whose summary is that of fewer epochs, as it was
 /// stopped before the new one, is still to be summed up.
-fn check_unfinished(run: &RunDirectory, progress: &Progress) -> Result<()> {
-    if run.summarized_epochs()? != Some(progress.history.len()) {
+fn check_unfinished(run: &RunDirectory, state: &RunState) -> Result<()> {
+    if run.summarized_epochs()? != Some(state.history.len()) {
         return Ok(());
     }
     let name = run.path().display();
-    let epochs = progress.config.total_epochs();
-    if progress.position.epoch > epochs {
+    let epochs = state.config.total_epochs();
+    if state.position.epoch > epochs {
         bail!(
             "{name} has finished its {epochs} epoch{}; make it longer with --epochs",
             if epochs == 1 { "" } else { "s" }
         );
     }
-    if progress.has_stopped_early() {
+    if state.has_stopped_early() {
         bail!("{name} has stopped early; to go on, raise patience in {name}/config.toml");
     }
     Ok(())

@@ -48,12 +48,12 @@ pub struct Files {
 
 /// What the runs are made of.
 #[derive(Clone, Debug, Args)]
-pub struct Means {
+pub struct Resources {
     /// Labelled images: a CSV file (plain, .gz or Kaggle's .zip), its folder, or built-in [default:
     /// data/, or else built-in]
     #[arg(long, short, value_name = "PATH")]
     pub data: Option<PathBuf>,
-    /// What computes
+    /// Compute backend
     #[arg(long, short, value_enum, default_value_t)]
     pub backend: Backend,
 }
@@ -62,7 +62,7 @@ pub struct Means {
 ///
 /// # Errors
 ///
-/// What went wrong.
+/// An invalid study, unreadable images or results, or a run that fails.
 pub fn run(verb: &Verb) -> Result<ExitCode> {
     match verb {
         Verb::Run(options) => run::run(options),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use data::{LabelledImages, Source};
+use data::LabelledImages;
 use model::{Activation, Initialization, Kernels, Normalization, Preset};
 
 use crate::backend::Backend;
@@ -13,7 +13,8 @@ use crate::cli::{Output, number, whole_number};
 use crate::config::{AveragingConfig, EarlyStoppingConfig, OptimizerKind, RunConfig, ScheduleKind};
 use crate::console::{Console, Style};
 use crate::interrupt::Signals;
-use crate::run_directory::{RUNS, RunDirectory, read_toml};
+use crate::run_directory::{RUNS, RunDirectory};
+use crate::toml_file::read_toml;
 use crate::training::{self, Training};
 
 /// Options of `trainer train`. What is not given comes from `--config`, or else from the defaults.
@@ -23,10 +24,10 @@ pub struct Options {
     /// [default: relu]
     #[arg(long, short, value_name = "NAME[:PARAMETERS]")]
     activation: Option<Activation>,
-    /// What computes [default: auto]
+    /// Compute backend [default: auto]
     #[arg(long, short, value_enum)]
     backend: Option<Backend>,
-    /// What computes a layer on CPUs: fused (all of it at once) or stock (Burn's operations)
+    /// Kernels on CPUs: fused (a whole layer at once) or stock (Burn's operations)
     /// [default: fused]
     #[arg(long)]
     kernels: Option<Kernels>,
@@ -58,7 +59,7 @@ pub struct Options {
         allow_negative_numbers = true
     )]
     lr: Option<f64>,
-    /// How the weights move [default: adam]
+    /// Optimizer [default: adam]
     #[arg(long, value_enum)]
     optimizer: Option<OptimizerKind>,
     /// Weight decay per step [default: 0]
@@ -96,7 +97,8 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// What went wrong.
+/// Invalid options, unreadable images, a folder that is there already, or a training that fails; what was
+/// saved by then is still there.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let Output { plain, quiet, json } = options.output;
     let console = Console::new(Style::choose(plain, quiet, json));
@@ -118,7 +120,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         );
     }
     config.data.fingerprint = fingerprint;
-    config.data.path = found_at(images.source());
+    config.data.note_source(images.source());
     training::split(&config, &images)?;
     let run = options.create_directory(&config)?;
     let _lock = run.lock()?;
@@ -205,16 +207,6 @@ impl Options {
                 RunDirectory::create_below(Path::new(RUNS), &name)
             }
         }
-    }
-}
-
-/// What finds the images again, also from another folder and when more files have come.
-pub(super) fn found_at(source: &Source) -> Option<PathBuf> {
-    match source {
-        // Where the current folder is unknown, the path is kept as it is.
-        Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-        Source::BuiltIn { .. } => Some(PathBuf::from(data::BUILT_IN)),
-        _ => None,
     }
 }
 

@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::work::Event;
 use crate::cli::Output;
 use crate::console::print;
-use crate::jobs::Watch;
+use crate::jobs::JobObserver;
 
 /// Shows the runs of a study as they are done.
-pub struct Progress {
+pub struct StudyDisplay {
     output: Output,
     bar: ProgressBar,
     started: Instant,
@@ -24,7 +24,7 @@ pub struct Progress {
 
 /// What programs are told of a run.
 #[derive(Serialize)]
-struct Told<'a> {
+struct RunEvent<'a> {
     event: &'static str,
     done: usize,
     total: usize,
@@ -32,7 +32,7 @@ struct Told<'a> {
     run: &'a Event,
 }
 
-impl Progress {
+impl StudyDisplay {
     /// Of `total` runs, `before` are done.
     pub fn new(output: Output, before: usize, total: usize) -> Self {
         let shows_bar = !output.quiet && !output.json && !output.plain && stderr().is_terminal();
@@ -77,7 +77,7 @@ impl Progress {
     }
 }
 
-impl Watch for Progress {
+impl JobObserver for StudyDisplay {
     type Event = Event;
 
     fn show(&mut self, event: Event) {
@@ -101,18 +101,18 @@ impl Watch for Progress {
         self.bar.set_position(done as u64);
         self.bar.set_message(line.clone());
         if self.output.json {
-            let told = Told {
+            let run = RunEvent {
                 event: "run",
                 done,
                 total,
                 run: &event,
             };
-            if let Ok(line) = serde_json::to_string(&told) {
+            if let Ok(line) = serde_json::to_string(&run) {
                 drop(print(&line));
             }
         } else if self.bar.is_hidden() {
             let width = total.to_string().len();
-            Progress::say(self, &format!("{done:>width$}/{total} {line}"));
+            StudyDisplay::say(self, &format!("{done:>width$}/{total} {line}"));
         }
     }
 
@@ -121,7 +121,7 @@ impl Watch for Progress {
     }
 
     fn say(&self, line: &str) {
-        Progress::say(self, line);
+        StudyDisplay::say(self, line);
     }
 }
 

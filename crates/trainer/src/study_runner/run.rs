@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use data::Source;
 use measurement::Cost;
 use study::record::{
     Environment, Epoch, EpochTimes, ImageCounts, RunRecord, Score, Site, Status, Times,
@@ -12,16 +11,16 @@ use study::record::{
 use study::{RunId, RunSpec, Stage};
 
 use super::StudyRunner;
-use crate::checkpoint::{self, Progress};
+use crate::checkpoint::{self, RunState};
 use crate::config::RunConfig;
 use crate::console::{Console, Style};
-use crate::epoch_loop::Ending;
+use crate::epoch_loop::{Ending, LoopOutcome};
 use crate::history::{self, EpochRecord};
 use crate::interrupt::Signals;
 use crate::measuring::EpochMeasurement;
 use crate::run_directory::RunDirectory;
 use crate::summary::{self, Program};
-use crate::training::{ForStudy, Trained, Training};
+use crate::training::{StudyRun, Trained, Training};
 
 impl StudyRunner {
     /// Makes a run, or continues it where it was interrupted. `None` if it was interrupted now.
@@ -41,10 +40,7 @@ impl StudyRunner {
         let run = RunDirectory::open_or_create(&self.store.run_folder(id))?;
         let lock = run.lock()?;
         let mut config = config;
-        config.data.path = match self.images.source() {
-            Source::File(path) => Some(std::path::absolute(path)?),
-            _ => Some(data::BUILT_IN.into()),
-        };
+        config.data.note_source(self.images.source());
         run.save_config(&config)?;
         // A checkpoint that is damaged is none.
         let restored = checkpoint::restore(&run.checkpoints(), None, &config).unwrap_or_default();
@@ -55,12 +51,12 @@ impl StudyRunner {
             images: self.images.clone(),
             console: Console::new(Style::Quiet),
             signals: signals.clone(),
-            study: Some(ForStudy {
+            study: Some(StudyRun {
                 score_test: spec.stage == Stage::Final,
             }),
         };
         let record = match training.train(restored) {
-            Ok(trained) if trained.ending == Ending::Interrupted => return Ok(None),
+            Ok(trained) if trained.outcome.ending == Ending::Interrupted => return Ok(None),
             Ok(trained) => self.record(spec, id, &config, trained),
             Err(error) => {
                 let reason = format!("{error:#}");
@@ -80,22 +76,25 @@ impl StudyRunner {
         trained: Trained,
     ) -> RunRecord {
         let Trained {
-            ending,
-            progress,
-            network,
-            seconds_per_step,
+            outcome,
             images: [training, validation, test],
         } = trained;
+        let LoopOutcome {
+            ending,
+            state,
+            network,
+            seconds_per_step,
+        } = outcome;
         let status = match ending {
             Ending::Diverged { epoch } => Status::Diverged { epoch },
             Ending::Finished | Ending::Interrupted => Status::Finished,
         };
-        let Progress {
+        let RunState {
             history,
             measurements,
             task,
             ..
-        } = &progress;
+        } = &state;
         let chosen = history::best(history).map(|best| best.epoch);
         let of_chosen = chosen.and_then(|epoch| measurements.get(epoch - 1));
         let Cost { forward, backward } = measurement::cost(

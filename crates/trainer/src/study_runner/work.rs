@@ -11,7 +11,7 @@ use study::{Claims, Records, RunId, RunSpec, Shard, Start, id_of};
 use super::run::tidy;
 use super::{STALE, StudyRunner, configuration};
 use crate::interrupt::Signals;
-use crate::jobs::Worked;
+use crate::jobs::JobsEnding;
 
 /// How long to wait where all runs that are left are being made by others.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -41,12 +41,12 @@ pub fn work(
     shard: Option<Shard>,
     signals: &Signals,
     mut tell: impl FnMut(&Event),
-) -> Result<Worked> {
+) -> Result<JobsEnding> {
     let claims = runner.store.claims(STALE)?;
     loop {
         let mut pending = runner.plan.pending(&runner.store.records()?);
         if pending.is_empty() {
-            return Ok(Worked::Finished);
+            return Ok(JobsEnding::Finished);
         }
         if let Some(shard) = shard {
             pending = shard.order(pending);
@@ -55,7 +55,7 @@ pub fn work(
         for spec in &pending {
             let start = Instant::now();
             if signals.requested() {
-                return Ok(Worked::Interrupted);
+                return Ok(JobsEnding::Interrupted);
             }
             match attempt(runner, &claims, spec, signals)? {
                 Attempt::Made(outcome) => tell(&Event {
@@ -67,7 +67,7 @@ pub fn work(
                 }),
                 Attempt::Done => {}
                 Attempt::Taken => continue,
-                Attempt::Interrupted => return Ok(Worked::Interrupted),
+                Attempt::Interrupted => return Ok(JobsEnding::Interrupted),
             }
             all_taken = false;
         }

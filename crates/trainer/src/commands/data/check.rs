@@ -42,7 +42,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 fn json(report: &Report) -> Result<String> {
     #[derive(Serialize)]
-    struct Told<'a> {
+    struct RunEvent<'a> {
         tables: &'a [Description],
         shared: &'a [Shared],
         warnings: Vec<ToldWarning<'a>>,
@@ -57,12 +57,12 @@ fn json(report: &Report) -> Result<String> {
         message: warning.to_string(),
         warning,
     });
-    let told = Told {
+    let run = RunEvent {
         tables: &report.tables,
         shared: &report.shared,
         warnings: warnings.collect(),
     };
-    Ok(serde_json::to_string_pretty(&told)?)
+    Ok(serde_json::to_string_pretty(&run)?)
 }
 
 /// A paragraph for each table, one for what they share, and the warnings.

@@ -37,7 +37,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// What went wrong; what is downloaded is kept.
+/// A mirror that cannot be reached, a wrong checksum, or files in the way; what is downloaded is kept.
 pub fn run(options: &Options) -> Result<ExitCode> {
     fetch(&options.fetch(), &Signals::listen()?)
 }
@@ -59,9 +59,9 @@ impl Options {
 fn fetch(fetch: &Fetch, signals: &Signals) -> Result<ExitCode> {
     // The download asks whether there was a signal; there is nothing else to stop.
     signals.call(|| ());
-    let mut progress = Progress::new(signals);
-    let fetched = fetch.run(&mut progress);
-    progress.bar.finish_and_clear();
+    let mut bar = DownloadBar::new(signals);
+    let fetched = fetch.run(&mut bar);
+    bar.bar.finish_and_clear();
     match fetched {
         Ok(fetched) => {
             print(&summary(&fetched, fetch.seed))?;
@@ -101,14 +101,14 @@ fn summary(fetched: &Fetched, seed: u64) -> String {
 }
 
 /// How far the download is: a bar on a terminal, else a line for every tenth.
-struct Progress<'a> {
+struct DownloadBar<'a> {
     bar: ProgressBar,
     /// Tenths that were told of.
-    told: u64,
+    run: u64,
     signals: &'a Signals,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> DownloadBar<'a> {
     fn new(signals: &'a Signals) -> Self {
         let bar = if stderr().is_terminal() {
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
@@ -121,22 +121,22 @@ impl<'a> Progress<'a> {
         }
         Self {
             bar,
-            told: 0,
+            run: 0,
             signals,
         }
     }
 }
 
-impl Observer for Progress<'_> {
+impl Observer for DownloadBar<'_> {
     fn progress(&mut self, done: u64, total: u64) {
         self.bar.set_length(total);
         self.bar.set_position(done);
         let tenths = 10 * done / total.max(1);
-        if self.bar.is_hidden() && tenths > self.told {
+        if self.bar.is_hidden() && tenths > self.run {
             // The download goes on when nobody listens any more.
             drop(print(&megabytes(done, total)));
         }
-        self.told = tenths;
+        self.run = tenths;
     }
 
     fn trouble(&mut self, trouble: &Trouble<'_>) {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::cli::{number, whole_number};
 use crate::console::print;
 use crate::files::write_picture;
-use crate::run_directory::read_toml;
+use crate::toml_file::read_toml;
 
 /// Images in a row: as many as are easily compared, and fit on a screen.
 const COLUMNS: usize = 10;
@@ -69,7 +69,7 @@ struct Changes {
 ///
 /// # Errors
 ///
-/// What went wrong.
+/// Unreadable images, invalid augmentation, or a picture that cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let config = options.changes.config()?;
     let tables = data::tables(options.path.as_deref())?;

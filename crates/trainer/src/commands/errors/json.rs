@@ -4,7 +4,7 @@ use model::Activation;
 use serde::Serialize;
 
 use super::Item;
-use super::pairs::{Comparison, Function, Reading};
+use super::pairs::{Comparison, Function, Prediction};
 
 /// What is written.
 #[derive(Debug, Serialize)]
@@ -50,16 +50,16 @@ struct MistakeRecord {
     label: usize,
     /// What all networks together take it for.
     #[serde(flatten)]
-    together: Reading,
-    functions: Vec<FunctionReading>,
+    together: Prediction,
+    functions: Vec<FunctionPrediction>,
 }
 
 /// What the networks of one activation function take an image for.
 #[derive(Debug, Serialize)]
-struct FunctionReading {
+struct FunctionPrediction {
     activation: Activation,
     #[serde(flatten)]
-    reading: Reading,
+    prediction: Prediction,
 }
 
 impl Record {
@@ -67,22 +67,22 @@ impl Record {
     pub(super) fn new(
         data: &str,
         items: &[Item],
-        together: &[Reading],
+        together: &[Prediction],
         comparison: &Comparison,
     ) -> Self {
         let functions = comparison.functions.iter().map(FunctionRecord::new);
         let pairs = comparison.pairs().map(|[one, other]| PairRecord {
             activations: [one, other].map(|place| comparison.functions[place].activation),
-            only: [(one, other), (other, one)].map(|(a, b)| comparison.only(a, b).len()),
+            only: [(one, other), (other, one)].map(|(a, b)| comparison.correct_only_by(a, b).len()),
             p_value: comparison.p_value(one, other),
         });
-        let readings = |image: usize| -> Vec<FunctionReading> {
+        let predictions = |image: usize| -> Vec<FunctionPrediction> {
             let functions = comparison.functions.iter();
-            let reading = functions.map(|function| FunctionReading {
+            let prediction = functions.map(|function| FunctionPrediction {
                 activation: function.activation,
-                reading: function.readings[image],
+                prediction: function.predictions[image],
             });
-            reading.collect()
+            prediction.collect()
         };
         let mistakes = items
             .iter()
@@ -92,7 +92,7 @@ impl Record {
                 number: item.number,
                 label: item.label,
                 together,
-                functions: readings(image),
+                functions: predictions(image),
             });
         Self {
             data: data.to_owned(),
@@ -100,7 +100,7 @@ impl Record {
             misread: items
                 .iter()
                 .zip(together)
-                .filter(|(item, reading)| reading.predicted != item.label)
+                .filter(|(item, prediction)| prediction.predicted != item.label)
                 .count(),
             misread_by_all: comparison.misread_by_all,
             functions: functions.collect(),
@@ -122,9 +122,9 @@ impl FunctionRecord {
 
 impl MistakeRecord {
     fn is_misread(&self) -> bool {
-        let functions = self.functions.iter().map(|one| one.reading);
+        let functions = self.functions.iter().map(|one| one.prediction);
         functions
             .chain([self.together])
-            .any(|reading| reading.predicted != self.label)
+            .any(|prediction| prediction.predicted != self.label)
     }
 }

@@ -10,7 +10,7 @@ use crate::evaluation::Probabilities;
 
 /// What networks take an image for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Reading {
+pub(super) struct Prediction {
     /// The most probable class.
     pub(super) predicted: usize,
     /// Its probability, 0 to 1.
@@ -24,7 +24,7 @@ pub(super) struct Function {
     /// Number of networks, whose probabilities are averaged.
     pub(super) networks: usize,
     /// One for each image.
-    pub(super) readings: Vec<Reading>,
+    pub(super) predictions: Vec<Prediction>,
     /// Number of images that they misread.
     pub(super) misread: usize,
 }
@@ -38,10 +38,10 @@ pub(super) struct Comparison {
     pub(super) misread_by_all: usize,
     /// For a function and another one, the images that only the first of the two reads; those first
     /// of whose wrong class the other is most sure.
-    only: Vec<Vec<Vec<usize>>>,
+    correct_only: Vec<Vec<Vec<usize>>>,
 }
 
-impl Reading {
+impl Prediction {
     /// One for each image.
     pub(super) fn of(probabilities: &Probabilities) -> Vec<Self> {
         let predictions = probabilities.predictions().into_iter();
@@ -56,8 +56,9 @@ impl Reading {
 }
 
 impl Function {
-    fn reads(&self, image: usize, label: usize) -> bool {
-        self.readings[image].predicted == label
+    /// Whether the image is taken for what it is.
+    fn is_correct(&self, image: usize, label: usize) -> bool {
+        self.predictions[image].predicted == label
     }
 
     /// Its name, and the number of its networks if there are several.
@@ -74,30 +75,30 @@ impl Comparison {
     /// images are.
     pub(super) fn new(networks: &[(Activation, &Probabilities)], labels: &[usize]) -> Self {
         let functions = functions(networks, labels);
-        let only = functions
+        let correct_only = functions
             .iter()
             .map(|one| {
                 functions
                     .iter()
-                    .map(|other| only(one, other, labels))
+                    .map(|other| correct_only_by(one, other, labels))
                     .collect()
             })
             .collect();
         let misread_by_all = (0..)
             .zip(labels)
-            .filter(|&(image, &label)| functions.iter().all(|one| !one.reads(image, label)))
+            .filter(|&(image, &label)| functions.iter().all(|one| !one.is_correct(image, label)))
             .count();
         Self {
             functions,
             misread_by_all,
-            only,
+            correct_only,
         }
     }
 
     /// The images that function number `one` reads and `other` does not; those first of whose wrong
     /// class `other` is most sure.
-    pub(super) fn only(&self, one: usize, other: usize) -> &[usize] {
-        &self.only[one][other]
+    pub(super) fn correct_only_by(&self, one: usize, other: usize) -> &[usize] {
+        &self.correct_only[one][other]
     }
 
     /// Every two functions, by their numbers.
@@ -108,7 +109,10 @@ impl Comparison {
 
     /// The p-value of McNemar's exact test of two functions.
     pub(super) fn p_value(&self, one: usize, other: usize) -> f64 {
-        mcnemar(self.only(one, other).len(), self.only(other, one).len())
+        mcnemar(
+            self.correct_only_by(one, other).len(),
+            self.correct_only_by(other, one).len(),
+        )
     }
 
     /// What the test says of two functions: `McNemar's exact test: p = 0.219`.
@@ -122,7 +126,7 @@ impl Comparison {
     /// The table's row of one function: the images that it reads and each other function does not.
     pub(super) fn row(&self, one: usize) -> impl Iterator<Item = Option<usize>> {
         (0..self.functions.len())
-            .map(move |other| (one != other).then(|| self.only(one, other).len()))
+            .map(move |other| (one != other).then(|| self.correct_only_by(one, other).len()))
     }
 }
 
@@ -164,7 +168,10 @@ impl fmt::Display for Comparison {
         let between: usize = widths.iter().sum();
         write!(f, "{ALL:first$}{:between$}{:>9}", "", self.misread_by_all)?;
         for [one, other] in self.pairs() {
-            let counts = [self.only(one, other).len(), self.only(other, one).len()];
+            let counts = [
+                self.correct_only_by(one, other).len(),
+                self.correct_only_by(other, one).len(),
+            ];
             let [one_name, other_name] = [&names[one], &names[other]];
             write!(f, "\n{one_name} and {other_name}: ")?;
             if counts == [0, 0] {
@@ -195,15 +202,15 @@ fn functions(networks: &[(Activation, &Probabilities)], labels: &[usize]) -> Vec
     groups
         .into_iter()
         .map(|(activation, group)| {
-            let readings = Reading::of(&Probabilities::mean(&group));
-            let right = readings.iter().zip(labels);
+            let predictions = Prediction::of(&Probabilities::mean(&group));
+            let right = predictions.iter().zip(labels);
             Function {
                 activation,
                 networks: group.len(),
                 misread: right
-                    .filter(|(reading, label)| reading.predicted != **label)
+                    .filter(|(prediction, label)| prediction.predicted != **label)
                     .count(),
-                readings,
+                predictions,
             }
         })
         .collect()
@@ -211,14 +218,14 @@ fn functions(networks: &[(Activation, &Probabilities)], labels: &[usize]) -> Vec
 
 /// The images that `one` reads and `other` does not; those first of whose wrong class `other` is most
 /// sure.
-fn only(one: &Function, other: &Function, labels: &[usize]) -> Vec<usize> {
+fn correct_only_by(one: &Function, other: &Function, labels: &[usize]) -> Vec<usize> {
     let mut images: Vec<usize> = (0..)
         .zip(labels)
-        .filter(|&(image, &label)| one.reads(image, label) && !other.reads(image, label))
+        .filter(|&(image, &label)| one.is_correct(image, label) && !other.is_correct(image, label))
         .map(|(image, _)| image)
         .collect();
-    let sureness = |image: usize| other.readings[image].probability;
-    images.sort_by(|&a, &b| sureness(b).total_cmp(&sureness(a)));
+    let confidence = |image: usize| other.predictions[image].probability;
+    images.sort_by(|&a, &b| confidence(b).total_cmp(&confidence(a)));
     images
 }
 
@@ -229,15 +236,24 @@ pub(super) mod tests {
     /// Six images of which ReLU's two networks misread number 1 together, tanh numbers 1, 3 and 4.
     pub(in crate::commands::errors) fn comparison() -> Comparison {
         // The logits are those of class 1; class 0 has 0.
-        let reading = |logits: [f32; 6]| {
+        let prediction = |logits: [f32; 6]| {
             let logits: Vec<f32> = logits.iter().flat_map(|&one| [0.0, one]).collect();
             Probabilities::softmax(&logits, 2)
         };
         let networks = [
-            (Activation::Relu, reading([-1.0, 1.0, 1.0, -1.0, 1.0, 1.0])),
-            (Activation::Tanh, reading([-1.0, 1.0, 1.0, 1.0, -2.0, 1.0])),
+            (
+                Activation::Relu,
+                prediction([-1.0, 1.0, 1.0, -1.0, 1.0, 1.0]),
+            ),
+            (
+                Activation::Tanh,
+                prediction([-1.0, 1.0, 1.0, 1.0, -2.0, 1.0]),
+            ),
             // Wrong about number 2, less surely than the other is right.
-            (Activation::Relu, reading([-1.0, 1.0, -0.5, -1.0, 1.0, 1.0])),
+            (
+                Activation::Relu,
+                prediction([-1.0, 1.0, -0.5, -1.0, 1.0, 1.0]),
+            ),
         ];
         let networks: Vec<_> = networks.iter().map(|(one, read)| (*one, read)).collect();
         Comparison::new(&networks, &[0, 0, 1, 0, 1, 1])
@@ -252,17 +268,17 @@ pub(super) mod tests {
         assert_eq!((relu.networks, tanh.networks), (2, 1));
         assert_eq!((relu.misread, tanh.misread), (1, 3));
         assert_eq!(comparison.misread_by_all, 1);
-        assert_eq!(relu.readings[2].predicted, 1);
+        assert_eq!(relu.predictions[2].predicted, 1);
         // The mean of 1 / (1 + e⁻¹) and 1 / (1 + e^½).
         let probability = (0.731_058_578_630_004_9 + 0.377_540_668_798_145_4) / 2.0;
-        assert!((relu.readings[2].probability - probability).abs() < 1e-7);
+        assert!((relu.predictions[2].probability - probability).abs() < 1e-7);
     }
 
     #[test]
     fn sure_mistakes_of_the_other_come_first() {
         let comparison = comparison();
-        assert_eq!(comparison.only(0, 1), [4, 3]);
-        assert!(comparison.only(1, 0).is_empty());
+        assert_eq!(comparison.correct_only_by(0, 1), [4, 3]);
+        assert!(comparison.correct_only_by(1, 0).is_empty());
         assert_eq!(comparison.p_value(0, 1), 0.5);
     }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use study::{Records, Study};
 
-use super::{Files, Means};
+use super::{Files, Resources};
 use crate::console::print;
 use crate::probe;
 use crate::study_runner::StudyRunner;
@@ -17,7 +17,7 @@ pub struct Options {
     #[command(flatten)]
     files: Files,
     #[command(flatten)]
-    means: Means,
+    resources: Resources,
 }
 
 /// Trains the network of the study's first run for a moment on noise, and prints its speed.
@@ -26,13 +26,13 @@ pub struct Options {
 ///
 /// If the network cannot be made.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let Options { files, means } = options;
+    let Options { files, resources } = options;
     let study = Study::read(&files.study)?;
     let runner = StudyRunner::new(
         &study,
         &files.folder(),
-        means.data.as_deref(),
-        means.backend,
+        resources.data.as_deref(),
+        resources.backend,
     )?;
     let specs = runner.plan.known(&Records::default());
     let spec = specs.first().context("the study has no runs")?;

@@ -10,11 +10,11 @@ use anyhow::Result;
 use clap::Args;
 use study::{Shard, Study};
 
-use super::{Files, Means, check_report_folder, results, write_report};
+use super::{Files, Resources, check_report_folder, results, write_report};
 use crate::cli::{Output, count};
 use crate::interrupt::{INTERRUPTED, Signals};
-use crate::jobs::{self, Jobs, Worked};
-use crate::study_runner::progress::Progress;
+use crate::jobs::{self, Jobs, JobsEnding};
+use crate::study_runner::display::StudyDisplay;
 use crate::study_runner::{self, StudyRunner};
 
 /// Options of `trainer study run`.
@@ -23,9 +23,9 @@ pub struct Options {
     #[command(flatten)]
     files: Files,
     #[command(flatten)]
-    means: Means,
+    resources: Resources,
     #[command(flatten)]
-    share: Share,
+    parallelism: Parallelism,
     /// The folder of the report [default: one below experiments/results]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub struct Options {
 
 /// Who makes the runs.
 #[derive(Clone, Debug, Args)]
-pub struct Share {
+pub struct Parallelism {
     /// Runs at once, which share the cores [default: as many as there are cores, or one, whichever
     /// is measured to be faster]
     #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
@@ -52,53 +52,58 @@ pub struct Share {
 ///
 /// # Errors
 ///
-/// What went wrong; what the runs had done is saved.
+/// An invalid study, unreadable images, or a run that fails; what the runs had done is saved.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let study = Study::read(&options.files.study)?;
     let out = results(&options.files.study, options.out.as_deref());
     let Options {
         files,
-        means,
-        share,
+        resources,
+        parallelism,
         output,
         ..
     } = options;
-    conduct(&study, files, means, share, *output, &out)
+    run_study(&study, files, resources, parallelism, *output, &out)
 }
 
 /// Makes the runs of `study`, which is also in the file, then the report in the folder `out`.
 ///
 /// # Errors
 ///
-/// What went wrong; what the runs had done is saved.
-pub fn conduct(
+/// An invalid study, unreadable images, or a run that fails; what the runs had done is saved.
+pub fn run_study(
     study: &Study,
     files: &Files,
-    means: &Means,
-    share: &Share,
+    resources: &Resources,
+    parallelism: &Parallelism,
     output: Output,
     out: &Path,
 ) -> Result<ExitCode> {
     check_report_folder(out)?;
     let signals = Signals::listen()?;
-    let runner = StudyRunner::new(study, &files.folder(), means.data.as_deref(), means.backend)?;
+    let runner = StudyRunner::new(
+        study,
+        &files.folder(),
+        resources.data.as_deref(),
+        resources.backend,
+    )?;
     runner
         .store
         .save_study(&study_runner::name(&files.study), study)?;
     let mut records = runner.store.records()?;
-    if share.retry_failed {
+    if parallelism.retry_failed {
         runner.forget_failed(&records)?;
         records = runner.store.records()?;
     }
     let pending = runner.plan.pending(&records).len();
     let done = runner.plan.known(&records).len() - pending;
-    let mut progress = Progress::new(output, done, runner.plan.total());
+    let mut display = StudyDisplay::new(output, done, runner.plan.total());
     for warning in records.warnings() {
-        progress.say(&format!("warning: {warning}"));
+        display.say(&format!("warning: {warning}"));
     }
     if pending > 0 {
-        progress.say(&runner.images.to_string());
-        progress.say(&format!(
+        display.say(&runner.images.to_string());
+        display.say(&format!(
             "{}: {done} of {} runs are done; computing with {}; saving to {}",
             study.title,
             runner.plan.total(),
@@ -106,26 +111,26 @@ pub fn conduct(
             runner.store.folder().display()
         ));
         let cores = available_parallelism().map_or(1, usize::from);
-        let jobs = match share.jobs {
-            Some(count) => Jobs::of(count.get(), cores),
+        let jobs = match parallelism.jobs {
+            Some(count) => Jobs::new(count.get(), cores),
             None if pending > 1 && runner.processor.is_cpu() => {
-                let probe = arguments("probe", files, means, None);
-                Jobs::fastest(cores, &probe, |line| progress.say(line))?
+                let probe = arguments("probe", files, resources, None);
+                Jobs::fastest(cores, &probe, |line| display.say(line))?
             }
-            None => Jobs::of(1, cores),
+            None => Jobs::new(1, cores),
         };
-        let work = arguments("work", files, means, share.shard);
-        let worked = jobs::run(jobs, &work, &signals, &mut progress)?;
-        progress.finish();
-        if worked == Worked::Interrupted {
-            progress.say("stopped; the same command goes on from here");
+        let work = arguments("work", files, resources, parallelism.shard);
+        let ending = jobs::run(jobs, &work, &signals, &mut display)?;
+        display.finish();
+        if ending == JobsEnding::Interrupted {
+            display.say("stopped; the same command goes on from here");
             return Ok(ExitCode::from(INTERRUPTED));
         }
     }
-    progress.finish();
+    display.finish();
     if let Err(error) = runner.tidy() {
         // The results do not depend on it.
-        progress.say(&format!("warning: {error:#}"));
+        display.say(&format!("warning: {error:#}"));
     }
     let silent = output.quiet || output.json;
     write_report(study, &files.study, &runner.store, out, silent)?;
@@ -133,12 +138,17 @@ pub fn conduct(
 }
 
 /// The arguments of a process that takes part.
-fn arguments(verb: &str, files: &Files, means: &Means, shard: Option<Shard>) -> Vec<OsString> {
+fn arguments(
+    verb: &str,
+    files: &Files,
+    resources: &Resources,
+    shard: Option<Shard>,
+) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["study".into(), verb.into()];
     arguments.push(files.study.clone().into());
     arguments.extend(["--folder".into(), files.folder().into()]);
-    arguments.extend(["--backend".into(), means.backend.to_string().into()]);
-    if let Some(data) = &means.data {
+    arguments.extend(["--backend".into(), resources.backend.to_string().into()]);
+    if let Some(data) = &resources.data {
         arguments.extend(["--data".into(), data.clone().into()]);
     }
     if let Some(shard) = shard {

@@ -6,10 +6,10 @@ use anyhow::Result;
 use clap::Args;
 use study::{Shard, Study};
 
-use super::{Files, Means};
+use super::{Files, Resources};
 use crate::console::print;
 use crate::interrupt::{INTERRUPTED, Signals};
-use crate::jobs::{Worked, stop_at_end_of_input};
+use crate::jobs::{JobsEnding, stop_at_end_of_input};
 use crate::study_runner::{StudyRunner, work};
 
 /// Options of `trainer study work`.
@@ -18,7 +18,7 @@ pub struct Options {
     #[command(flatten)]
     files: Files,
     #[command(flatten)]
-    means: Means,
+    resources: Resources,
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
 }
@@ -31,7 +31,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let Options {
         files,
-        means,
+        resources,
         shard,
     } = options;
     let signals = Signals::listen()?;
@@ -40,8 +40,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let runner = StudyRunner::new(
         &study,
         &files.folder(),
-        means.data.as_deref(),
-        means.backend,
+        resources.data.as_deref(),
+        resources.backend,
     )?;
     let worked = work(&runner, *shard, &signals, |event| {
         if let Ok(line) = serde_json::to_string(event) {
@@ -50,7 +50,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
     })?;
     Ok(match worked {
-        Worked::Finished => ExitCode::SUCCESS,
-        Worked::Interrupted => ExitCode::from(INTERRUPTED),
+        JobsEnding::Finished => ExitCode::SUCCESS,
+        JobsEnding::Interrupted => ExitCode::from(INTERRUPTED),
     })
 }

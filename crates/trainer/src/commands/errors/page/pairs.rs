@@ -64,12 +64,12 @@ pub(super) fn sections(page: &Page<'_>) -> Markup {
             @let [first, second] = [one, other].map(|place| &comparison.functions[place]);
             section {
                 h2 { (first.activation) " and " (second.activation) }
-                @if comparison.only(one, other).is_empty() && comparison.only(other, one).is_empty() {
+                @if comparison.correct_only_by(one, other).is_empty() && comparison.correct_only_by(other, one).is_empty() {
                     p { "No difference: they read the same images." }
                 } @else {
                     p { (comparison.test(one, other)) "." }
-                    (only(page, one, other))
-                    (only(page, other, one))
+                    (correct_only_by(page, one, other))
+                    (correct_only_by(page, other, one))
                 }
             }
         }
@@ -77,8 +77,8 @@ pub(super) fn sections(page: &Page<'_>) -> Markup {
 }
 
 /// The images that function number `one` reads and `other` does not.
-fn only(page: &Page<'_>, one: usize, other: usize) -> Markup {
-    let images = page.comparison.only(one, other);
+fn correct_only_by(page: &Page<'_>, one: usize, other: usize) -> Markup {
+    let images = page.comparison.correct_only_by(one, other);
     let [reads, misreads] = [one, other].map(|place| &page.comparison.functions[place]);
     let shown = &images[..images.len().min(page.limit)];
     html! {
@@ -93,14 +93,14 @@ fn only(page: &Page<'_>, one: usize, other: usize) -> Markup {
 }
 
 fn card(item: &Item, image: usize, functions: [&Function; 2]) -> Markup {
-    let readings = functions.map(|function| function.readings[image]);
+    let predictions = functions.map(|function| function.predictions[image]);
     let about = format!(
         "number {}: a {}, read as {} by {} and as {} by {}",
         item.number,
         item.label,
-        readings[0].predicted,
+        predictions[0].predicted,
         functions[0].activation,
-        readings[1].predicted,
+        predictions[1].predicted,
         functions[1].activation,
     );
     html! {
@@ -109,13 +109,13 @@ fn card(item: &Item, image: usize, functions: [&Function; 2]) -> Markup {
             figcaption {
                 strong { (item.label) }
                 span.number { "number " (item.number) }
-                table.readings {
+                table.predictions {
                     tbody {
-                        @for (function, reading) in functions.iter().zip(readings) {
-                            tr.right[reading.predicted == item.label] {
+                        @for (function, prediction) in functions.iter().zip(predictions) {
+                            tr.right[prediction.predicted == item.label] {
                                 th scope="row" { (function.activation) }
-                                td { (reading.predicted) }
-                                td { (format!("{:.1} %", 100.0 * reading.probability)) }
+                                td { (prediction.predicted) }
+                                td { (format!("{:.1} %", 100.0 * prediction.probability)) }
                             }
                         }
                     }

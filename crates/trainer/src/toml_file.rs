@@ -1,0 +1,40 @@
+//! TOML files: what the program saves to read it again.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// `value` as readable TOML.
+///
+/// What the program reads again is TOML rather than JSON: its numbers come back to the last bit,
+/// which those of `serde_json` do not without a feature that would compile Burn anew.
+///
+/// # Errors
+///
+/// If the value cannot be written as TOML.
+pub fn to_toml(value: &impl Serialize) -> Result<String> {
+    toml::to_string_pretty(value).context("cannot write as TOML")
+}
+
+/// Reads a TOML file.
+///
+/// # Errors
+///
+/// If the file cannot be read or is not what is expected; it names file, line and column.
+pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).map_err(|error| {
+        let place = error.span().map_or_else(String::new, |span| {
+            let before = &text[..span.start.min(text.len())];
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+            format!(":{line}:{column}")
+        });
+        let message = error.message().replace('\n', "; ");
+        anyhow!("{}{place}: {message}", path.display())
+    })
+}
