@@ -6,7 +6,7 @@
 //! 1. `definition` reads what is asked from a TOML file ([`Study`]);
 //! 2. `plan` lists the runs that it takes ([`Plan`]), each as fields of a run's configuration
 //!    ([`RunSpec`]); `id` names a run by its whole configuration ([`id_of`]);
-//! 3. `claims` keeps two processes from making the same run ([`Claims`]);
+//! 3. `leases` keeps two processes from making the same run ([`Leases`]);
 //! 4. `record` is what a run leaves ([`RunRecord`]), `store` the folder that it goes to ([`Store`]);
 //! 5. `analysis` draws conclusions from the records ([`Analysis`](analysis::Analysis)), by a `metric`
 //!    ([`Metric`]);
@@ -17,14 +17,14 @@
 //!
 //! ```no_run
 //! # use std::{path::Path, time::Duration};
-//! # use study::{Claim, Curves, Plan, RunRecord, RunSpec, Start, Store, Study, id_of, report};
+//! # use study::{Curves, Lease, Plan, RunRecord, RunSpec, Start, Store, Study, id_of, report};
 //! # fn configuration(_: &toml::Table) -> toml::Table { unimplemented!() }
-//! # fn train(_: &RunSpec, _: &toml::Table, _: &Claim) -> RunRecord { unimplemented!() }
+//! # fn train(_: &RunSpec, _: &toml::Table, _: &Lease) -> RunRecord { unimplemented!() }
 //! let study = Study::read(Path::new("experiments/tutorial.toml"))?;
 //! let plan = Plan::new(&study)?;
 //! let base = configuration(&toml::Table::new());
 //! let store = Store::create(Path::new("experiments/studies/tutorial"), &base)?;
-//! let claims = store.claims(Duration::from_secs(120))?;
+//! let leases = store.leases(Duration::from_secs(120))?;
 //! loop {
 //!     let pending = plan.pending(&store.records()?);
 //!     if pending.is_empty() {
@@ -33,8 +33,8 @@
 //!     let mut all_taken = true;
 //!     for spec in pending {
 //!         let configuration = configuration(&spec.overrides);
-//!         match store.start(&claims, &id_of(&configuration), &spec)? {
-//!             Start::Mine(claim) => store.save(&train(&spec, &configuration, &claim))?,
+//!         match store.start(&leases, &id_of(&configuration), &spec)? {
+//!             Start::Mine(lease) => store.save(&train(&spec, &configuration, &lease))?,
 //!             Start::Done => {}
 //!             Start::Taken => continue,
 //!         }
@@ -56,7 +56,6 @@
 //! ```
 
 pub mod analysis;
-mod claims;
 mod curves;
 mod definition;
 mod field;
@@ -65,6 +64,7 @@ mod files;
 mod format;
 mod id;
 mod json;
+mod leases;
 mod merged;
 mod metric;
 mod plan;
@@ -73,7 +73,6 @@ mod records;
 pub mod report;
 mod store;
 
-pub use claims::{Claim, Claims};
 pub use curves::{Curve, Curves};
 pub use definition::{
     ACTIVATION, Contender, Criteria, DefinitionError, Expectation, Factor, LEARNING_RATE, Place,
@@ -82,6 +81,7 @@ pub use definition::{
 pub use field::{FieldConflict, Fields};
 pub use files::FileError;
 pub use id::{ParseRunIdError, RunId, id_of};
+pub use leases::{Lease, Leases};
 pub use metric::{Metric, ParseMetricError, Value};
 pub use plan::{
     ParseShardError, Plan, RateChoice, RateScore, RunSpec, Setting, Shard, Stage, Track,

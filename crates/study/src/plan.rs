@@ -474,7 +474,7 @@ impl Shard {
     }
 
     /// The share's own runs first, then those of the others, last ones first: a share that is done helps
-    /// the others, and does what one that has died has left. Claims keep two from making the same run.
+    /// the others, and does what one that has died has left. Leases keep two from making the same run.
     pub fn order(self, pending: Vec<RunSpec>) -> Vec<RunSpec> {
         let (mut own, mut others): (Vec<_>, Vec<_>) =
             pending.into_iter().partition(|spec| self.owns(spec));

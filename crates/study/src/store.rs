@@ -22,12 +22,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Table;
 
-use crate::claims::{Claim, Claims};
 use crate::definition::Study;
 use crate::field::Fields;
 use crate::files::{Context, FileError, make_folder, write};
 use crate::id::RunId;
 use crate::json;
+use crate::leases::{Lease, Leases};
 use crate::merged;
 use crate::plan::{Plan, RunSpec};
 use crate::record::{RunRecord, Status};
@@ -35,7 +35,8 @@ use crate::records::Records;
 
 const BASE: &str = "base.toml";
 const RUNS: &str = "runs";
-const CLAIMS: &str = "claims";
+/// Folders of earlier studies have it, from when leases were called claims.
+const LEASES: &str = "claims";
 const RESULT: &str = "result.json";
 
 /// The folder of a study's runs, which other studies may share.
@@ -85,8 +86,8 @@ pub enum StoreError {
 /// What became of an attempt to begin a run.
 #[derive(Debug)]
 pub enum Start {
-    /// It is ours: make it while the claim is held.
-    Mine(Claim),
+    /// It is ours: make it while the lease is held.
+    Mine(Lease),
     /// It is done.
     Done,
     /// Somebody else is at it.
@@ -147,24 +148,24 @@ impl Store {
     }
 
     /// Tries to begin a run that is planned, and whose configuration has this identifier. Of all
-    /// processes that share the folder, one gets the claim; if it dies, the claim can be had again. If
+    /// processes that share the folder, one gets the lease; if it dies, the lease can be had again. If
     /// the run is done, for another planned run with the same configuration, that is noted.
     ///
     /// # Errors
     ///
     /// If the folder cannot be used.
-    pub fn start(&self, claims: &Claims, id: &RunId, spec: &RunSpec) -> Result<Start, StoreError> {
+    pub fn start(&self, leases: &Leases, id: &RunId, spec: &RunSpec) -> Result<Start, StoreError> {
         if self.answer(id, spec)? {
             return Ok(Start::Done);
         }
-        let Some(claim) = claims.claim(id.as_str())? else {
+        let Some(lease) = leases.acquire(id.as_str())? else {
             return Ok(Start::Taken);
         };
-        // It may have been done between the first look and the claim.
+        // It may have been done between the first look and the lease.
         if self.answer(id, spec)? {
             return Ok(Start::Done);
         }
-        Ok(Start::Mine(claim))
+        Ok(Start::Mine(lease))
     }
 
     /// Whether a run is done; if so, notes that it answers a planned one.
@@ -183,14 +184,14 @@ impl Store {
         Ok(true)
     }
 
-    /// The claims on the study's runs. One that has not been renewed for `stale` counts as abandoned,
+    /// The leases on the study's runs. One that has not been renewed for `stale` counts as abandoned,
     /// where the machine cannot tell sooner.
     ///
     /// # Errors
     ///
     /// If the folder cannot be made.
-    pub fn claims(&self, stale: Duration) -> Result<Claims, FileError> {
-        Claims::new(&self.folder.join(CLAIMS), stale)
+    pub fn leases(&self, stale: Duration) -> Result<Leases, FileError> {
+        Leases::new(&self.folder.join(LEASES), stale)
     }
 
     /// Saves what came of a run.
@@ -282,7 +283,7 @@ impl Store {
     /// If a file cannot be removed.
     pub fn forget_failed(
         &self,
-        claims: &Claims,
+        leases: &Leases,
         plan: &Plan,
         records: &Records,
     ) -> Result<usize, StoreError> {
@@ -296,7 +297,7 @@ impl Store {
             .collect();
         let mut forgotten = 0;
         for id in failed {
-            let Some(_claim) = claims.claim(id.as_str())? else {
+            let Some(_lease) = leases.acquire(id.as_str())? else {
                 continue;
             };
             // Others may have made it again since the records were read.

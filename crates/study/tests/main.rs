@@ -2,10 +2,10 @@
 
 #[path = "study/analysis.rs"]
 mod analysis;
-#[path = "study/claims.rs"]
-mod claims;
 #[path = "study/definition.rs"]
 mod definition;
+#[path = "study/leases.rs"]
+mod leases;
 #[path = "study/made_up.rs"]
 mod made_up;
 #[path = "study/plan.rs"]

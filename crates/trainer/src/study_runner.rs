@@ -2,7 +2,7 @@
 //! each leaves.
 //!
 //! ```text
-//! study.toml → Plan → pending RunSpecs → claim → configuration → Training → RunRecord → Store
+//! study.toml → Plan → pending RunSpecs → lease → configuration → Training → RunRecord → Store
 //! ```
 //!
 //! [`work()`] makes runs one after the other until none is left. [`run`](crate::jobs::run) starts several processes
@@ -30,7 +30,7 @@ pub const STUDIES: &str = "experiments/studies";
 /// Where their reports go.
 pub const RESULTS: &str = "experiments/results";
 
-/// A claim that was not renewed for so long is taken over, where nothing tells sooner that its owner
+/// A lease that was not renewed for so long is taken over, where nothing tells sooner that its owner
 /// is dead. Shared folders show changes late.
 const STALE: Duration = Duration::from_secs(120);
 

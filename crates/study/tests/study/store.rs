@@ -31,7 +31,7 @@ const ABILITY: Ability = Ability {
 
 /// What the trainer does, in its simplest form. Returns how many runs it made; stops after `most`.
 fn work(store: &Store, plan: &Plan, made: &AtomicUsize, most: usize) {
-    let claims = store.claims(STALE).unwrap();
+    let leases = store.leases(STALE).unwrap();
     loop {
         let records = store.records().unwrap();
         let pending = plan.pending(&records);
@@ -44,8 +44,8 @@ fn work(store: &Store, plan: &Plan, made: &AtomicUsize, most: usize) {
             }
             // Both tracks have runs that are the same once everything is filled in.
             let id = id_of(&spec.overrides);
-            match store.start(&claims, &id, &spec).unwrap() {
-                Start::Mine(_claim) => {
+            match store.start(&leases, &id, &spec).unwrap() {
+                Start::Mine(_lease) => {
                     let mut run = made_up::result(&spec, ABILITY);
                     // What differs between repetitions must not show in the results.
                     let tick = made.fetch_add(1, Ordering::SeqCst);
@@ -146,8 +146,8 @@ fn a_trial_is_no_final_run() {
     );
     assert_eq!(trial.test, None);
     store.save(&trial).unwrap();
-    let claims = store.claims(STALE).unwrap();
-    let start = || store.start(&claims, &trial.id, &spec).unwrap();
+    let leases = store.leases(STALE).unwrap();
+    let start = || store.start(&leases, &trial.id, &spec).unwrap();
     assert!(store.records().unwrap().of(&spec).is_none());
     assert!(matches!(start(), Start::Mine(_)));
     // Without test images there is nothing that it lacks.
@@ -186,13 +186,13 @@ fn failed_runs_are_made_again_when_asked_for() {
     store.save(&failed).unwrap();
     let records = store.records().unwrap();
     assert_eq!(plan.pending(&records).len(), 0);
-    let claims = store.claims(STALE).unwrap();
-    let claim = claims.claim(failed.id.as_str()).unwrap();
-    assert_eq!(store.forget_failed(&claims, &plan, &records).unwrap(), 0);
-    drop(claim);
-    assert_eq!(store.forget_failed(&claims, &plan, &records).unwrap(), 1);
+    let leases = store.leases(STALE).unwrap();
+    let lease = leases.acquire(failed.id.as_str()).unwrap();
+    assert_eq!(store.forget_failed(&leases, &plan, &records).unwrap(), 0);
+    drop(lease);
+    assert_eq!(store.forget_failed(&leases, &plan, &records).unwrap(), 1);
     // By what was read before.
-    assert_eq!(store.forget_failed(&claims, &plan, &records).unwrap(), 0);
+    assert_eq!(store.forget_failed(&leases, &plan, &records).unwrap(), 0);
     let records = store.records().unwrap();
     let pending = plan.pending(&records);
     assert_eq!(pending.len(), 1);
@@ -267,10 +267,10 @@ fn what_cannot_be_read_is_skipped_and_named() {
     assert_eq!(records.len(), 1);
     assert_eq!(records.iter().next().unwrap().id, runs[2].id);
     // The run whose result was cut off can be made again.
-    let claims = store.claims(STALE).unwrap();
+    let leases = store.leases(STALE).unwrap();
     let starts = [0, 2].map(|index| {
         store
-            .start(&claims, &runs[index].id, &runs[index].specs[0])
+            .start(&leases, &runs[index].id, &runs[index].specs[0])
             .unwrap()
     });
     assert!(matches!(starts, [Start::Mine(_), Start::Done]));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use study::record::Status;
-use study::{Claims, Records, RunId, RunSpec, Shard, Start, id_of};
+use study::{Leases, Records, RunId, RunSpec, Shard, Start, id_of};
 
 use super::run::tidy;
 use super::{STALE, StudyRunner, configuration};
@@ -42,7 +42,7 @@ pub fn work(
     signals: &Signals,
     mut tell: impl FnMut(&Event),
 ) -> Result<JobsEnding> {
-    let claims = runner.store.claims(STALE)?;
+    let leases = runner.store.leases(STALE)?;
     loop {
         let mut pending = runner.plan.pending(&runner.store.records()?);
         if pending.is_empty() {
@@ -57,7 +57,7 @@ pub fn work(
             if signals.requested() {
                 return Ok(JobsEnding::Interrupted);
             }
-            match attempt(runner, &claims, spec, signals)? {
+            match attempt(runner, &leases, spec, signals)? {
                 Attempt::Made(outcome) => tell(&Event {
                     contender: spec.contender.clone(),
                     setting: spec.setting.to_string(),
@@ -85,12 +85,12 @@ impl StudyRunner {
     ///
     /// If the study's folder cannot be used.
     pub fn forget_failed(&self, records: &Records) -> Result<()> {
-        let claims = self.store.claims(STALE)?;
-        self.store.forget_failed(&claims, &self.plan, records)?;
+        let leases = self.store.leases(STALE)?;
+        self.store.forget_failed(&leases, &self.plan, records)?;
         Ok(())
     }
 
-    /// Removes what processes that were killed left behind when their run was done: their claim, and
+    /// Removes what processes that were killed left behind when their run was done: their lease, and
     /// what only an unfinished run needs.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl StudyRunner {
             let id = RunId::try_from(run.to_owned());
             id.is_ok_and(|id| matches!(self.store.record(&id), Ok(Some(_))))
         };
-        for (run, _claim) in self.store.claims(STALE)?.abandoned(is_done)? {
+        for (run, _lease) in self.store.leases(STALE)?.abandoned(is_done)? {
             tidy(&self.store.run_folder(&RunId::try_from(run)?))?;
         }
         Ok(())
@@ -118,21 +118,21 @@ enum Attempt {
 
 fn attempt(
     runner: &StudyRunner,
-    claims: &Claims,
+    leases: &Leases,
     spec: &RunSpec,
     signals: &Signals,
 ) -> Result<Attempt> {
     let config = runner.configuration(spec)?;
     let id = id_of(&configuration::table(&config)?);
-    let claim = match runner.store.start(claims, &id, spec)? {
-        Start::Mine(claim) => claim,
+    let lease = match runner.store.start(leases, &id, spec)? {
+        Start::Mine(lease) => lease,
         Start::Done => return Ok(Attempt::Done),
         Start::Taken => return Ok(Attempt::Taken),
     };
     let Some(record) = runner.make(spec, &id, config, signals)? else {
         return Ok(Attempt::Interrupted);
     };
-    if !claim.is_held()? {
+    if !lease.is_held()? {
         // Whoever has taken over after a long pause makes the same record.
         return Ok(Attempt::Taken);
     }

@@ -1,14 +1,14 @@
-//! Claims between processes.
+//! Leases between processes.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use study::Claims;
+use study::Leases;
 
 const RUN: &str = "0123456789abcdef";
-const FOLDER: &str = "STUDY_TEST_CLAIMS";
-/// Long enough that no claim is taken over for its age within the test.
+const FOLDER: &str = "STUDY_TEST_LEASES";
+/// Long enough that no lease is taken over for its age within the test.
 const STALE: Duration = Duration::from_secs(3600);
 
 /// Not a test of its own: what the child process of the next one does.
@@ -16,8 +16,8 @@ const STALE: Duration = Duration::from_secs(3600);
 fn child() {
     if let Some(folder) = std::env::var_os(FOLDER) {
         let folder = Path::new(&folder);
-        let claims = Claims::new(folder, STALE).unwrap();
-        let _claim = claims.claim(RUN).unwrap().unwrap();
+        let leases = Leases::new(folder, STALE).unwrap();
+        let _lease = leases.acquire(RUN).unwrap().unwrap();
         std::fs::write(folder.join("held"), "").unwrap();
         std::thread::sleep(STALE);
     }
@@ -33,12 +33,12 @@ impl Drop for KilledAtEnd {
 }
 
 #[test]
-fn of_a_killed_process_the_claim_can_be_had_at_once() {
+fn of_a_killed_process_the_lease_can_be_had_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let claims = Claims::new(folder.path(), STALE).unwrap();
+    let leases = Leases::new(folder.path(), STALE).unwrap();
     for _ in 0..3 {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "claims::child"])
+            .args(["--exact", "leases::child"])
             .env(FOLDER, folder.path())
             .stdout(Stdio::null())
             .spawn()
@@ -52,10 +52,10 @@ fn of_a_killed_process_the_claim_can_be_had_at_once() {
             );
             std::thread::sleep(Duration::from_millis(10));
         }
-        assert!(claims.claim(RUN).unwrap().is_none());
+        assert!(leases.acquire(RUN).unwrap().is_none());
         drop(child);
         std::fs::remove_file(folder.path().join("held")).unwrap();
-        let claim = claims.claim(RUN).unwrap();
-        assert!(claim.is_some());
+        let lease = leases.acquire(RUN).unwrap();
+        assert!(lease.is_some());
     }
 }

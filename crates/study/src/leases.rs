@@ -1,6 +1,6 @@
 //! Who is at work on what, in a folder that several processes and machines share.
 //!
-//! A claim is a file `RUN.GENERATION` that its owner holds a lock on and writes to every now and then.
+//! A lease is a file `RUN.GENERATION` that its owner holds a lock on and writes to every now and then.
 //! Whoever finds that the owner of the latest generation is dead makes the next one; that two cannot
 //! make the same file keeps them from both taking over. On the owner's machine the lock tells whether
 //! it is alive, at once; elsewhere only the age of the file does, by the clock of the shared folder, so
@@ -16,25 +16,25 @@ use std::time::{Duration, SystemTime};
 
 use crate::files::{Context, FileError, hidden, make_folder};
 
-/// How often a claim is renewed before it counts as abandoned.
+/// How often a lease is renewed before it counts as abandoned.
 const BEATS: u32 = 4;
 /// How the names of files end that are not whole yet.
 const PARTIAL: &str = "partial";
 /// Name of the file that tells the time.
 const CLOCK: &str = "clock";
 
-/// Claims on runs, as files in one folder.
+/// Leases on runs, as files in one folder.
 #[derive(Clone, Debug)]
-pub struct Claims {
+pub struct Leases {
     folder: PathBuf,
     stale: Duration,
     /// Names this machine since it was started; none where the system does not tell.
     machine: Option<String>,
 }
 
-/// A claim on a run. Renewed until it is dropped, and given back then.
+/// A lease on a run. Renewed until it is dropped, and given back then.
 #[derive(Debug)]
-pub struct Claim {
+pub struct Lease {
     folder: PathBuf,
     run: String,
     generation: u64,
@@ -42,8 +42,8 @@ pub struct Claim {
     heart: Option<JoinHandle<()>>,
 }
 
-impl Claims {
-    /// Claims in `folder`, which is made if it is not there. One that has not been renewed for `stale`
+impl Leases {
+    /// Leases in `folder`, which is made if it is not there. One that has not been renewed for `stale`
     /// counts as abandoned; on shared folders of a network a minute or more, as they show changes late.
     ///
     /// # Errors
@@ -59,13 +59,13 @@ impl Claims {
         })
     }
 
-    /// The claim on a run, unless somebody who is alive has it. `run` must be good for a file name, and
+    /// The lease on a run, unless somebody who is alive has it. `run` must be good for a file name, and
     /// have no dot.
     ///
     /// # Errors
     ///
     /// If the folder cannot be used.
-    pub fn claim(&self, run: &str) -> Result<Option<Claim>, FileError> {
+    pub fn acquire(&self, run: &str) -> Result<Option<Lease>, FileError> {
         let before = generations(&self.folder, run)?;
         if self.any_alive(run, &before)? {
             return Ok(None);
@@ -75,7 +75,7 @@ impl Claims {
         let Some(file) = self.make(&path)? else {
             return Ok(None);
         };
-        let claim = Claim::beating(self, run, generation, file);
+        let lease = Lease::beating(self, run, generation, file);
         // Somebody who looked at another moment may have made another generation.
         let mut others = generations(&self.folder, run)?;
         others.retain(|&other| other != generation);
@@ -85,12 +85,12 @@ impl Claims {
         for dead in others {
             remove(&self::path(&self.folder, run, dead))?;
         }
-        Ok(Some(claim))
+        Ok(Some(lease))
     }
 
-    /// The claims that dead processes have left on runs that `is_done` says are done: nobody else will
+    /// The leases that dead processes have left on runs that `is_done` says are done: nobody else will
     /// ask for those, and it can be put in order what was left undone. What the dead had only begun to
-    /// claim is removed.
+    /// acquire is removed.
     ///
     /// # Errors
     ///
@@ -98,13 +98,13 @@ impl Claims {
     pub fn abandoned(
         &self,
         is_done: impl Fn(&str) -> bool,
-    ) -> Result<Vec<(String, Claim)>, FileError> {
+    ) -> Result<Vec<(String, Lease)>, FileError> {
         let mut runs = BTreeSet::new();
         for name in names(&self.folder)? {
             let path = self.folder.join(&name);
             if name.starts_with('.') && name.ends_with(PARTIAL) {
-                let is_claim = !name.starts_with(&format!(".{CLOCK}."));
-                if is_claim && is_empty_and_free(&path) || !self.is_alive(&path)? {
+                let is_lease = !name.starts_with(&format!(".{CLOCK}."));
+                if is_lease && is_empty_and_free(&path) || !self.is_alive(&path)? {
                     remove(&path)?;
                 }
             } else if let Some((run, _)) = parse(&name)
@@ -115,14 +115,14 @@ impl Claims {
         }
         let mut abandoned = Vec::new();
         for run in runs {
-            if let Some(claim) = self.claim(&run)? {
-                abandoned.push((run, claim));
+            if let Some(lease) = self.acquire(&run)? {
+                abandoned.push((run, lease));
             }
         }
         Ok(abandoned)
     }
 
-    /// Makes and locks the file of a claim; `None` if it is there.
+    /// Makes and locks the file of a lease; `None` if it is there.
     fn make(&self, path: &Path) -> Result<Option<File>, FileError> {
         // Locked before anybody can see it, so that nobody takes it for abandoned.
         let partial = hidden(path, PARTIAL);
@@ -199,15 +199,15 @@ impl Claims {
     }
 }
 
-impl Claim {
-    fn beating(claims: &Claims, run: &str, generation: u64, mut file: File) -> Self {
+impl Lease {
+    fn beating(leases: &Leases, run: &str, generation: u64, mut file: File) -> Self {
         let (stop, stopped) = mpsc::channel::<()>();
-        let pause = claims.stale / BEATS;
+        let pause = leases.stale / BEATS;
         let heart = thread::spawn(move || {
             let mut even = true;
             while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 // Written rather than set, so that the clock of the folder stamps it. If it cannot be,
-                // the claim ages, and somebody else may take over.
+                // the lease ages, and somebody else may take over.
                 even = !even;
                 file.seek(SeekFrom::End(-1))
                     .and_then(|_| file.write_all(if even { b"\n" } else { b" " }))
@@ -215,7 +215,7 @@ impl Claim {
             }
         });
         Self {
-            folder: claims.folder.clone(),
+            folder: leases.folder.clone(),
             run: run.to_owned(),
             generation,
             stop: Some(stop),
@@ -223,7 +223,7 @@ impl Claim {
         }
     }
 
-    /// Whether nobody has taken over, as somebody can after a pause in which the claim was not renewed,
+    /// Whether nobody has taken over, as somebody can after a pause in which the lease was not renewed,
     /// of a suspended machine for example.
     ///
     /// # Errors
@@ -235,7 +235,7 @@ impl Claim {
     }
 }
 
-impl Drop for Claim {
+impl Drop for Lease {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(heart) = self.heart.take() {
@@ -250,11 +250,11 @@ fn path(folder: &Path, run: &str, generation: u64) -> PathBuf {
     folder.join(format!("{run}.{generation}"))
 }
 
-/// All generations of claims on a run that there are.
+/// All generations of leases on a run that there are.
 fn generations(folder: &Path, run: &str) -> Result<Vec<u64>, FileError> {
     let mut generations = Vec::new();
     for name in names(folder)? {
-        let of_run = parse(&name).filter(|(claimed, _)| *claimed == run);
+        let of_run = parse(&name).filter(|(leased, _)| *leased == run);
         generations.extend(of_run.map(|(_, generation)| generation));
     }
     Ok(generations)
@@ -268,7 +268,7 @@ fn is_empty_and_free(path: &Path) -> bool {
     })
 }
 
-/// The run and the generation that the name of a file tells; `None` if it is no claim.
+/// The run and the generation that the name of a file tells; `None` if it is no lease.
 fn parse(name: &str) -> Option<(&str, u64)> {
     let (run, generation) = name.split_once('.')?;
     Some((run, generation.parse().ok()?))
@@ -302,26 +302,26 @@ mod tests {
     #[test]
     fn one_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
-        let claims = Claims::new(folder.path(), MINUTE).unwrap();
-        let first = claims.claim(RUN).unwrap().unwrap();
+        let leases = Leases::new(folder.path(), MINUTE).unwrap();
+        let first = leases.acquire(RUN).unwrap().unwrap();
         assert!(first.is_held().unwrap());
-        assert!(claims.claim(RUN).unwrap().is_none());
-        assert!(claims.claim("another").unwrap().is_some());
+        assert!(leases.acquire(RUN).unwrap().is_none());
+        assert!(leases.acquire("another").unwrap().is_some());
         drop(first);
-        assert!(claims.claim(RUN).unwrap().is_some());
+        assert!(leases.acquire(RUN).unwrap().is_some());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn of_many_threads_one_gets_it() {
         let folder = tempfile::tempdir().unwrap();
-        let claims = Claims::new(folder.path(), MINUTE).unwrap();
+        let leases = Leases::new(folder.path(), MINUTE).unwrap();
         // What a dead process has left, to be taken over by one of them.
-        abandoned(&claims, "another machine", 2 * MINUTE);
+        abandoned(&leases, "another machine", 2 * MINUTE);
         for _ in 0..20 {
             let held: Vec<_> = thread::scope(|scope| {
                 let threads: Vec<_> = (0..8)
-                    .map(|_| scope.spawn(|| claims.claim(RUN).unwrap()))
+                    .map(|_| scope.spawn(|| leases.acquire(RUN).unwrap()))
                     .collect();
                 threads
                     .into_iter()
@@ -330,60 +330,60 @@ mod tests {
             });
             assert!(held.iter().flatten().count() <= 1);
         }
-        assert!(claims.claim(RUN).unwrap().is_some());
+        assert!(leases.acquire(RUN).unwrap().is_some());
     }
 
     #[test]
-    fn an_abandoned_claim_is_taken_over() {
+    fn an_abandoned_lease_is_taken_over() {
         let folder = tempfile::tempdir().unwrap();
-        let claims = Claims::new(folder.path(), MINUTE).unwrap();
-        abandoned(&claims, "another machine", MINUTE / 2);
-        assert!(claims.claim(RUN).unwrap().is_none());
-        abandoned(&claims, "another machine", 2 * MINUTE);
-        let claim = claims.claim(RUN).unwrap().unwrap();
-        assert_eq!(claim.generation, 8);
-        drop(claim);
+        let leases = Leases::new(folder.path(), MINUTE).unwrap();
+        abandoned(&leases, "another machine", MINUTE / 2);
+        assert!(leases.acquire(RUN).unwrap().is_none());
+        abandoned(&leases, "another machine", 2 * MINUTE);
+        let lease = leases.acquire(RUN).unwrap().unwrap();
+        assert_eq!(lease.generation, 8);
+        drop(lease);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_claim_is_renewed() {
+    fn a_lease_is_renewed() {
         let folder = tempfile::tempdir().unwrap();
-        let claims = Claims::new(folder.path(), Duration::from_millis(400)).unwrap();
-        let claim = claims.claim(RUN).unwrap().unwrap();
+        let leases = Leases::new(folder.path(), Duration::from_millis(400)).unwrap();
+        let lease = leases.acquire(RUN).unwrap().unwrap();
         // As another machine sees it.
-        let elsewhere = Claims {
+        let elsewhere = Leases {
             machine: None,
-            ..claims.clone()
+            ..leases.clone()
         };
         thread::sleep(Duration::from_millis(900));
-        assert!(elsewhere.claim(RUN).unwrap().is_none());
-        assert!(claim.is_held().unwrap());
+        assert!(elsewhere.acquire(RUN).unwrap().is_none());
+        assert!(lease.is_held().unwrap());
     }
 
     #[test]
     fn who_was_taken_over_notices() {
         let folder = tempfile::tempdir().unwrap();
-        let claims = Claims::new(folder.path(), MINUTE).unwrap();
-        let claim = claims.claim(RUN).unwrap().unwrap();
+        let leases = Leases::new(folder.path(), MINUTE).unwrap();
+        let lease = leases.acquire(RUN).unwrap().unwrap();
         fs::write(path(folder.path(), RUN, 1), "").unwrap();
-        assert!(!claim.is_held().unwrap());
+        assert!(!lease.is_held().unwrap());
     }
 
     #[test]
     fn what_the_dead_have_left_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let claims = Claims::new(folder.path(), MINUTE).unwrap();
-        let alive = claims.claim("another").unwrap().unwrap();
-        abandoned(&claims, "another machine", 2 * MINUTE);
+        let leases = Leases::new(folder.path(), MINUTE).unwrap();
+        let alive = leases.acquire("another").unwrap().unwrap();
+        abandoned(&leases, "another machine", 2 * MINUTE);
         let half_made = folder.path().join(".another.1.4711-0.partial");
         left(&half_made, "another machine", 2 * MINUTE);
         let empty = folder.path().join(".another.1.4713-0.partial");
         fs::write(&empty, "").unwrap();
         let being_made = folder.path().join(".another.1.4712-0.partial");
         left(&being_made, "another machine", MINUTE / 2);
-        assert!(claims.abandoned(|_| false).unwrap().is_empty());
-        let found = claims.abandoned(|run| run == RUN).unwrap();
+        assert!(leases.abandoned(|_| false).unwrap().is_empty());
+        let found = leases.abandoned(|run| run == RUN).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].0, RUN);
         assert!(found[0].1.is_held().unwrap());
@@ -396,11 +396,11 @@ mod tests {
     }
 
     /// Generation 7, last renewed so long ago.
-    fn abandoned(claims: &Claims, machine: &str, age: Duration) {
-        left(&path(&claims.folder, RUN, 7), machine, age);
+    fn abandoned(leases: &Leases, machine: &str, age: Duration) {
+        left(&path(&leases.folder, RUN, 7), machine, age);
     }
 
-    /// A file of a claim, last renewed so long ago.
+    /// A file of a lease, last renewed so long ago.
     fn left(path: &Path, machine: &str, age: Duration) {
         fs::write(path, format!("{machine}\n1\n")).unwrap();
         let file = OpenOptions::new().write(true).open(path).unwrap();
