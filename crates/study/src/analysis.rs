@@ -15,10 +15,10 @@ use crate::plan::{Plan, RateChoice, Stage, Track};
 use crate::record::{Environment, RunRecord, Status};
 use crate::records::Records;
 
-pub use cell::{Cell, Estimate, Group, Pair, RankRange, Reach, SeedRun};
+pub use cell::{Arm, Cell, Estimate, Pair, RankRange, SeedRun, TimeToAccuracy};
 pub use claim::{ClaimResult, ClaimStatus};
 pub use conclusion::Conclusion;
-pub use tracks::{Move, Moves};
+pub use tracks::{TrackComparison, TrackShift};
 pub(crate) use wording::{Wording, sign};
 
 /// What follows from the records of a study.
@@ -34,14 +34,14 @@ pub struct Analysis<'a> {
     pub baseline: String,
     /// The verdict in words.
     pub conclusion: Conclusion,
-    /// How far the study is.
-    pub progress: Progress,
+    /// How many of its runs are done.
+    pub run_counts: RunCounts,
     /// Results by track and setting, in the study's order.
     pub cells: Vec<Cell<'a>>,
     /// Ranks of the contenders over all settings, by track; none of a single setting.
     pub ranks: Vec<TrackRanks>,
     /// How the results move between the tracks, by setting; none with one track.
-    pub moves: Vec<Moves>,
+    pub track_comparisons: Vec<TrackComparison>,
     /// How the learning rates of the tuned track were chosen.
     pub choices: Vec<RateChoice>,
     /// What the runs were made with and on.
@@ -52,9 +52,9 @@ pub struct Analysis<'a> {
     pub warnings: Vec<String>,
 }
 
-/// How far a study is.
+/// How many runs a study has, and how they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct RunCounts {
     /// Runs that the study has in all.
     pub planned: usize,
     /// Those that are done, however they ended.
@@ -77,7 +77,7 @@ pub struct TrackRanks {
     pub summary: RankSummary,
 }
 
-impl Progress {
+impl RunCounts {
     /// Whether all planned runs are done.
     pub fn is_complete(&self) -> bool {
         self.done >= self.planned
@@ -108,12 +108,15 @@ impl<'a> Analysis<'a> {
         let mut choices = plan.choices(records);
         choices.retain(|choice| choice.is_begun());
         let ranks = track_ranks(&cells, &study.tracks(), &criteria)?;
-        let moves = tracks::moves(&cells, &criteria)?;
+        let track_comparisons = tracks::compare_tracks(&cells, &criteria)?;
 
-        let done: Vec<_> = specs.iter().filter_map(|spec| records.of(spec)).collect();
+        let done: Vec<_> = specs
+            .iter()
+            .filter_map(|spec| records.answering(spec))
+            .collect();
         let count =
             |matches: fn(&Status) -> bool| done.iter().filter(|run| matches(&run.status)).count();
-        let progress = Progress {
+        let run_counts = RunCounts {
             planned: plan.total(),
             done: done.len(),
             diverged: count(|status| matches!(status, Status::Diverged { .. })),
@@ -135,10 +138,10 @@ impl<'a> Analysis<'a> {
             criteria,
             baseline: study.baseline().to_owned(),
             conclusion: Conclusion::default(),
-            progress,
+            run_counts,
             cells,
             ranks,
-            moves,
+            track_comparisons,
             choices,
             environments: environments.into_iter().collect(),
             measuring_share,
@@ -173,8 +176,8 @@ fn track_ranks(
     let mut ranks = Vec::new();
     for &track in tracks {
         let cells: Vec<_> = cells.iter().filter(|cell| cell.track == track).collect();
-        let complete: Vec<usize> = (0..cells.first().map_or(0, |cell| cell.groups.len()))
-            .filter(|&index| cells.iter().all(|cell| cell.groups[index].mean.is_some()))
+        let complete: Vec<usize> = (0..cells.first().map_or(0, |cell| cell.arms.len()))
+            .filter(|&index| cells.iter().all(|cell| cell.arms[index].mean.is_some()))
             .collect();
         if cells.len() < 2 || complete.len() < 2 {
             continue;
@@ -182,7 +185,7 @@ fn track_ranks(
         let table: Vec<Vec<f64>> = cells
             .iter()
             .map(|cell| {
-                let means = complete.iter().filter_map(|&index| cell.groups[index].mean);
+                let means = complete.iter().filter_map(|&index| cell.arms[index].mean);
                 means.map(|mean| mean.value).collect()
             })
             .collect();
@@ -190,7 +193,7 @@ fn track_ranks(
             track,
             contenders: complete
                 .iter()
-                .map(|&index| cells[0].groups[index].name.clone())
+                .map(|&index| cells[0].arms[index].name.clone())
                 .collect(),
             summary: RankSummary::new(&table, criteria.direction, criteria.level)?,
         });
@@ -201,12 +204,12 @@ fn track_ranks(
 fn warnings(analysis: &Analysis<'_>, done: &[&RunRecord], records: &Records) -> Vec<String> {
     use crate::format::count;
     let mut warnings = Vec::new();
-    let Progress {
+    let RunCounts {
         planned,
         done: made,
         diverged,
         failed,
-    } = analysis.progress;
+    } = analysis.run_counts;
     if made < planned {
         warnings.push(format!(
             "{made} of {} done: everything below is preliminary, and seeds that are added until a verdict pleases make its level meaningless.",
@@ -214,7 +217,7 @@ fn warnings(analysis: &Analysis<'_>, done: &[&RunRecord], records: &Records) -> 
         ));
     }
     if diverged > 0 {
-        let treatment = analysis.metric.of_diverged();
+        let treatment = analysis.metric.treatment_of_diverged();
         warnings.push(format!("{} diverged. {treatment}", count(diverged, "run")));
     }
     let failures = done.iter().filter_map(|run| match &run.status {
@@ -234,8 +237,8 @@ fn warnings(analysis: &Analysis<'_>, done: &[&RunRecord], records: &Records) -> 
     }
     let environments: BTreeSet<_> = analysis
         .deciding()
-        .flat_map(|cell| &cell.groups)
-        .flat_map(|group| group.records())
+        .flat_map(|cell| &cell.arms)
+        .flat_map(|arm| arm.records())
         .filter_map(|run| run.environment.as_ref())
         .collect();
     if analysis.metric.is_time() && environments.len() > 1 {
@@ -243,9 +246,9 @@ fn warnings(analysis: &Analysis<'_>, done: &[&RunRecord], records: &Records) -> 
             "The times are of several machines, numbers of threads or versions of the program, as listed at the end; a difference may be theirs.",
         ));
     }
-    let runs = analysis.cells.iter().flat_map(|cell| &cell.groups);
+    let runs = analysis.cells.iter().flat_map(|cell| &cell.arms);
     let assumed = runs
-        .flat_map(|group| &group.runs)
+        .flat_map(|arm| &arm.runs)
         .filter(|run| matches!(run.score, Value::Assumed(_)))
         .filter(|run| run.run.is_some_and(|run| run.status == Status::Finished))
         .count();

@@ -24,7 +24,7 @@ pub struct Curve {
 
 impl Curves {
     /// The functions of a contender.
-    pub fn of(&self, contender: &str) -> Option<&Curve> {
+    pub fn get(&self, contender: &str) -> Option<&Curve> {
         self.contenders
             .iter()
             .find(|curve| curve.contender == contender)

@@ -369,7 +369,7 @@ impl Study {
     pub(crate) fn recipes_differ_in(&self) -> Vec<String> {
         let fields = |table: Option<&Table>| {
             // `Study::check` has found them to be without conflict.
-            table.and_then(|table| Fields::of(table).ok())
+            table.and_then(|table| Fields::from_table(table).ok())
         };
         let common = fields(self.common.as_ref()).unwrap_or_default();
         let tuned = fields(self.tuned.as_ref().map(|tuned| &tuned.recipe)).unwrap_or_default();
@@ -409,7 +409,7 @@ pub(crate) fn insert(
     value: &Value,
 ) -> Result<(), crate::field::FieldConflict> {
     match value {
-        Value::Table(table) if field.is_empty() => fields.extend(&Fields::of(table)?),
+        Value::Table(table) if field.is_empty() => fields.extend(&Fields::from_table(table)?),
         _ => fields.insert(field, value.clone()),
     }
 }

@@ -28,7 +28,7 @@ impl Fields {
     /// # Errors
     ///
     /// If two spellings name the same field.
-    pub fn of(table: &Table) -> Result<Self, FieldConflict> {
+    pub fn from_table(table: &Table) -> Result<Self, FieldConflict> {
         let mut fields = Self::default();
         fields.insert_table("", table)?;
         Ok(fields)
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     fn fields(text: &str) -> Result<Fields, FieldConflict> {
-        Fields::of(&text.parse().unwrap())
+        Fields::from_table(&text.parse().unwrap())
     }
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(nested, dotted);
         assert_eq!(nested, quoted);
         assert_eq!(nested.to_table(), dotted.to_table());
-        assert_eq!(Fields::of(&nested.to_table()).unwrap(), nested);
+        assert_eq!(Fields::from_table(&nested.to_table()).unwrap(), nested);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod settings;
 mod sites;
 mod tracks;
 
-use crate::analysis::{Analysis, Cell, Group};
+use crate::analysis::{Analysis, Arm, Cell};
 use crate::curves::Curves;
 use crate::definition::Study;
 use crate::format::{count, file_names};
@@ -71,7 +71,7 @@ pub(crate) fn overall(source: Source<'_>) -> OverallFigures {
         }
     }
     others.extend(settings::ranks(source));
-    others.extend(tracks::moves(source));
+    others.extend(tracks::comparisons(source));
     others.extend(tracks::rates(source));
     OverallFigures { deciding, others }
 }
@@ -142,7 +142,7 @@ impl Source<'_> {
 
 /// What n is, in a cell: `n = 10 seeds each`.
 fn seeds(cell: &Cell<'_>) -> String {
-    let counts = cell.groups.iter().map(|group| group.records().count());
+    let counts = cell.arms.iter().map(|arm| arm.records().count());
     let counts: Vec<usize> = counts.filter(|&count| count > 0).collect();
     match (counts.iter().min(), counts.iter().max()) {
         (Some(least), Some(most)) if least == most => format!("n = {} each", count(*most, "seed")),
@@ -151,11 +151,11 @@ fn seeds(cell: &Cell<'_>) -> String {
     }
 }
 
-/// The groups of a cell that have runs, with their positions among the contenders.
-fn with_runs<'c, 'a>(cell: &'c Cell<'a>) -> Vec<(usize, &'c Group<'a>)> {
-    cell.groups
+/// The arms of a cell that have runs, with their positions among the contenders.
+fn with_runs<'c, 'a>(cell: &'c Cell<'a>) -> Vec<(usize, &'c Arm<'a>)> {
+    cell.arms
         .iter()
         .enumerate()
-        .filter(|(_, group)| group.records().next().is_some())
+        .filter(|(_, arm)| arm.records().next().is_some())
         .collect()
 }

@@ -39,7 +39,7 @@ impl Results {
         let mut runs = BTreeMap::new();
         let mut planned = Vec::new();
         for spec in plan.known(records) {
-            let run = records.of(&spec);
+            let run = records.answering(&spec);
             if let Some(run) = run {
                 runs.entry(run.id.clone()).or_insert_with(|| RunRecord {
                     // Which of several planned runs came first depends on who was faster.
@@ -66,7 +66,7 @@ impl Results {
 pub(crate) fn times(plan: &Plan, records: &Records) -> BTreeMap<RunId, RunTimes> {
     plan.known(records)
         .iter()
-        .filter_map(|spec| records.of(spec))
+        .filter_map(|spec| records.answering(spec))
         .map(|run| {
             let times = RunTimes {
                 environment: run.environment.clone(),

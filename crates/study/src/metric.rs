@@ -169,7 +169,7 @@ impl Metric {
     }
 
     /// What becomes of runs that diverged, in a sentence.
-    pub(crate) fn of_diverged(self) -> &'static str {
+    pub(crate) fn treatment_of_diverged(self) -> &'static str {
         match self {
             Self::TestAccuracy | Self::ValidationAccuracy => {
                 "Runs that diverge count with the accuracy of chance."
@@ -285,7 +285,7 @@ impl Metric {
     ///
     /// A run that failed has none. One that diverged has the accuracy of chance, its costs and its
     /// first gradients; no other metric has a value that is bad enough for it.
-    pub fn of(self, run: &RunRecord) -> Value {
+    pub fn value(self, run: &RunRecord) -> Value {
         match (&run.status, self) {
             (Status::Failed { .. }, _) => Value::Missing,
             (Status::Diverged { .. }, Self::TestAccuracy | Self::ValidationAccuracy) => {

@@ -208,7 +208,10 @@ impl Plan {
         for spec in &specs {
             let bits = spec.learning_rate.unwrap_or_default().to_bits();
             let place = (spec.contender.as_str(), &spec.setting, bits);
-            trials.entry(place).or_default().push(records.of(spec));
+            trials
+                .entry(place)
+                .or_default()
+                .push(records.answering(spec));
         }
         let mut choices = Vec::new();
         for (setting, _) in &self.settings {
@@ -272,7 +275,7 @@ impl Plan {
     pub fn pending(&self, records: &Records) -> Vec<RunSpec> {
         let mut seen = BTreeSet::new();
         let mut specs = self.known(records);
-        specs.retain(|spec| records.of(spec).is_none() && seen.insert(spec.key.clone()));
+        specs.retain(|spec| records.answering(spec).is_none() && seen.insert(spec.key.clone()));
         specs
     }
 
@@ -319,7 +322,7 @@ impl Plan {
         seed: u64,
     ) -> Result<Fields, FieldConflict> {
         let mut fields = contender.fields()?;
-        fields.extend(&Fields::of(&self.study.fixed)?)?;
+        fields.extend(&Fields::from_table(&self.study.fixed)?)?;
         if let Some((_, values)) = self.settings.iter().find(|(known, _)| known == setting) {
             fields.extend(values)?;
         }
@@ -328,7 +331,7 @@ impl Plan {
             Track::Tuned => self.study.tuned.as_ref().map(|tuned| &tuned.recipe),
         };
         if let Some(recipe) = recipe {
-            fields.extend(&Fields::of(recipe)?)?;
+            fields.extend(&Fields::from_table(recipe)?)?;
         }
         if let Some(rate) = learning_rate {
             fields.insert(LEARNING_RATE, Value::Float(rate))?;
@@ -344,7 +347,7 @@ impl RateScore {
         let accuracies: Vec<f64> = runs
             .iter()
             .flatten()
-            .filter_map(|run| Metric::ValidationAccuracy.of(run).number())
+            .filter_map(|run| Metric::ValidationAccuracy.value(run).number())
             .collect();
         Self {
             learning_rate,

@@ -47,7 +47,7 @@ impl Records {
     }
 
     /// The run that answers a planned one.
-    pub fn of(&self, spec: &RunSpec) -> Option<&RunRecord> {
+    pub fn answering(&self, spec: &RunSpec) -> Option<&RunRecord> {
         self.answers
             .get(&spec.key)
             .and_then(|&position| self.runs.get(position))

@@ -117,7 +117,7 @@ impl Store {
             Err(error) => Err(error).context("read", &path)?,
         };
         let earlier: Table = toml::from_str(&earlier).map_err(|error| content(&path, &error))?;
-        let fields = |table| Fields::of(table).map_err(|error| content(&path, &error));
+        let fields = |table| Fields::from_table(table).map_err(|error| content(&path, &error));
         let (there, here) = (fields(&earlier)?, fields(base)?);
         match first_difference(&there, &here) {
             None => Ok(store),
@@ -291,7 +291,7 @@ impl Store {
         let known = plan.known(records);
         let failed: BTreeSet<&RunId> = known
             .iter()
-            .filter_map(|spec| records.of(spec))
+            .filter_map(|spec| records.answering(spec))
             .filter(|run| has_failed(run))
             .map(|run| &run.id)
             .collect();

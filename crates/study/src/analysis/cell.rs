@@ -21,15 +21,15 @@ pub struct Cell<'a> {
     /// Whether the verdict is taken from it; otherwise it is exploratory.
     pub decides: bool,
     /// One for each contender, in the study's order.
-    pub groups: Vec<Group<'a>>,
+    pub arms: Vec<Arm<'a>>,
     /// All pairs of contenders that have runs with common seeds, with p-values corrected for their
     /// number.
     pub pairs: Vec<Pair>,
 }
 
-/// The runs of one contender in one cell.
+/// An arm of the comparison: the runs of one contender in one cell.
 #[derive(Clone, Debug)]
-pub struct Group<'a> {
+pub struct Arm<'a> {
     /// Name of the contender.
     pub name: String,
     /// Its activation function.
@@ -62,7 +62,7 @@ pub struct Group<'a> {
     /// By how much choosing the epoch on the test images would have flattered, on average.
     pub inflation: Option<Estimate>,
     /// How soon accuracies were reached.
-    pub reaches: Vec<Reach>,
+    pub times_to_accuracy: Vec<TimeToAccuracy>,
 }
 
 /// One seed of a contender.
@@ -98,7 +98,7 @@ pub struct RankRange {
 
 /// How soon an accuracy was reached.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reach {
+pub struct TimeToAccuracy {
     /// The validation accuracy.
     pub accuracy: f64,
     /// Runs that reached it.
@@ -116,7 +116,7 @@ pub struct Reach {
 /// Two contenders of a cell.
 #[derive(Clone, Debug)]
 pub struct Pair {
-    /// Position of the first in [`Cell::groups`].
+    /// Position of the first in [`Cell::arms`].
     pub first: usize,
     /// Position of the second, which comes later.
     pub second: usize,
@@ -137,33 +137,33 @@ impl<'a> Cell<'a> {
         let metric = study.verdict.metric;
         let criteria = study.verdict.statistics();
         let specs: Vec<&RunSpec> = specs.collect();
-        let mut groups = Vec::new();
+        let mut arms = Vec::new();
         for contender in &study.contenders {
             let runs = study.seeds.list().into_iter().map(|seed| {
                 let planned = specs
                     .iter()
                     .find(|spec| spec.seed == seed && spec.contender == contender.name());
-                let run = planned.and_then(|spec| records.of(spec));
+                let run = planned.and_then(|spec| records.answering(spec));
                 SeedRun {
                     seed,
                     run,
-                    score: run.map_or(Value::Missing, |run| metric.of(run)),
+                    score: run.map_or(Value::Missing, |run| metric.value(run)),
                 }
             });
             let runs = runs.collect();
-            let mut group = Group::new(contender.name(), &contender.activation, runs, &criteria)?;
-            group.reaches = study
+            let mut arm = Arm::new(contender.name(), &contender.activation, runs, &criteria)?;
+            arm.times_to_accuracy = study
                 .accuracies
                 .iter()
-                .map(|&accuracy| group.reach(accuracy))
+                .map(|&accuracy| arm.time_to_accuracy(accuracy))
                 .collect();
-            groups.push(group);
+            arms.push(arm);
         }
         let mut cell = Self {
             track,
             setting: setting.clone(),
             decides,
-            groups,
+            arms,
             pairs: Vec::new(),
         };
         cell.compare_pairs(&criteria)?;
@@ -173,11 +173,11 @@ impl<'a> Cell<'a> {
     /// The positions of the contenders that have scores, best mean first.
     pub fn order(&self, criteria: &Criteria) -> Vec<usize> {
         let improvement = |index: &usize| {
-            let mean = self.groups[*index].mean.map_or(f64::NAN, |mean| mean.value);
+            let mean = self.arms[*index].mean.map_or(f64::NAN, |mean| mean.value);
             criteria.direction.improvement(mean)
         };
-        let mut order: Vec<usize> = (0..self.groups.len())
-            .filter(|&index| self.groups[index].mean.is_some())
+        let mut order: Vec<usize> = (0..self.arms.len())
+            .filter(|&index| self.arms[index].mean.is_some())
             .collect();
         order.sort_by(|a, b| improvement(b).total_cmp(&improvement(a)));
         order
@@ -186,14 +186,14 @@ impl<'a> Cell<'a> {
     /// The positions of all contenders, those without scores last.
     pub fn full_order(&self, criteria: &Criteria) -> Vec<usize> {
         let mut order = self.order(criteria);
-        let without = (0..self.groups.len()).filter(|&index| self.groups[index].mean.is_none());
+        let without = (0..self.arms.len()).filter(|&index| self.arms[index].mean.is_none());
         order.extend(without);
         order
     }
 
     /// Most scores that a contender has.
     pub fn n(&self) -> usize {
-        let counts = self.groups.iter().filter_map(|group| group.summary);
+        let counts = self.arms.iter().filter_map(|arm| arm.summary);
         counts.map(|summary| summary.count).max().unwrap_or(0)
     }
 
@@ -218,9 +218,9 @@ impl<'a> Cell<'a> {
     fn compare_pairs(&mut self, criteria: &Criteria) -> Result<(), statistics::Error> {
         let mut places = Vec::new();
         let mut differences = Vec::new();
-        for second in 0..self.groups.len() {
+        for second in 0..self.arms.len() {
             for first in 0..second {
-                let paired = self.groups[first].differences(&self.groups[second]);
+                let paired = self.arms[first].differences(&self.arms[second]);
                 if !paired.is_empty() {
                     places.push((first, second));
                     differences.push(paired);
@@ -253,13 +253,13 @@ impl<'a> Cell<'a> {
                 best: 1 + others(Verdict::Better),
                 worst: contenders.len() - others(Verdict::Worse),
             };
-            self.groups[index].rank = Some(rank);
+            self.arms[index].rank = Some(rank);
         }
         Ok(())
     }
 }
 
-impl<'a> Group<'a> {
+impl<'a> Arm<'a> {
     fn new(
         name: &str,
         activation: &str,
@@ -296,7 +296,7 @@ impl<'a> Group<'a> {
             runs,
             comparison: None,
             rank: None,
-            reaches: Vec::new(),
+            times_to_accuracy: Vec::new(),
         })
     }
 
@@ -314,23 +314,23 @@ impl<'a> Group<'a> {
     /// The numbers of another metric, of the runs that have one.
     pub fn values(&self, metric: Metric) -> Vec<f64> {
         self.records()
-            .filter_map(|run| metric.of(run).number())
+            .filter_map(|run| metric.value(run).number())
             .collect()
     }
 
     /// Its scores less those of another contender, for the seeds that both have scores of.
     pub(super) fn differences(&self, other: &Self) -> Vec<f64> {
-        let of = |group: &Self, seed| {
-            let run = group.runs.iter().find(|run| run.seed == seed)?;
+        let score = |arm: &Self, seed| {
+            let run = arm.runs.iter().find(|run| run.seed == seed)?;
             run.score.number()
         };
         self.runs
             .iter()
-            .filter_map(|run| Some(run.score.number()? - of(other, run.seed)?))
+            .filter_map(|run| Some(run.score.number()? - score(other, run.seed)?))
             .collect()
     }
 
-    fn reach(&self, accuracy: f64) -> Reach {
+    fn time_to_accuracy(&self, accuracy: f64) -> TimeToAccuracy {
         let runs = self.records().count();
         let epochs: Vec<f64> = self
             .records()
@@ -354,7 +354,7 @@ impl<'a> Group<'a> {
             median(&all).ok().filter(|_| 2 * values.len() > runs)
         };
         let numbers: Vec<f64> = seconds.iter().map(|&(_, seconds)| seconds).collect();
-        Reach {
+        TimeToAccuracy {
             accuracy,
             reached: epochs.len(),
             runs,
@@ -417,13 +417,13 @@ pub(super) fn compare_with_baseline(
         let mut places = Vec::new();
         let mut differences = Vec::new();
         for cell in family {
-            let groups = &cells[cell].groups;
-            let Some(reference) = groups.iter().find(|group| group.name == baseline) else {
+            let arms = &cells[cell].arms;
+            let Some(reference) = arms.iter().find(|arm| arm.name == baseline) else {
                 continue;
             };
-            for (index, group) in groups.iter().enumerate() {
-                let paired = group.differences(reference);
-                if group.name != baseline && !paired.is_empty() {
+            for (index, arm) in arms.iter().enumerate() {
+                let paired = arm.differences(reference);
+                if arm.name != baseline && !paired.is_empty() {
                     places.push((cell, index));
                     differences.push(paired);
                 }
@@ -431,7 +431,7 @@ pub(super) fn compare_with_baseline(
         }
         for ((cell, index), comparison) in places.into_iter().zip(compare(&differences, criteria)?)
         {
-            cells[cell].groups[index].comparison = Some(comparison);
+            cells[cell].arms[index].comparison = Some(comparison);
         }
     }
     Ok(())

@@ -108,7 +108,7 @@ impl ClaimResult {
             Some(_) => "claim",
             None => "expectation",
         };
-        let preliminary = preliminary(analysis.progress);
+        let preliminary = preliminary(analysis.run_counts);
         let planned = study.seeds.list().len();
         let (sentence, measured) = match &items[..] {
             [item] => {
@@ -117,7 +117,7 @@ impl ClaimResult {
                 (sentence, found)
             }
             _ => {
-                let of = count(items.len(), "comparison");
+                let comparisons = count(items.len(), "comparison");
                 let contrary = match contrary {
                     0 => String::new(),
                     contrary => format!(", {contrary} contrary to it"),
@@ -126,7 +126,7 @@ impl ClaimResult {
                     0 => String::new(),
                     open => format!(", {open} undecided"),
                 };
-                let tally = format!("{met} of {of} as expected{contrary}{open}");
+                let tally = format!("{met} of {comparisons} as expected{contrary}{open}");
                 let range = range(&items, analysis, planned);
                 let spelt_out: Vec<String> = items
                     .iter()
@@ -169,13 +169,13 @@ fn items<'a>(study: &'a Study, analysis: &'a Analysis<'_>) -> Vec<Item<'a>> {
     let mut items = Vec::new();
     for cell in &cells {
         // In the order of the study, not of the names.
-        for group in &cell.groups {
-            let Some(&expectation) = study.verdict.expect.get(&group.name) else {
+        for arm in &cell.arms {
+            let Some(&expectation) = study.verdict.expect.get(&arm.name) else {
                 continue;
             };
-            let comparison = group.comparison.as_ref();
+            let comparison = arm.comparison.as_ref();
             items.push(Item {
-                name: &group.name,
+                name: &arm.name,
                 setting: if cells.len() > 1 {
                     cell.setting.to_string()
                 } else {
@@ -270,11 +270,11 @@ fn range(items: &[Item<'_>], analysis: &Analysis<'_>, planned: usize) -> String 
 /// Runs of the contenders compared that did not come to their end.
 fn endings(items: &[Item<'_>], analysis: &Analysis<'_>) -> String {
     let (mut diverged, mut failed) = (0, 0);
-    for group in analysis.deciding().flat_map(|cell| &cell.groups) {
-        let is_compared = items.iter().any(|item| item.name == group.name);
-        if is_compared || group.name == analysis.baseline {
-            diverged += group.diverged;
-            failed += group.failed;
+    for arm in analysis.deciding().flat_map(|cell| &cell.arms) {
+        let is_compared = items.iter().any(|item| item.name == arm.name);
+        if is_compared || arm.name == analysis.baseline {
+            diverged += arm.diverged;
+            failed += arm.failed;
         }
     }
     let mut text = String::new();

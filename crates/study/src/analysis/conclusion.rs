@@ -4,7 +4,7 @@ use statistics::{Alternative, Comparison, Reason, Verdict, pairs_for_significanc
 
 use super::claim::ClaimResult;
 use super::wording::{found, preliminary};
-use super::{Analysis, Cell, Group};
+use super::{Analysis, Arm, Cell};
 use crate::definition::{Study, listed};
 use crate::format::{capital, count};
 
@@ -36,8 +36,8 @@ impl Conclusion {
                 claim,
                 headline: format!(
                     "No verdict yet: no run has a score ({} of {} done).",
-                    analysis.progress.done,
-                    count(analysis.progress.planned, "run")
+                    analysis.run_counts.done,
+                    count(analysis.run_counts.planned, "run")
                 ),
                 evidence: Vec::new(),
             };
@@ -53,7 +53,7 @@ impl Conclusion {
         }
         let headline = match claim {
             Some(_) => headline,
-            None => format!("{}{headline}", preliminary(analysis.progress)),
+            None => format!("{}{headline}", preliminary(analysis.run_counts)),
         };
         Self {
             claim,
@@ -68,11 +68,11 @@ fn alone(cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> String {
     let means: Vec<String> = cells
         .iter()
         .filter_map(|cell| {
-            let group = cell.groups.first()?;
-            let mean = group.mean?;
+            let arm = cell.arms.first()?;
+            let mean = arm.mean?;
             Some(format!(
                 "{} {} (n = {})",
-                group.name,
+                arm.name,
                 analysis.metric.format(mean.value),
                 mean.count
             ))
@@ -86,7 +86,7 @@ fn alone(cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> String {
 }
 
 /// The names of what has each verdict, best mean first.
-fn outcomes(groups: &[&Group<'_>], analysis: &Analysis<'_>) -> Vec<(&'static str, Vec<String>)> {
+fn outcomes(arms: &[&Arm<'_>], analysis: &Analysis<'_>) -> Vec<(&'static str, Vec<String>)> {
     let examples = [
         Verdict::Better,
         Verdict::Worse,
@@ -97,17 +97,14 @@ fn outcomes(groups: &[&Group<'_>], analysis: &Analysis<'_>) -> Vec<(&'static str
         },
     ];
     let words = examples.map(|verdict| analysis.wording().word(verdict));
-    let of = |word| {
-        let names = groups.iter().filter(|group| {
-            let verdict = group
-                .comparison
-                .as_ref()
-                .map(|comparison| comparison.verdict);
+    let names_with = |word| {
+        let names = arms.iter().filter(|arm| {
+            let verdict = arm.comparison.as_ref().map(|comparison| comparison.verdict);
             verdict.is_some_and(|verdict| analysis.wording().word(verdict) == word)
         });
-        names.map(|group| group.name.clone()).collect()
+        names.map(|arm| arm.name.clone()).collect()
     };
-    let outcomes = words.map(|word| (word, of(word)));
+    let outcomes = words.map(|word| (word, names_with(word)));
     outcomes
         .into_iter()
         .filter(|(_, names): &(_, Vec<String>)| !names.is_empty())
@@ -116,27 +113,27 @@ fn outcomes(groups: &[&Group<'_>], analysis: &Analysis<'_>) -> Vec<(&'static str
 
 /// One setting, no claim: how many are what, and who.
 fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String, Vec<String>) {
-    let groups: Vec<&Group<'_>> = cell
+    let arms: Vec<&Arm<'_>> = cell
         .order(&analysis.criteria)
         .into_iter()
-        .map(|index| &cell.groups[index])
+        .map(|index| &cell.arms[index])
         .collect();
     let baseline = study.baseline();
-    if groups.iter().any(|group| group.has_too_few_seeds()) {
+    if arms.iter().any(|arm| arm.has_too_few_seeds()) {
         let headline = format!(
             "Too few seeds to tell any contender from {baseline}: n = {} cannot reach the level {} in {}, whatever the results.",
             cell.n(),
             analysis.criteria.level,
-            count(groups.len().saturating_sub(1), "comparison"),
+            count(arms.len().saturating_sub(1), "comparison"),
         );
         return (headline, Vec::new());
     }
-    let outcomes = outcomes(&groups, analysis);
+    let outcomes = outcomes(&arms, analysis);
     if outcomes.is_empty() {
         let nothing = format!("Nothing can be compared with {baseline} yet.");
         return (nothing, Vec::new());
     }
-    let by_name = groups.len() <= NAMES;
+    let by_name = arms.len() <= NAMES;
     let parts: Vec<String> = outcomes
         .iter()
         .map(|(word, names)| {
@@ -158,12 +155,12 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
         count(cell.n(), "seed"),
         parts.join(if by_name { "; " } else { ", " })
     );
-    let compared = groups
+    let compared = arms
         .iter()
-        .filter_map(|group| Some((*group, group.comparison.as_ref()?)));
-    let evidence = if groups.len() <= SENTENCES + 1 {
+        .filter_map(|arm| Some((*arm, arm.comparison.as_ref()?)));
+    let evidence = if arms.len() <= SENTENCES + 1 {
         compared
-            .map(|(group, comparison)| sentence(study, analysis, group, comparison))
+            .map(|(arm, comparison)| sentence(study, analysis, arm, comparison))
             .collect()
     } else if by_name {
         Vec::new()
@@ -178,15 +175,15 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
 
 /// Several settings, no claim: how many are what, in each.
 fn several(study: &Study, cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> (String, Vec<String>) {
-    let tally = |groups: &[&Group<'_>]| {
-        let parts: Vec<String> = outcomes(groups, analysis)
+    let tally = |arms: &[&Arm<'_>]| {
+        let parts: Vec<String> = outcomes(arms, analysis)
             .iter()
             .map(|(word, names)| format!("{} {word}", names.len()))
             .collect();
         parts.join(", ")
     };
-    let groups: Vec<&Group<'_>> = cells.iter().flat_map(|cell| &cell.groups).collect();
-    let compared = groups.iter().filter(|group| group.comparison.is_some());
+    let arms: Vec<&Arm<'_>> = cells.iter().flat_map(|cell| &cell.arms).collect();
+    let compared = arms.iter().filter(|arm| arm.comparison.is_some());
     let number = compared.count();
     let baseline = study.baseline();
     if number == 0 {
@@ -202,11 +199,11 @@ fn several(study: &Study, cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> (Stri
         count(cells.len(), "setting"),
         count(n, "seed"),
         count(number, "comparison"),
-        tally(&groups),
+        tally(&arms),
     );
     let evidence = cells.iter().filter_map(|cell| {
-        let groups: Vec<&Group<'_>> = cell.groups.iter().collect();
-        let parts: Vec<String> = outcomes(&groups, analysis)
+        let arms: Vec<&Arm<'_>> = cell.arms.iter().collect();
+        let parts: Vec<String> = outcomes(&arms, analysis)
             .iter()
             .map(|(word, names)| format!("{} {word}", listed(names)))
             .collect();
@@ -219,26 +216,26 @@ fn several(study: &Study, cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> (Stri
 fn sentence(
     study: &Study,
     analysis: &Analysis<'_>,
-    group: &Group<'_>,
+    arm: &Arm<'_>,
     comparison: &Comparison,
 ) -> String {
     let planned = study.seeds.list().len();
-    found(analysis, &group.name, comparison, planned) + "."
+    found(analysis, &arm.name, comparison, planned) + "."
 }
 
 /// Who may be first.
 fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
-    if cell.groups.len() < 3 {
+    if cell.arms.len() < 3 {
         return None;
     }
     let order = cell.order(&analysis.criteria);
     let first: Vec<&str> = order
         .iter()
-        .map(|&index| &cell.groups[index])
-        .filter(|group| group.rank.is_some_and(|rank| rank.best == 1))
-        .map(|group| group.name.as_str())
+        .map(|&index| &cell.arms[index])
+        .filter(|arm| arm.rank.is_some_and(|rank| rank.best == 1))
+        .map(|arm| arm.name.as_str())
         .collect();
-    let leader = &cell.groups[*order.first()?];
+    let leader = &cell.arms[*order.first()?];
     let mean = analysis.metric.format(leader.mean?.value);
     let (best, better) = (analysis.wording().best(), analysis.wording().better());
     Some(match first[..] {

@@ -7,11 +7,11 @@ use crate::plan::{Setting, Track};
 
 /// How the results of one setting move between the tracks.
 #[derive(Clone, Debug)]
-pub struct Moves {
+pub struct TrackComparison {
     /// The values of the factors.
     pub setting: Setting,
     /// One for each contender that has scores on both tracks, best on the tuned track first.
-    pub moves: Vec<Move>,
+    pub shifts: Vec<TrackShift>,
     /// Kendall's τ-a of the order of the means on both tracks: 1 if it is the same, −1 if it is
     /// reversed.
     pub agreement: Option<f64>,
@@ -19,7 +19,7 @@ pub struct Moves {
 
 /// How one contender moves.
 #[derive(Clone, Debug)]
-pub struct Move {
+pub struct TrackShift {
     /// Name of the contender.
     pub name: String,
     /// Mean on the common track.
@@ -34,11 +34,11 @@ pub struct Move {
     pub difference: Option<Estimate>,
 }
 
-pub(super) fn moves(
+pub(super) fn compare_tracks(
     cells: &[Cell<'_>],
     criteria: &Criteria,
-) -> Result<Vec<Moves>, statistics::Error> {
-    let mut all = Vec::new();
+) -> Result<Vec<TrackComparison>, statistics::Error> {
+    let mut comparisons = Vec::new();
     for tuned in cells.iter().filter(|cell| cell.track == Track::Tuned) {
         let Some(common) = cells
             .iter()
@@ -46,12 +46,12 @@ pub(super) fn moves(
         else {
             continue;
         };
-        let mut moves = Vec::new();
-        for (common, tuned) in common.groups.iter().zip(&tuned.groups) {
+        let mut shifts = Vec::new();
+        for (common, tuned) in common.arms.iter().zip(&tuned.arms) {
             let (Some(common_mean), Some(tuned_mean)) = (common.mean, tuned.mean) else {
                 continue;
             };
-            moves.push(Move {
+            shifts.push(TrackShift {
                 name: tuned.name.clone(),
                 common: common_mean,
                 tuned: tuned_mean,
@@ -61,28 +61,28 @@ pub(super) fn moves(
             });
         }
         let gain = |value: f64| criteria.direction.improvement(value);
-        moves.sort_by(|a, b| gain(b.common.value).total_cmp(&gain(a.common.value)));
+        shifts.sort_by(|a, b| gain(b.common.value).total_cmp(&gain(a.common.value)));
         (1..)
-            .zip(&mut moves)
-            .for_each(|(place, one)| one.common_place = place);
-        moves.sort_by(|a, b| gain(b.tuned.value).total_cmp(&gain(a.tuned.value)));
+            .zip(&mut shifts)
+            .for_each(|(place, shift)| shift.common_place = place);
+        shifts.sort_by(|a, b| gain(b.tuned.value).total_cmp(&gain(a.tuned.value)));
         (1..)
-            .zip(&mut moves)
-            .for_each(|(place, one)| one.tuned_place = place);
-        all.push(Moves {
+            .zip(&mut shifts)
+            .for_each(|(place, shift)| shift.tuned_place = place);
+        comparisons.push(TrackComparison {
             setting: tuned.setting.clone(),
-            agreement: agreement(&moves),
-            moves,
+            agreement: agreement(&shifts),
+            shifts,
         });
     }
-    Ok(all)
+    Ok(comparisons)
 }
 
 /// Kendall's τ-a: the share of pairs in the same order less that of pairs in the opposite order.
-fn agreement(moves: &[Move]) -> Option<f64> {
+fn agreement(shifts: &[TrackShift]) -> Option<f64> {
     let (mut sum, mut pairs) = (0.0, 0);
-    for (index, a) in moves.iter().enumerate() {
-        for b in &moves[..index] {
+    for (index, a) in shifts.iter().enumerate() {
+        for b in &shifts[..index] {
             let common = a.common.value - b.common.value;
             let tuned = a.tuned.value - b.tuned.value;
             pairs += 1;

@@ -2,7 +2,7 @@
 
 use statistics::{Comparison, Direction, Reason, Verdict};
 
-use super::{Analysis, Progress};
+use super::{Analysis, RunCounts};
 use crate::format::{confidence, count, p_value};
 use crate::metric::Metric;
 
@@ -154,13 +154,13 @@ pub(super) fn seeds(pairs: usize, planned: usize) -> String {
 }
 
 /// `Preliminary, 3 of 20 runs done: `, before what is said of a study that is under way.
-pub(super) fn preliminary(progress: Progress) -> String {
-    if progress.is_complete() {
+pub(super) fn preliminary(run_counts: RunCounts) -> String {
+    if run_counts.is_complete() {
         return String::new();
     }
     format!(
         "Preliminary, {} of {} done: ",
-        progress.done,
-        count(progress.planned, "run")
+        run_counts.done,
+        count(run_counts.planned, "run")
     )
 }

@@ -113,7 +113,7 @@ impl Study {
                 .and_then(|()| fields.extend(&contender.fields()?))
                 .map_err(conflict("contenders", Some(index)))?;
             fields
-                .extend(&Fields::of(&self.fixed).map_err(conflict("fixed", None))?)
+                .extend(&Fields::from_table(&self.fixed).map_err(conflict("fixed", None))?)
                 .map_err(conflict("fixed", None))?;
             for (index, factor) in self.vary.iter().enumerate() {
                 // The values of one factor replace each other; its fields are those of any of them.
@@ -134,7 +134,7 @@ impl Study {
                 };
                 let mut fields = fields.clone();
                 fields
-                    .extend(&Fields::of(recipe).map_err(conflict(at, None))?)
+                    .extend(&Fields::from_table(recipe).map_err(conflict(at, None))?)
                     .map_err(conflict(at, None))?;
                 if track == Track::Tuned {
                     fields

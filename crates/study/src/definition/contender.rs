@@ -50,7 +50,7 @@ impl Contender {
 
     /// The fields of the configuration that it sets.
     pub(crate) fn fields(&self) -> Result<Fields, FieldConflict> {
-        let mut fields = Fields::of(&self.with)?;
+        let mut fields = Fields::from_table(&self.with)?;
         fields.insert(ACTIVATION, Value::String(self.activation.clone()))?;
         Ok(fields)
     }

@@ -66,7 +66,7 @@ struct Letters {
 }
 
 impl Letters {
-    fn of(size: u32) -> Self {
+    fn sized(size: u32) -> Self {
         Self {
             size,
             align: Align::Start,
@@ -187,7 +187,7 @@ impl Canvas {
         let letters = Letters {
             align,
             colour,
-            ..Letters::of(size)
+            ..Letters::sized(size)
         };
         self.write(place, text, &letters);
     }
@@ -196,7 +196,7 @@ impl Canvas {
     pub(super) fn turned(&mut self, place: (f64, f64), text: &str, size: u32, angle: f64) {
         let letters = Letters {
             angle: Some(angle),
-            ..Letters::of(size)
+            ..Letters::sized(size)
         };
         self.write(place, text, &letters);
     }
@@ -206,7 +206,7 @@ impl Canvas {
         let text = self.fitting(text, TITLE, 0.88 * (WIDTH - 24.0));
         let letters = Letters {
             bold: true,
-            ..Letters::of(TITLE)
+            ..Letters::sized(TITLE)
         };
         self.write((12.0, 20.0), &text, &letters);
     }

@@ -5,7 +5,7 @@ use statistics::median;
 use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker};
 use super::panel::{Axis, Panel};
 use super::{Figure, Source, with_runs};
-use crate::analysis::{Cell, Reach};
+use crate::analysis::{Cell, TimeToAccuracy};
 use crate::format::{decimals, percent};
 use crate::metric::Metric;
 
@@ -14,21 +14,21 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
     // Accuracies that nobody reached, or all in the same epoch as a higher one, say nothing.
     let accuracies: Vec<usize> = (0..source.study.accuracies.len())
         .filter(|&index| {
-            let reached = |reach: &Reach| !reach.seconds.is_empty();
-            cell.groups
+            let reached = |time: &TimeToAccuracy| !time.seconds.is_empty();
+            cell.arms
                 .iter()
-                .any(|group| reached(&group.reaches[index]))
+                .any(|arm| reached(&arm.times_to_accuracy[index]))
         })
         .collect();
     let order: Vec<usize> = cell
         .full_order(&source.analysis.criteria)
         .into_iter()
-        .filter(|&index| cell.groups[index].records().next().is_some())
+        .filter(|&index| cell.arms[index].records().next().is_some())
         .collect();
     let seconds: Vec<f64> = order
         .iter()
-        .flat_map(|&index| &cell.groups[index].reaches)
-        .flat_map(|reach| reach.seconds.iter().map(|&(_, seconds)| seconds))
+        .flat_map(|&index| &cell.arms[index].times_to_accuracy)
+        .flat_map(|time| time.seconds.iter().map(|&(_, seconds)| seconds))
         .collect();
     if seconds.is_empty() {
         return None;
@@ -49,7 +49,7 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
     let names: Vec<String> = order
         .iter()
         .rev()
-        .map(|&index| canvas.fitting(&cell.groups[index].name, SMALL, 150.0))
+        .map(|&index| canvas.fitting(&cell.arms[index].name, SMALL, 150.0))
         .collect();
     let widest = names.iter().map(|name| canvas.width(name, SMALL));
     let left = widest.fold(40.0, f64::max) + 18.0;
@@ -59,13 +59,13 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
     let notes: Vec<String> = order
         .iter()
         .map(|&index| {
-            let reaches = accuracies
+            let times = accuracies
                 .iter()
-                .map(|&place| &cell.groups[index].reaches[place]);
-            let some = reaches.filter(|reach| (1..reach.runs).contains(&reach.reached));
-            let notes = some.map(|reach| {
-                let accuracy = percent(reach.accuracy, 1);
-                format!("{} of {} to {accuracy}", reach.reached, reach.runs)
+                .map(|&place| &cell.arms[index].times_to_accuracy[place]);
+            let some = times.filter(|time| (1..time.runs).contains(&time.reached));
+            let notes = some.map(|time| {
+                let accuracy = percent(time.accuracy, 1);
+                format!("{} of {} to {accuracy}", time.reached, time.runs)
             });
             notes.collect::<Vec<_>>().join(", ")
         })
@@ -84,29 +84,29 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
     };
     let frame = canvas.panel(0.0, HEADER + legend, panel);
     for (line, &index) in order.iter().enumerate() {
-        let group = &cell.groups[index];
+        let arm = &cell.arms[index];
         let y = frame.y((order.len() - line) as f64);
         for (place, &accuracy) in accuracies.iter().enumerate() {
-            let reach = &group.reaches[accuracy];
+            let time = &arm.times_to_accuracy[accuracy];
             let shift = if accuracies.len() > 1 {
                 12.0 * (place as f64 / (accuracies.len() - 1) as f64 - 0.5)
             } else {
                 0.0
             };
-            for &(seed, seconds) in &reach.seconds {
+            for &(seed, seconds) in &time.seconds {
                 canvas.group(
                     None,
                     Some(format!(
                         "{}, seed {seed}: {} after {} s",
-                        group.name,
-                        percent(reach.accuracy, 1),
+                        arm.name,
+                        percent(time.accuracy, 1),
                         decimals(seconds, 1)
                     )),
                 );
                 canvas.circle((frame.x(seconds), y + shift), 2.0, colour(accuracy), 0.5);
                 canvas.end_group();
             }
-            if let Some(median) = reach.median_seconds {
+            if let Some(median) = time.median_seconds {
                 let at = (frame.x(median), y + shift);
                 canvas.mark(at, 4.4, marker(accuracy), colour(accuracy));
             }
@@ -122,36 +122,32 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
 
 /// Seconds per step, and nanoseconds per element of the activation.
 pub(super) fn cost(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
-    let groups = with_runs(cell);
+    let arms = with_runs(cell);
     let metrics: Vec<(Metric, f64, &str)> = [
         (Metric::SecondsPerStep, 1000.0, "step, ms"),
         (Metric::ForwardNanoseconds, 1.0, "forward, ns/element"),
         (Metric::BackwardNanoseconds, 1.0, "backward, ns/element"),
     ]
     .into_iter()
-    .filter(|(metric, ..)| {
-        groups
-            .iter()
-            .any(|(_, group)| !group.values(*metric).is_empty())
-    })
+    .filter(|(metric, ..)| arms.iter().any(|(_, arm)| !arm.values(*metric).is_empty()))
     .collect();
     if metrics.is_empty() {
         return None;
     }
-    let row = if groups.len() > 14 { 19.0 } else { 24.0 };
-    let height = row * groups.len() as f64 + 56.0;
+    let row = if arms.len() > 14 { 19.0 } else { 24.0 };
+    let height = row * arms.len() as f64 + 56.0;
     let mut canvas = Canvas::new(&format!("{}cost", source.prefix(cell)), HEADER + height)?;
-    let names: Vec<String> = groups
+    let names: Vec<String> = arms
         .iter()
         .rev()
-        .map(|(_, group)| canvas.fitting(&group.name, SMALL, 130.0))
+        .map(|(_, arm)| canvas.fitting(&arm.name, SMALL, 130.0))
         .collect();
     let widest = names.iter().map(|name| canvas.width(name, SMALL));
     let left = widest.fold(40.0, f64::max) + 16.0;
     let width = (WIDTH - left) / metrics.len() as f64;
     let mut summary = Vec::new();
     for (column, &(metric, scale, label)) in metrics.iter().enumerate() {
-        let all = groups.iter().flat_map(|(_, group)| group.values(metric));
+        let all = arms.iter().flat_map(|(_, arm)| arm.values(metric));
         let largest = scale * all.fold(0.0, f64::max);
         let places = if largest < 2.0 { 1 } else { 0 };
         let places = if largest < 0.2 { 3 } else { places };
@@ -175,9 +171,9 @@ pub(super) fn cost(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
         };
         let frame = canvas.panel(x, HEADER, panel);
         canvas.text((frame.left, HEADER + 16.0), label, LABEL, Align::Start);
-        for (line, (position, group)) in groups.iter().enumerate() {
-            let y = frame.y((groups.len() - line) as f64);
-            let values = group.values(metric);
+        for (line, (position, arm)) in arms.iter().enumerate() {
+            let y = frame.y((arms.len() - line) as f64);
+            let values = arm.values(metric);
             for (number, value) in values.iter().enumerate() {
                 let dy = (((number * 7) % 11) as f64 - 5.0) * row / 32.0;
                 canvas.circle(
@@ -193,9 +189,9 @@ pub(super) fn cost(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
                 canvas.mark((at, y), 4.6, marker(*position), colour(*position));
             }
         }
-        let fastest = groups
+        let fastest = arms
             .iter()
-            .filter_map(|(_, group)| Some((median(&group.values(metric)).ok()?, &group.name)))
+            .filter_map(|(_, arm)| Some((median(&arm.values(metric)).ok()?, &arm.name)))
             .min_by(|a, b| a.0.total_cmp(&b.0));
         if let Some((value, name)) = fastest {
             summary.push(format!(

@@ -5,14 +5,14 @@ use statistics::{bca_interval, mean};
 use super::lines::{Chart, Frontispiece, Point, Series, draw};
 use super::panel::{Axis, bulk};
 use super::{Figure, Source, with_runs};
-use crate::analysis::{Cell, Group};
+use crate::analysis::{Arm, Cell};
 use crate::format::{confidence, decimals, percent, scientific};
 use crate::record::{Epoch, RunRecord};
 
 /// Resamples of the bands: there are many, and a pixel is a pixel.
 const RESAMPLES: usize = 999;
 
-/// The mean of what `of` takes of each run, with the interval of the mean.
+/// The mean of `values`, with its confidence interval, at `x`; none if there are none.
 pub(super) fn point(x: f64, values: &[f64], source: Source<'_>) -> Option<Point> {
     let criteria = &source.analysis.criteria;
     let interval = bca_interval(values, mean, 1.0 - criteria.level, RESAMPLES, criteria.seed).ok();
@@ -25,20 +25,16 @@ pub(super) fn point(x: f64, values: &[f64], source: Source<'_>) -> Option<Point>
 
 /// A curve over the epochs, of the runs that got so far.
 fn by_epoch(
-    group: &Group<'_>,
+    arm: &Arm<'_>,
     source: Source<'_>,
-    of: impl Fn(&Epoch) -> Option<f64>,
+    measure: impl Fn(&Epoch) -> Option<f64>,
 ) -> Vec<Point> {
-    let last = group
-        .records()
-        .map(|run| run.epochs.len())
-        .max()
-        .unwrap_or(0);
+    let last = arm.records().map(|run| run.epochs.len()).max().unwrap_or(0);
     (0..last)
         .filter_map(|index| {
-            let values: Vec<f64> = group
+            let values: Vec<f64> = arm
                 .records()
-                .filter_map(|run| of(run.epochs.get(index)?))
+                .filter_map(|run| measure(run.epochs.get(index)?))
                 .filter(|value| value.is_finite())
                 .collect();
             point(index as f64 + 1.0, &values, source)
@@ -48,7 +44,7 @@ fn by_epoch(
 
 /// Number of epochs of the longest run.
 fn epochs(cell: &Cell<'_>) -> usize {
-    let runs = cell.groups.iter().flat_map(Group::records);
+    let runs = cell.arms.iter().flat_map(Arm::records);
     runs.map(|run| run.epochs.len()).max().unwrap_or(0)
 }
 
@@ -95,13 +91,13 @@ fn superscript(number: i32) -> String {
 
 /// Validation accuracy and training loss.
 pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
-    let series = |of: &dyn Fn(&Epoch) -> Option<f64>| -> Vec<Series> {
+    let series = |measure: &dyn Fn(&Epoch) -> Option<f64>| -> Vec<Series> {
         with_runs(cell)
             .into_iter()
-            .map(|(position, group)| Series {
+            .map(|(position, arm)| Series {
                 position,
-                name: group.name.clone(),
-                points: by_epoch(group, source, of),
+                name: arm.name.clone(),
+                points: by_epoch(arm, source, measure),
             })
             .collect()
     };
@@ -152,10 +148,10 @@ pub(super) fn parameters(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
     };
     let learning = with_runs(cell)
         .into_iter()
-        .filter(|(_, group)| group.records().any(has));
+        .filter(|(_, arm)| arm.records().any(has));
     let charts: Vec<Chart> = learning
-        .map(|(_, group)| {
-            let sites = group.records().next().map_or(&[][..], |run| &run.sites);
+        .map(|(_, arm)| {
+            let sites = arm.records().next().map_or(&[][..], |run| &run.sites);
             // At most eight, evenly from input to output.
             let every = sites.len().div_ceil(8).max(1);
             let series: Vec<Series> = sites
@@ -165,11 +161,11 @@ pub(super) fn parameters(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
                 .map(|(index, site)| Series {
                     position: index / every,
                     name: site.name.clone(),
-                    points: by_epoch(group, source, |epoch| epoch.sites.get(index)?.parameter),
+                    points: by_epoch(arm, source, |epoch| epoch.sites.get(index)?.parameter),
                 })
                 .collect();
             Chart {
-                title: group.name.clone(),
+                title: arm.name.clone(),
                 x: Axis::epochs(epochs(cell)),
                 y: Axis::around(extent(&series), 5, |value| decimals(value, 2)),
                 series,

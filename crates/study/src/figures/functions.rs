@@ -7,7 +7,7 @@ use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH, colour};
 use super::palette::{CONTEXT, INK, ZERO};
 use super::panel::{Axis, Panel};
 use super::{Figure, Source, with_runs};
-use crate::analysis::{Cell, Group};
+use crate::analysis::{Arm, Cell};
 use crate::curves::Curve;
 use crate::format::decimals;
 
@@ -20,23 +20,16 @@ const BINS: usize = 50;
 
 /// f and f′ of every contender over the histogram of its pre-activations.
 pub(super) fn functions(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
-    let groups: Vec<_> = with_runs(cell)
+    let arms: Vec<_> = with_runs(cell)
         .into_iter()
-        .map(|(position, group)| {
-            (
-                position,
-                group,
-                histogram(group),
-                source.curves.of(&group.name),
-            )
-        })
+        .map(|(position, arm)| (position, arm, histogram(arm), source.curves.get(&arm.name)))
         .filter(|(_, _, histogram, curve)| histogram.is_some() || curve.is_some())
         .collect();
-    if groups.is_empty() {
+    if arms.is_empty() {
         return None;
     }
-    let columns = COLUMNS.min(groups.len());
-    let rows = groups.len().div_ceil(columns);
+    let columns = COLUMNS.min(arms.len());
+    let rows = arms.len().div_ceil(columns);
     let height = if columns < COLUMNS { 210.0 } else { HEIGHT };
     let name = format!("{}functions", source.prefix(cell));
     let mut canvas = Canvas::new(&name, HEADER + 22.0 + height * rows as f64)?;
@@ -59,7 +52,7 @@ pub(super) fn functions(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     );
 
     let width = (WIDTH - 8.0) / columns as f64;
-    for (index, (position, group, histogram, curve)) in groups.iter().enumerate() {
+    for (index, (position, arm, histogram, curve)) in arms.iter().enumerate() {
         let corner = (
             width * (index % columns) as f64,
             HEADER + 22.0 + height * (index / columns) as f64,
@@ -102,7 +95,7 @@ pub(super) fn functions(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
             0.8,
         );
         canvas.panel(corner.0, corner.1, panel);
-        let title = canvas.fitting(&group.name, SMALL, frame.right - frame.left);
+        let title = canvas.fitting(&arm.name, SMALL, frame.right - frame.left);
         canvas.text((frame.left, corner.1 + 14.0), &title, SMALL, Align::Start);
     }
     let title = String::from("f and f′ on the real pre-activations");
@@ -133,11 +126,11 @@ fn lines(curve: &Curve, position: usize) -> Vec<Plot> {
 }
 
 /// The pre-activations of all runs and sites, as shares of each site that fall into each bin.
-fn histogram(group: &Group<'_>) -> Option<Vec<f64>> {
+fn histogram(arm: &Arm<'_>) -> Option<Vec<f64>> {
     let mut bins = vec![0.0; BINS];
     let mut found = false;
     let width = (X.1 - X.0) / BINS as f64;
-    for site in group.records().flat_map(|run| &run.sites) {
+    for site in arm.records().flat_map(|run| &run.sites) {
         let Some(histogram) = &site.pre_activations else {
             continue;
         };

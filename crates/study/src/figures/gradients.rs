@@ -4,7 +4,7 @@ use super::curves::{point, ratios};
 use super::lines::{Chart, Frontispiece, Point, Series, draw};
 use super::panel::Axis;
 use super::{Figure, Source, with_runs};
-use crate::analysis::{Cell, Group};
+use crate::analysis::{Arm, Cell};
 use crate::record::{Epoch, RunRecord};
 
 /// The smallest norm that is drawn: 32-bit numbers end there, and zero has no logarithm.
@@ -21,9 +21,9 @@ pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
     ]
     .map(|(title, epoch)| chart(source, cell, title, epoch));
     let single = cell
-        .groups
+        .arms
         .iter()
-        .flat_map(Group::records)
+        .flat_map(Arm::records)
         .all(|run| run.epochs.len() < 2);
     let front = Frontispiece {
         name: format!("{}gradients", source.prefix(cell)),
@@ -51,14 +51,10 @@ fn chart(
 ) -> Chart {
     let series: Vec<Series> = with_runs(cell)
         .into_iter()
-        .map(|(position, group)| {
-            let sites = group
-                .records()
-                .map(|run| run.sites.len())
-                .max()
-                .unwrap_or(0);
+        .map(|(position, arm)| {
+            let sites = arm.records().map(|run| run.sites.len()).max().unwrap_or(0);
             let points = (0..sites).filter_map(|index| {
-                let norms: Vec<f64> = group
+                let norms: Vec<f64> = arm
                     .records()
                     .filter_map(|run| epoch(run)?.sites.get(index)?.gradient_norm)
                     .filter(|norm| norm.is_finite())
@@ -74,7 +70,7 @@ fn chart(
             });
             Series {
                 position,
-                name: group.name.clone(),
+                name: arm.name.clone(),
                 points: points.collect(),
             }
         })

@@ -15,7 +15,7 @@ pub(super) fn matrix(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     let (metric, criteria) = (source.analysis.metric, &source.analysis.criteria);
     let order = cell.order(criteria);
     // Seeds that are too few for so many pairs would leave every field empty.
-    if order.len() < 3 || order.iter().all(|&index| cell.groups[index].rank.is_none()) {
+    if order.len() < 3 || order.iter().all(|&index| cell.arms[index].rank.is_none()) {
         return None;
     }
     let wording = source.analysis.wording();
@@ -23,7 +23,7 @@ pub(super) fn matrix(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     let probe = Canvas::new(&name, 0.0)?;
     let names: Vec<String> = order
         .iter()
-        .map(|&index| probe.fitting(&cell.groups[index].name, SMALL, 130.0))
+        .map(|&index| probe.fitting(&cell.arms[index].name, SMALL, 130.0))
         .collect();
     let longest = names.iter().map(|name| probe.width(name, SMALL));
     let left = longest.fold(20.0, f64::max) + 22.0;
@@ -54,8 +54,8 @@ pub(super) fn matrix(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
             let sign = sign(verdict);
             let title = format!(
                 "{} against {}: {}, {}",
-                cell.groups[row].name,
-                cell.groups[column].name,
+                cell.arms[row].name,
+                cell.arms[column].name,
                 wording.word(verdict),
                 metric.format_difference(difference)
             );

@@ -4,7 +4,7 @@ use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker};
 use super::palette::{GRID, INK, ZERO};
 use super::panel::{Axis, Frame, Panel, bulk};
 use super::{Figure, Source};
-use crate::analysis::{Cell, Group};
+use crate::analysis::{Arm, Cell};
 use crate::format::{capital, confidence, count};
 use crate::metric::Value;
 
@@ -19,18 +19,18 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     )?;
 
     // Contenders that are far from the others would leave them no room; they are at the edge.
-    let means = order.iter().filter_map(|&index| cell.groups[index].mean);
+    let means = order.iter().filter_map(|&index| cell.arms[index].mean);
     let means: Vec<f64> = means.map(|mean| mean.value).collect();
     let near = bulk(&means);
     let is_near = |index: &&usize| {
-        let mean = cell.groups[**index].mean.map(|mean| mean.value);
+        let mean = cell.arms[**index].mean.map(|mean| mean.value);
         mean.zip(near)
             .is_some_and(|(mean, (low, high))| (low..=high).contains(&mean))
     };
     let scores = order
         .iter()
         .filter(is_near)
-        .flat_map(|&index| &cell.groups[index].runs);
+        .flat_map(|&index| &cell.arms[index].runs);
     let measured = scores.filter_map(|run| match run.score {
         Value::Measured(value) => Some(value),
         Value::Assumed(_) | Value::Missing => None,
@@ -38,21 +38,16 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     let ends = near.into_iter().flat_map(|(low, high)| [low, high]);
     let values: Vec<f64> = measured.chain(ends).collect();
     let baseline = source.study.baseline();
-    let reference = cell.groups.iter().find(|group| group.name == baseline);
-    let reference = reference
-        .and_then(|group| group.mean)
-        .map(|mean| mean.value);
+    let reference = cell.arms.iter().find(|arm| arm.name == baseline);
+    let reference = reference.and_then(|arm| arm.mean).map(|mean| mean.value);
 
     let names: Vec<String> = order
         .iter()
-        .map(|&index| canvas.fitting(&cell.groups[index].name, SMALL, 150.0))
+        .map(|&index| canvas.fitting(&cell.arms[index].name, SMALL, 150.0))
         .collect();
     let widest = names.iter().map(|name| canvas.width(name, SMALL));
     let left = widest.fold(40.0, f64::max) + 18.0;
-    let noted = cell
-        .groups
-        .iter()
-        .any(|group| group.diverged + group.failed > 0);
+    let noted = cell.arms.iter().any(|arm| arm.diverged + arm.failed > 0);
     let right = if noted { 148.0 } else { 108.0 };
     let panel = Panel {
         width: WIDTH,
@@ -82,7 +77,7 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     for (line, &index) in order.iter().enumerate() {
         let row = Row {
             source,
-            group: &cell.groups[index],
+            arm: &cell.arms[index],
             index,
             frame: &frame,
             y: frame.y((rows - line) as f64),
@@ -98,13 +93,13 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     }
     let title = format!("{}, every seed", capital(&metric.title()));
     canvas.title(&title);
-    let best = order.first().map(|&index| &cell.groups[index]);
-    let best = best.and_then(|group| {
+    let best = order.first().map(|&index| &cell.arms[index]);
+    let best = best.and_then(|arm| {
         Some(format!(
             "The {} mean is that of {}, {}. ",
             source.analysis.wording().best(),
-            group.name,
-            metric.format(group.mean?.value)
+            arm.name,
+            metric.format(arm.mean?.value)
         ))
     });
     let about = format!(
@@ -113,7 +108,7 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
         count(rows, "contender"),
         source.analysis.wording().best(),
         confidence(criteria.level),
-        match (cell.groups.iter().any(|group| group.assumed > 0), edge) {
+        match (cell.arms.iter().any(|arm| arm.assumed > 0), edge) {
             (true, true) =>
                 " A cross stands for an assumed score, a number at the edge for a mean that lies outside.",
             (true, false) => " A cross stands for an assumed score.",
@@ -127,7 +122,7 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
 /// The line of one contender.
 struct Row<'a> {
     source: Source<'a>,
-    group: &'a Group<'a>,
+    arm: &'a Arm<'a>,
     /// Its position among the contenders.
     index: usize,
     frame: &'a Frame,
@@ -145,7 +140,7 @@ impl Row<'_> {
     /// Every seed, a little above or below the others.
     fn seeds(&self, canvas: &mut Canvas) {
         let metric = self.source.analysis.metric;
-        for (number, run) in self.group.runs.iter().enumerate() {
+        for (number, run) in self.arm.runs.iter().enumerate() {
             let Some(value) = run.score.number() else {
                 continue;
             };
@@ -155,7 +150,7 @@ impl Row<'_> {
             let assumed = matches!(run.score, Value::Assumed(_));
             let note = if assumed { ", assumed" } else { "" };
             let score = metric.format(value);
-            let title = format!("{}, seed {}: {score}{note}", self.group.name, run.seed);
+            let title = format!("{}, seed {}: {score}{note}", self.arm.name, run.seed);
             canvas.group(None, Some(title));
             if assumed || x != place.0 {
                 canvas.text((place.0, place.1 + 4.0), "×", LABEL, Align::Middle);
@@ -167,7 +162,7 @@ impl Row<'_> {
     }
 
     fn interval(&self, canvas: &mut Canvas) {
-        let interval = self.group.mean.and_then(|mean| mean.interval);
+        let interval = self.arm.mean.and_then(|mean| mean.interval);
         let Some(interval) = interval else {
             return;
         };
@@ -180,7 +175,7 @@ impl Row<'_> {
 
     /// Whether the mean is outside, and a number at the edge stands for it.
     fn mean(&self, canvas: &mut Canvas) -> bool {
-        let Some(mean) = self.group.mean else {
+        let Some(mean) = self.arm.mean else {
             return false;
         };
         let (x, y) = (self.frame.x(mean.value), self.y);
@@ -201,21 +196,18 @@ impl Row<'_> {
     /// In words, and how many runs did not come to their end.
     fn verdict(&self, canvas: &mut Canvas) {
         let study = self.source.study;
-        let verdict = match &self.group.comparison {
+        let verdict = match &self.arm.comparison {
             Some(comparison) => {
                 let wording = self.source.analysis.wording();
                 wording.sign_and_word(comparison.verdict)
             }
-            None if self.group.name == study.baseline() && study.contenders.len() > 1 => {
+            None if self.arm.name == study.baseline() && study.contenders.len() > 1 => {
                 String::from("baseline")
             }
             None => String::new(),
         };
         let mut parts = vec![verdict];
-        for (number, what) in [
-            (self.group.diverged, "diverged"),
-            (self.group.failed, "failed"),
-        ] {
+        for (number, what) in [(self.arm.diverged, "diverged"), (self.arm.failed, "failed")] {
             if number > 0 {
                 parts.push(format!("{number} {what}"));
             }

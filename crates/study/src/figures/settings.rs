@@ -76,8 +76,8 @@ fn by_factor(source: Source<'_>, track: Track, factor: &Factor) -> Vec<Figure> {
             let Some(place) = place else {
                 continue;
             };
-            for (series, group) in series.iter_mut().zip(&cell.groups) {
-                series.points.extend(group.mean.map(|mean| {
+            for (series, arm) in series.iter_mut().zip(&cell.arms) {
+                series.points.extend(arm.mean.map(|mean| {
                     Point {
                         x: place as f64 + 1.0 + apart * (series.position as f64 - middle),
                         y: mean.value,

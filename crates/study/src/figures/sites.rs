@@ -5,7 +5,7 @@ use statistics::mean;
 use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH};
 use super::palette::{ON_STEPS, STEPS};
 use super::{Figure, Source, with_runs};
-use crate::analysis::{Cell, Group};
+use crate::analysis::{Arm, Cell};
 use crate::format::{decimals, percent};
 use crate::record::SiteEpoch;
 
@@ -46,19 +46,11 @@ pub(super) fn all(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
 }
 
 /// Means over the seeds: a row for each site, a column for each epoch.
-fn table(group: &Group<'_>, measure: Measure) -> Vec<Vec<Option<f64>>> {
-    let sites = group
-        .records()
-        .map(|run| run.sites.len())
-        .max()
-        .unwrap_or(0);
-    let epochs = group
-        .records()
-        .map(|run| run.epochs.len())
-        .max()
-        .unwrap_or(0);
+fn table(arm: &Arm<'_>, measure: Measure) -> Vec<Vec<Option<f64>>> {
+    let sites = arm.records().map(|run| run.sites.len()).max().unwrap_or(0);
+    let epochs = arm.records().map(|run| run.epochs.len()).max().unwrap_or(0);
     let at = |site: usize, epoch: usize| {
-        let runs = group.records();
+        let runs = arm.records();
         let values: Vec<f64> = runs
             .filter_map(|run| measure(run.epochs.get(epoch)?.sites.get(site)?))
             .collect();
@@ -79,7 +71,7 @@ fn figure(
 ) -> Option<Figure> {
     let tables: Vec<_> = with_runs(cell)
         .into_iter()
-        .map(|(_, group)| (group, table(group, measure)))
+        .map(|(_, arm)| (arm, table(arm, measure)))
         .filter(|(_, table)| table.iter().flatten().any(Option::is_some))
         .collect();
     let deepest = tables.iter().map(|(_, table)| table.len()).max()?;
@@ -120,10 +112,10 @@ fn figure(
     // In all fields or in none.
     let numbers = line > 12.0 && probe.width("100", 10) + 2.0 <= column_width;
     let mut canvas = Canvas::new(&name, HEADER + height * rows as f64 + 28.0)?;
-    for (index, (group, table)) in tables.iter().enumerate() {
+    for (index, (arm, table)) in tables.iter().enumerate() {
         let x = left + width * (index % columns) as f64;
         let y = HEADER + height * (index / columns) as f64;
-        let label = canvas.fitting(&group.name, SMALL, width - 10.0);
+        let label = canvas.fitting(&arm.name, SMALL, width - 10.0);
         canvas.text((x, y + 12.0), &label, SMALL, Align::Start);
         let top = y + 18.0;
         for (row, values) in table.iter().enumerate() {
@@ -142,7 +134,7 @@ fn figure(
                     None,
                     Some(format!(
                         "{}, {}, epoch {}: {}",
-                        group.name,
+                        arm.name,
                         sites[row],
                         epoch + 1,
                         percent(value, 2)

@@ -8,46 +8,46 @@ use super::lines::{Chart, Frontispiece, Series, draw};
 use super::palette::{CONTEXT, MUTED};
 use super::panel::{Axis, Panel, bulk};
 use super::{Figure, Source};
-use crate::analysis::{Estimate, Move, Moves};
+use crate::analysis::{Estimate, TrackComparison, TrackShift};
 use crate::definition::listed;
 use crate::format::{capital, confidence, count, file_names, percent, scientific};
 
 /// How every contender moves from the common track to the tuned one.
-pub(super) fn moves(source: Source<'_>) -> Vec<Figure> {
-    let all = &source.analysis.moves;
+pub(super) fn comparisons(source: Source<'_>) -> Vec<Figure> {
+    let all = &source.analysis.track_comparisons;
     let settings: Vec<String> = all
         .iter()
-        .map(|moves| format!("tracks {}", moves.setting))
+        .map(|comparison| format!("tracks {}", comparison.setting))
         .collect();
     all.iter()
         .zip(file_names(&settings))
-        .filter_map(|(moves, name)| figure(source, moves, &name))
+        .filter_map(|(comparison, name)| figure(source, comparison, &name))
         .collect()
 }
 
-fn figure(source: Source<'_>, moves: &Moves, name: &str) -> Option<Figure> {
+fn figure(source: Source<'_>, comparison: &TrackComparison, name: &str) -> Option<Figure> {
     let metric = source.analysis.metric;
-    let all = &moves.moves;
-    if all.is_empty() {
+    let shifts = &comparison.shifts;
+    if shifts.is_empty() {
         return None;
     }
-    let row = if all.len() > 14 { 20.0 } else { 26.0 };
-    let height = row * all.len() as f64 + 50.0;
+    let row = if shifts.len() > 14 { 20.0 } else { 26.0 };
+    let height = row * shifts.len() as f64 + 50.0;
     let top = HEADER + 20.0;
     let mut canvas = Canvas::new(name, top + height)?;
-    let names: Vec<String> = all
+    let names: Vec<String> = shifts
         .iter()
         .rev()
-        .map(|one| canvas.fitting(&one.name, SMALL, 150.0))
+        .map(|shift| canvas.fitting(&shift.name, SMALL, 150.0))
         .collect();
     let widest = names.iter().map(|name| canvas.width(name, SMALL));
-    let means: Vec<f64> = all
+    let means: Vec<f64> = shifts
         .iter()
-        .flat_map(|one| [one.common.value, one.tuned.value])
+        .flat_map(|shift| [shift.common.value, shift.tuned.value])
         .collect();
     let (low, high) = bulk(&means)?;
     // Of contenders that are far from the others, the intervals would leave these no room.
-    let near = all.iter().flat_map(|one| [one.common, one.tuned]);
+    let near = shifts.iter().flat_map(|shift| [shift.common, shift.tuned]);
     let near = near.filter(|estimate| (low..=high).contains(&estimate.value));
     let ends = near.filter_map(|estimate| estimate.interval);
     let ends = ends.flat_map(|interval| [interval.lower, interval.upper]);
@@ -78,15 +78,15 @@ fn figure(source: Source<'_>, moves: &Moves, name: &str) -> Option<Figure> {
         SMALL,
         Align::Start,
     );
-    for (line, one) in all.iter().enumerate() {
-        let Move {
+    for (line, shift) in shifts.iter().enumerate() {
+        let TrackShift {
             common,
             tuned,
             common_place,
             tuned_place,
             ..
-        } = one;
-        let y = frame.y((all.len() - line) as f64);
+        } = shift;
+        let y = frame.y((shifts.len() - line) as f64);
         canvas.line(
             (within(frame.x(common.value)), y),
             (within(frame.x(tuned.value)), y),
@@ -109,13 +109,13 @@ fn figure(source: Source<'_>, moves: &Moves, name: &str) -> Option<Figure> {
                     (format!("{value} ▶"), Align::End)
                 };
                 // Beside each other, as there is no room for one above the other.
-                let shift = if shape == MarkerShape::Circle {
+                let offset = if shape == MarkerShape::Circle {
                     4.0
                 } else {
                     80.0
                 };
-                let shift = if align == Align::End { -shift } else { shift };
-                canvas.text((within(x) + shift, y + 4.0), &text, 10, align);
+                let offset = if align == Align::End { -offset } else { offset };
+                canvas.text((within(x) + offset, y + 4.0), &text, 10, align);
             }
         };
         draw(common, -3.0, MarkerShape::Circle, MUTED[0]);
@@ -123,7 +123,7 @@ fn figure(source: Source<'_>, moves: &Moves, name: &str) -> Option<Figure> {
         let places = format!("{common_place} → {tuned_place}");
         canvas.text((frame.right + 10.0, y + 4.0), &places, SMALL, Align::Start);
     }
-    let setting = moves.setting.to_string();
+    let setting = comparison.setting.to_string();
     let suffix = if setting.is_empty() {
         setting
     } else {
@@ -131,7 +131,7 @@ fn figure(source: Source<'_>, moves: &Moves, name: &str) -> Option<Figure> {
     };
     let title = format!("{} on both tracks{suffix}", capital(&metric.title()));
     canvas.title(&title);
-    let agreement = moves.agreement.map_or_else(String::new, |agreement| {
+    let agreement = comparison.agreement.map_or_else(String::new, |agreement| {
         format!(
             " The order of the means agrees with Kendall's τ = {}.",
             scientific(agreement, 2)
@@ -146,7 +146,11 @@ fn figure(source: Source<'_>, moves: &Moves, name: &str) -> Option<Figure> {
         confidence(source.analysis.criteria.level),
         source.analysis.wording().best(),
     );
-    let n = all.iter().map(|one| one.tuned.count).max().unwrap_or(0);
+    let n = shifts
+        .iter()
+        .map(|shift| shift.tuned.count)
+        .max()
+        .unwrap_or(0);
     let n = format!("n = {} each", count(n, "seed"));
     Some(canvas.finish(&title, &about, &n, source.command))
 }

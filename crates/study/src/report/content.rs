@@ -1,6 +1,6 @@
 //! What a report says, in which order.
 
-use super::document::{Block, Document, Table, Verdict};
+use super::document::{Block, Document, Table, VerdictBlock};
 use super::tables;
 use crate::analysis::{Analysis, Cell};
 use crate::definition::{Study, listed};
@@ -28,7 +28,7 @@ pub(super) fn document(source: Source<'_>) -> Document {
         Some((_, figures)) => figures.ranking.take(),
         None => overview.deciding.take(),
     };
-    blocks.push(Block::Verdict(Box::new(Verdict {
+    blocks.push(Block::Verdict(Box::new(VerdictBlock {
         claim: study.claim.clone(),
         status: analysis.claim().map(|claim| claim.status),
         headline: analysis.conclusion.headline.clone(),
@@ -107,8 +107,11 @@ fn overall(source: Source<'_>, figures: OverallFigures, blocks: &mut Vec<Block>)
     if let Some(table) = tables::all_results(source) {
         blocks.push(folded("All results", table));
     }
-    for moves in &analysis.moves {
-        blocks.push(folded("From track to track", tables::moves(source, moves)));
+    for comparison in &analysis.track_comparisons {
+        blocks.push(folded(
+            "From track to track",
+            tables::tracks(source, comparison),
+        ));
     }
     if !analysis.choices.is_empty() {
         blocks.push(folded("All trials", tables::choices(source)));
@@ -136,7 +139,10 @@ fn reasons(
     let mut blocks = vec![
         heading("Learning"),
         Block::Figures(figures.learning),
-        folded("Time to accuracies", tables::reaches(source, cell)),
+        folded(
+            "Time to accuracies",
+            tables::times_to_accuracy(source, cell),
+        ),
     ];
     if let Some(table) = tables::inflation(source, cell) {
         blocks.extend([
@@ -164,9 +170,9 @@ fn reasons(
 
 fn inflation(cell: &Cell<'_>) -> String {
     let all: Vec<f64> = cell
-        .groups
+        .arms
         .iter()
-        .flat_map(|group| group.records().filter_map(|run| run.inflation()))
+        .flat_map(|arm| arm.records().filter_map(|run| run.inflation()))
         .collect();
     let mean = statistics::mean(&all).unwrap_or(0.0);
     format!(
@@ -185,15 +191,15 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
     } = source;
     blocks.push(Block::Heading(String::from("How it was done")));
     let criteria = &analysis.criteria;
-    let progress = analysis.progress;
+    let run_counts = analysis.run_counts;
     let names: Vec<&str> = study.contenders.iter().map(|one| one.name()).collect();
     blocks.push(Block::Paragraph(format!(
         "{} with {}: {}. Runs are paired: with one seed, all contenders have the same split, order, augmentation and dropout draws, and where shapes allow the same initial weights before scaling. {} of {} are done.",
         count(names.len(), "contender"),
         count(study.seeds.list().len(), "seed"),
         listed(&names),
-        progress.done,
-        count(progress.planned, "planned run"),
+        run_counts.done,
+        count(run_counts.planned, "planned run"),
     )));
     let margin = if criteria.margin > 0.0 {
         format!(
@@ -219,7 +225,7 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
         ),
         format!(
             "The learning rate and the epoch are chosen on validation images; test images are scored once per run and choose nothing. {} A run that failed is left out with the run that it is paired with.",
-            analysis.metric.of_diverged()
+            analysis.metric.treatment_of_diverged()
         ),
         tracks(study),
     ]));
@@ -256,9 +262,9 @@ fn width_for_other_images(analysis: &Analysis<'_>) -> Option<f64> {
     if !analysis.metric.needs_test_images() {
         return None;
     }
-    let groups: Vec<_> = analysis.deciding().flat_map(|cell| &cell.groups).collect();
-    let splits = groups.iter().map(|group| group.records().count()).max()?;
-    let runs: Vec<_> = groups.iter().flat_map(|group| group.records()).collect();
+    let arms: Vec<_> = analysis.deciding().flat_map(|cell| &cell.arms).collect();
+    let splits = arms.iter().map(|arm| arm.records().count()).max()?;
+    let runs: Vec<_> = arms.iter().flat_map(|arm| arm.records()).collect();
     // One split for all seeds.
     let has_split_seed = |spec: &RunSpec| {
         let data = spec.overrides.get("data");

@@ -18,7 +18,7 @@ pub(super) enum Block {
     Subheading(String),
     Paragraph(String),
     /// All that is to be seen at a glance.
-    Verdict(Box<Verdict>),
+    Verdict(Box<VerdictBlock>),
     List(Vec<String>),
     /// Terms and what they mean.
     Definitions(Vec<(String, String)>),
@@ -34,7 +34,7 @@ pub(super) enum Block {
 }
 
 /// What was claimed, what came of it, and the figure that shows it.
-pub(super) struct Verdict {
+pub(super) struct VerdictBlock {
     /// None if the study only asks.
     pub claim: Option<Statement>,
     /// None if the study expects nothing.

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::document::{Block, Document, Table, Verdict};
+use super::document::{Block, Document, Table, VerdictBlock};
 use crate::analysis::ClaimStatus;
 use crate::definition::Statement;
 use crate::figures::{Figure, dark_rules};
@@ -69,8 +69,8 @@ fn block(block: &Block) -> Markup {
     }
 }
 
-fn verdict(verdict: &Verdict) -> Markup {
-    let Verdict {
+fn verdict(verdict: &VerdictBlock) -> Markup {
+    let VerdictBlock {
         claim,
         status,
         headline,

@@ -1,6 +1,6 @@
 //! A report as Markdown, with the figures beside it.
 
-use super::document::{Block, Document, Table, Verdict};
+use super::document::{Block, Document, Table, VerdictBlock};
 use crate::definition::Statement;
 use crate::figures::Figure;
 
@@ -49,7 +49,7 @@ fn block(block: &Block, level: usize) -> String {
 }
 
 /// `marks` are those of headings.
-fn verdict(verdict: &Verdict, marks: &str) -> String {
+fn verdict(verdict: &VerdictBlock, marks: &str) -> String {
     let mut parts = Vec::new();
     if let Some(Statement { text, source }) = &verdict.claim {
         let source = match source.as_str() {

@@ -40,7 +40,7 @@ pub(super) fn csv(plan: &Plan, records: &Records) -> Result<Vec<u8>, ReportError
     head.extend(metric.is_time().then(|| format!("score:{metric}")));
     writer.write_record(&head).map_err(error)?;
     for spec in plan.known(records) {
-        let run = records.of(&spec);
+        let run = records.answering(&spec);
         let mut row = vec![spec.contender.clone(), spec.activation.clone()];
         let labels = factors
             .iter()
@@ -60,7 +60,7 @@ pub(super) fn csv(plan: &Plan, records: &Records) -> Result<Vec<u8>, ReportError
                 .map_or_else(String::new, |epoch| epoch.to_string()),
         ]);
         row.extend(RESULTS.iter().map(|(_, of)| number(run.and_then(of))));
-        let score = number(run.and_then(|run| match metric.of(run) {
+        let score = number(run.and_then(|run| match metric.value(run) {
             Value::Measured(value) | Value::Assumed(value) => Some(value),
             Value::Missing => None,
         }));
@@ -117,13 +117,13 @@ const TIMES: [(&str, Of); 6] = [
     ("seconds", |run| run.times.as_ref()?.total_seconds),
     ("training_seconds", RunRecord::training_seconds),
     ("seconds_per_step", |run| {
-        Metric::SecondsPerStep.of(run).number()
+        Metric::SecondsPerStep.value(run).number()
     }),
     ("forward_nanoseconds", |run| {
-        Metric::ForwardNanoseconds.of(run).number()
+        Metric::ForwardNanoseconds.value(run).number()
     }),
     ("backward_nanoseconds", |run| {
-        Metric::BackwardNanoseconds.of(run).number()
+        Metric::BackwardNanoseconds.value(run).number()
     }),
     ("measuring_share", RunRecord::measuring_share),
 ];

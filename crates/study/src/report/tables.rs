@@ -3,7 +3,7 @@
 use statistics::{Comparison, Interval, Verdict, median};
 
 use super::document::Table;
-use crate::analysis::{Cell, Estimate, Group, Moves};
+use crate::analysis::{Arm, Cell, Estimate, TrackComparison};
 use crate::definition::listed;
 use crate::figures::Source;
 use crate::format::{capital, confidence, decimals, p_number, percent, scientific};
@@ -25,16 +25,16 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
         .full_order(criteria)
         .into_iter()
         .map(|index| {
-            let group = &cell.groups[index];
-            let comparison = group.comparison.as_ref();
+            let arm = &cell.arms[index];
+            let comparison = arm.comparison.as_ref();
             let verdict = match comparison {
                 Some(comparison) => analysis.wording().sign_and_word(comparison.verdict),
-                None if group.name == baseline => String::from("baseline"),
+                None if arm.name == baseline => String::from("baseline"),
                 None => NONE.to_owned(),
             };
             vec![
-                group.name.clone(),
-                or_none(group.rank.map(|rank| {
+                arm.name.clone(),
+                or_none(arm.rank.map(|rank| {
                     if rank.best == rank.worst {
                         rank.best.to_string()
                     } else {
@@ -42,22 +42,20 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
                     }
                 })),
                 verdict,
-                ended(group),
-                estimate(metric, group.mean),
+                ended(arm),
+                estimate(metric, arm.mean),
                 or_none(comparison.map(|comparison| difference(metric, comparison))),
                 or_none(comparison.map(|comparison| p_number(comparison.adjusted.difference))),
                 or_none(
                     comparison.map(|comparison| percent(comparison.probability_of_improvement, 0)),
                 ),
                 or_none(
-                    group
-                        .summary
+                    arm.summary
                         .and_then(|summary| summary.standard_deviation)
                         .map(|deviation| metric.number(deviation)),
                 ),
                 or_none(
-                    group
-                        .interquartile_mean
+                    arm.interquartile_mean
                         .map(|estimate| metric.number(estimate.value)),
                 ),
                 or_none(
@@ -107,18 +105,18 @@ pub(super) fn all_results(source: Source<'_>) -> Option<Table> {
     let mut rows = Vec::new();
     for cell in &analysis.cells {
         for index in cell.full_order(criteria) {
-            let group = &cell.groups[index];
-            let comparison = group.comparison.as_ref();
+            let arm = &cell.arms[index];
+            let comparison = arm.comparison.as_ref();
             rows.push(vec![
                 source.place(cell),
-                group.name.clone(),
-                ended(group),
-                estimate(metric, group.mean),
+                arm.name.clone(),
+                ended(arm),
+                estimate(metric, arm.mean),
                 or_none(comparison.map(|comparison| difference(metric, comparison))),
                 or_none(comparison.map(|comparison| p_number(comparison.adjusted.difference))),
                 match comparison {
                     Some(comparison) => analysis.wording().sign_and_word(comparison.verdict),
-                    None if group.name == source.study.baseline() => String::from("baseline"),
+                    None if arm.name == source.study.baseline() => String::from("baseline"),
                     None => NONE.to_owned(),
                 },
                 String::from(if cell.decides {
@@ -146,32 +144,37 @@ pub(super) fn all_results(source: Source<'_>) -> Option<Table> {
 }
 
 /// How contenders move between the tracks.
-pub(super) fn moves(source: Source<'_>, moves: &Moves) -> Table {
+pub(super) fn tracks(source: Source<'_>, comparison: &TrackComparison) -> Table {
     let metric = source.analysis.metric;
-    let setting = moves.setting.to_string();
+    let setting = comparison.setting.to_string();
     let place = if setting.is_empty() {
         setting
     } else {
         format!(", {setting}")
     };
-    let agreement = or_none(moves.agreement.map(|agreement| scientific(agreement, 2)));
+    let agreement = or_none(
+        comparison
+            .agreement
+            .map(|agreement| scientific(agreement, 2)),
+    );
     let besides = match source.study.recipes_differ_in()[..] {
         [] => String::new(),
         ref fields => format!(" and another value of {}", listed(fields)),
     };
-    let rows = moves
-        .moves
+    let rows = comparison
+        .shifts
         .iter()
-        .map(|one| {
+        .map(|shift| {
             vec![
-                one.name.clone(),
-                estimate(metric, Some(one.common)),
-                estimate(metric, Some(one.tuned)),
+                shift.name.clone(),
+                estimate(metric, Some(shift.common)),
+                estimate(metric, Some(shift.tuned)),
                 or_none(
-                    one.difference
+                    shift
+                        .difference
                         .map(|estimate| signed(metric, estimate.value, estimate.interval)),
                 ),
-                format!("{} → {}", one.common_place, one.tuned_place),
+                format!("{} → {}", shift.common_place, shift.tuned_place),
             ]
         })
         .collect();
@@ -248,7 +251,7 @@ pub(super) fn choices(source: Source<'_>) -> Table {
 }
 
 /// How soon accuracies were reached.
-pub(super) fn reaches(source: Source<'_>, cell: &Cell<'_>) -> Table {
+pub(super) fn times_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Table {
     let mut columns = vec![String::from("contender")];
     columns.extend(
         source
@@ -261,23 +264,21 @@ pub(super) fn reaches(source: Source<'_>, cell: &Cell<'_>) -> Table {
     let rows = order
         .into_iter()
         .map(|index| {
-            let group = &cell.groups[index];
-            let mut row = vec![group.name.clone()];
-            row.extend(group.reaches.iter().map(|reach| {
-                if reach.runs == 0 {
+            let arm = &cell.arms[index];
+            let mut row = vec![arm.name.clone()];
+            row.extend(arm.times_to_accuracy.iter().map(|time| {
+                if time.runs == 0 {
                     return NONE.to_owned();
                 }
-                let share = if reach.reached < reach.runs {
-                    format!("{} of {} runs", reach.reached, reach.runs)
+                let share = if time.reached < time.runs {
+                    format!("{} of {} runs", time.reached, time.runs)
                 } else {
                     String::new()
                 };
                 let parts: Vec<String> = [
-                    reach
-                        .median_epochs
+                    time.median_epochs
                         .map(|epochs| format!("epoch {}", decimals(epochs, 0))),
-                    reach
-                        .median_seconds
+                    time.median_seconds
                         .map(|seconds| format!("{} s", decimals(seconds, 1))),
                     Some(share).filter(|share| !share.is_empty()),
                 ]
@@ -300,21 +301,21 @@ pub(super) fn reaches(source: Source<'_>, cell: &Cell<'_>) -> Table {
 
 /// What choosing the epoch on the test images would have made of it; none where that is not known.
 pub(super) fn inflation(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
-    if cell.groups.iter().all(|group| group.inflation.is_none()) {
+    if cell.arms.iter().all(|arm| arm.inflation.is_none()) {
         return None;
     }
     let order = cell.full_order(&source.analysis.criteria);
     let rows = order
         .into_iter()
         .filter_map(|index| {
-            let group = &cell.groups[index];
-            let inflation = group.inflation?;
+            let arm = &cell.arms[index];
+            let inflation = arm.inflation?;
             let points = |share: f64| decimals(100.0 * share, 3);
             let interval = inflation.interval.map_or_else(String::new, |interval| {
                 format!(" [{}, {}]", points(interval.lower), points(interval.upper))
             });
             Some(vec![
-                group.name.clone(),
+                arm.name.clone(),
                 inflation.count.to_string(),
                 format!("{}{interval}", points(inflation.value)),
             ])
@@ -337,18 +338,14 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
         Metric::BackwardNanoseconds,
         Metric::TrainingSeconds,
     ];
-    let known = |metric: &Metric| {
-        cell.groups
-            .iter()
-            .any(|group| !group.values(*metric).is_empty())
-    };
+    let known = |metric: &Metric| cell.arms.iter().any(|arm| !arm.values(*metric).is_empty());
     let metrics: Vec<Metric> = metrics.into_iter().filter(known).collect();
     if metrics.is_empty() {
         return None;
     }
-    let of = |group: &Group<'_>, metric: Metric| median(&group.values(metric)).ok();
+    let of = |arm: &Arm<'_>, metric: Metric| median(&arm.values(metric)).ok();
     let baseline = source.study.baseline();
-    let reference = cell.groups.iter().find(|group| group.name == baseline);
+    let reference = cell.arms.iter().find(|arm| arm.name == baseline);
     let mut columns = vec![String::from("contender"), String::from("parameters")];
     for metric in &metrics {
         columns.push(match metric {
@@ -359,19 +356,19 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
         });
     }
     let rows = cell
-        .groups
+        .arms
         .iter()
-        .map(|group| {
-            let parameters = group.records().find_map(|run| run.parameters);
+        .map(|arm| {
+            let parameters = arm.records().find_map(|run| run.parameters);
             let mut row = vec![
-                group.name.clone(),
+                arm.name.clone(),
                 or_none(parameters.map(|parameters| parameters.to_string())),
             ];
             for &metric in &metrics {
-                let own = of(group, metric);
+                let own = of(arm, metric);
                 let ratio = own.zip(reference.and_then(|reference| of(reference, metric)));
                 let ratio = ratio
-                    .filter(|(_, reference)| *reference > 0.0 && group.name != baseline)
+                    .filter(|(_, reference)| *reference > 0.0 && arm.name != baseline)
                     .map_or_else(String::new, |(own, reference)| {
                         format!(" (× {})", decimals(own / reference, 2))
                     });
@@ -438,8 +435,8 @@ pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
         ),
         ("gap", RunRecord::gap, share),
     ];
-    let median_of = |group: &Group<'_>, of: Of| {
-        let values: Vec<f64> = group
+    let median_of = |arm: &Arm<'_>, of: Of| {
+        let values: Vec<f64> = arm
             .records()
             .filter_map(of)
             .filter(|v| v.is_finite())
@@ -448,11 +445,7 @@ pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
     };
     let known: Vec<_> = columns
         .into_iter()
-        .filter(|(_, of, _)| {
-            cell.groups
-                .iter()
-                .any(|group| median_of(group, *of).is_some())
-        })
+        .filter(|(_, of, _)| cell.arms.iter().any(|arm| median_of(arm, *of).is_some()))
         .collect();
     if known.is_empty() {
         return None;
@@ -463,12 +456,12 @@ pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
     let rows = order
         .into_iter()
         .map(|index| {
-            let group = &cell.groups[index];
-            let mut row = vec![group.name.clone()];
+            let arm = &cell.arms[index];
+            let mut row = vec![arm.name.clone()];
             row.extend(
                 known
                     .iter()
-                    .map(|(_, of, format)| or_none(median_of(group, *of).map(format))),
+                    .map(|(_, of, format)| or_none(median_of(arm, *of).map(format))),
             );
             row
         })
@@ -487,12 +480,12 @@ fn head(names: &[&str]) -> Vec<String> {
 }
 
 /// How many runs there are, and how many did not come to their end.
-fn ended(group: &Group<'_>) -> String {
-    let mut parts = vec![group.finished.to_string()];
+fn ended(arm: &Arm<'_>) -> String {
+    let mut parts = vec![arm.finished.to_string()];
     for (number, what) in [
-        (group.diverged, "diverged"),
-        (group.failed, "failed"),
-        (group.missing, "missing"),
+        (arm.diverged, "diverged"),
+        (arm.failed, "failed"),
+        (arm.missing, "missing"),
     ] {
         if number > 0 {
             parts.push(format!("{number} {what}"));

@@ -58,7 +58,7 @@ fn one_comparison_by_hand() {
     let [cell] = &analysis.cells[..] else {
         panic!("{:?}", analysis.cells);
     };
-    let tanh = &cell.groups[1];
+    let tanh = &cell.arms[1];
     let comparison = tanh.comparison.as_ref().unwrap();
     // Gains of 0.2, 0.22 and 0.24 points for the seeds 0 to 7.
     let expected = 0.002 * (8.0 + 0.1 * 7.0) / 8.0;
@@ -72,11 +72,7 @@ fn one_comparison_by_hand() {
         Some(Verdict::Worse)
     );
     assert_eq!(cell.order(&analysis.criteria), [1, 0]);
-    let ranks: Vec<_> = cell
-        .groups
-        .iter()
-        .map(|group| group.rank.unwrap())
-        .collect();
+    let ranks: Vec<_> = cell.arms.iter().map(|arm| arm.rank.unwrap()).collect();
     assert_eq!((ranks[1].best, ranks[1].worst), (1, 1));
     assert_eq!((ranks[0].best, ranks[0].worst), (2, 2));
     let claim = analysis.claim().unwrap();
@@ -132,12 +128,7 @@ fn claims_hold_fall_or_stay_open() {
 fn too_few_seeds_are_not_ranked() {
     let (plan, records) = records(&study("seeds = 3"), tanh_gains(0.01));
     let analysis = Analysis::new(&plan, &records).unwrap();
-    assert!(
-        analysis.cells[0]
-            .groups
-            .iter()
-            .all(|group| group.rank.is_none())
-    );
+    assert!(analysis.cells[0].arms.iter().all(|arm| arm.rank.is_none()));
     assert!(
         analysis.conclusion.headline.starts_with(
             "Too few seeds to tell any contender from sigmoid: n = 3 cannot reach the level 0.05"
@@ -164,15 +155,15 @@ fn diverged_runs_count_as_chance_and_failed_ones_not_at_all() {
     }
     let records = Records::new(runs);
     let analysis = Analysis::new(&plan, &records).unwrap();
-    let tanh = &analysis.cells[0].groups[1];
+    let tanh = &analysis.cells[0].arms[1];
     assert_eq!(
         (tanh.finished, tanh.diverged, tanh.failed, tanh.missing),
         (6, 1, 1, 0)
     );
     assert!((tanh.mean.unwrap().value - (0.1 + 6.0 * 0.98) / 7.0).abs() < 1e-12);
     assert_eq!(tanh.comparison.as_ref().unwrap().differences.count, 7);
-    assert_eq!(analysis.progress.diverged, 1);
-    assert_eq!(analysis.progress.failed, 1);
+    assert_eq!(analysis.run_counts.diverged, 1);
+    assert_eq!(analysis.run_counts.failed, 1);
     let warnings = analysis.warnings.join("\n");
     assert!(
         warnings.contains("1 run diverged. Runs that diverge count with the accuracy of chance.")
@@ -212,7 +203,7 @@ fn times_of_several_machines_are_doubted() {
 #[test]
 fn only_what_was_asked_for_is_corrected_for() {
     let factor = "seeds = 8\n[[vary]]\nname = \"depth\"\nfield = \"network.preset\"\nvalues = [\"deep:2\", \"deep:8\"]\n";
-    let of = |text: &str| {
+    let decided_by = |text: &str| {
         let study = study(&format!("{factor}{text}"));
         let (plan, records) = records(&study, tanh_gains(0.002));
         let analysis = Analysis::new(&plan, &records).unwrap();
@@ -220,15 +211,15 @@ fn only_what_was_asked_for_is_corrected_for() {
         let p_values: Vec<f64> = analysis
             .cells
             .iter()
-            .map(|cell| cell.groups[1].comparison.unwrap().adjusted.difference)
+            .map(|cell| cell.arms[1].comparison.unwrap().adjusted.difference)
             .collect();
         (decides, p_values)
     };
     // Both settings are asked for: two comparisons.
-    assert_eq!(of(""), (vec![true, true], vec![4.0 / 256.0; 2]));
+    assert_eq!(decided_by(""), (vec![true, true], vec![4.0 / 256.0; 2]));
     // One is, and the other stands for itself.
     assert_eq!(
-        of("[verdict]\nsetting.depth = \"deep:8\""),
+        decided_by("[verdict]\nsetting.depth = \"deep:8\""),
         (vec![false, true], vec![2.0 / 256.0; 2])
     );
 }
@@ -284,16 +275,19 @@ fn moves_between_the_tracks() {
     });
     let plan = Plan::new(&study).unwrap();
     let analysis = Analysis::new(&plan, &records).unwrap();
-    let [moves] = &analysis.moves[..] else {
-        panic!("{:?}", analysis.moves);
+    let [comparison] = &analysis.track_comparisons[..] else {
+        panic!("{:?}", analysis.track_comparisons);
     };
-    assert_eq!(moves.agreement, Some(-1.0));
-    assert_eq!(moves.moves[0].name, "sigmoid");
+    assert_eq!(comparison.agreement, Some(-1.0));
+    assert_eq!(comparison.shifts[0].name, "sigmoid");
     assert_eq!(
-        (moves.moves[0].common_place, moves.moves[0].tuned_place),
+        (
+            comparison.shifts[0].common_place,
+            comparison.shifts[0].tuned_place
+        ),
         (2, 1)
     );
-    assert_eq!(moves.moves[0].difference.unwrap().count, 8);
+    assert_eq!(comparison.shifts[0].difference.unwrap().count, 8);
     assert!(
         analysis
             .cells
@@ -367,7 +361,7 @@ fn run() -> RunRecord {
 #[test]
 fn metrics_by_hand() {
     let run = run();
-    let measured = |text: &str| match text.parse::<Metric>().unwrap().of(&run) {
+    let measured = |text: &str| match text.parse::<Metric>().unwrap().value(&run) {
         Value::Measured(value) => value,
         other => panic!("{text}: {other:?}"),
     };
@@ -393,16 +387,19 @@ fn metrics_by_hand() {
     assert!((run.inflation().unwrap() - 0.02).abs() < 1e-12);
     assert!((run.measuring_share().unwrap() - 0.03).abs() < 1e-12);
     // Never reached: one epoch more.
-    assert_eq!(Metric::EpochsTo(0.999).of(&run), Value::Assumed(4.0));
-    assert_eq!(Metric::SecondsTo(0.999).of(&run), Value::Assumed(8.0));
-    assert_eq!(Metric::TestLoss.of(&run), Value::Missing);
+    assert_eq!(Metric::EpochsTo(0.999).value(&run), Value::Assumed(4.0));
+    assert_eq!(Metric::SecondsTo(0.999).value(&run), Value::Assumed(8.0));
+    assert_eq!(Metric::TestLoss.value(&run), Value::Missing);
     let diverged = RunRecord {
         status: Status::Diverged { epoch: 3 },
         ..run
     };
-    assert_eq!(Metric::TestAccuracy.of(&diverged), Value::Assumed(0.1));
-    assert_eq!(Metric::GradientDecades.of(&diverged), Value::Measured(-2.0));
-    assert_eq!(Metric::DeadShare.of(&diverged), Value::Missing);
+    assert_eq!(Metric::TestAccuracy.value(&diverged), Value::Assumed(0.1));
+    assert_eq!(
+        Metric::GradientDecades.value(&diverged),
+        Value::Measured(-2.0)
+    );
+    assert_eq!(Metric::DeadShare.value(&diverged), Value::Missing);
 }
 
 #[test]
@@ -438,10 +435,10 @@ proptest! {
         let turned = Records::new(runs);
         let [a, b] = [&straight, &turned].map(|records| Analysis::new(&plan, records).unwrap());
         prop_assert_eq!(a.conclusion, b.conclusion);
-        let group = &a.cells[0].groups[1];
-        let interval = group.mean.unwrap().interval.unwrap();
+        let arm = &a.cells[0].arms[1];
+        let interval = arm.mean.unwrap().interval.unwrap();
         prop_assert!(interval.lower <= interval.upper);
-        prop_assert_eq!(group.runs.len(), 8);
+        prop_assert_eq!(arm.runs.len(), 8);
     }
 }
 

@@ -75,7 +75,7 @@ fn every_contender_has_the_same_seeds_and_trials() {
     let records = made_up::run(&study, ability);
     let specs = plan.known(&records);
     assert_eq!(specs.len(), plan.total());
-    let of = |name: &str| -> BTreeSet<(String, Track, bool, u64)> {
+    let planned_for = |name: &str| -> BTreeSet<(String, Track, bool, u64)> {
         specs
             .iter()
             .filter(|spec| spec.contender == name)
@@ -85,7 +85,7 @@ fn every_contender_has_the_same_seeds_and_trials() {
             })
             .collect()
     };
-    assert_eq!(of("relu"), of("tanh"));
+    assert_eq!(planned_for("relu"), planned_for("tanh"));
     let keys: BTreeSet<_> = specs.iter().map(|spec| &spec.key).collect();
     assert_eq!(keys.len(), specs.len());
 }

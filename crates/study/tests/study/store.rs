@@ -148,7 +148,7 @@ fn a_trial_is_no_final_run() {
     store.save(&trial).unwrap();
     let leases = store.leases(STALE).unwrap();
     let start = || store.start(&leases, &trial.id, &spec).unwrap();
-    assert!(store.records().unwrap().of(&spec).is_none());
+    assert!(store.records().unwrap().answering(&spec).is_none());
     assert!(matches!(start(), Start::Mine(_)));
     // Without test images there is nothing that it lacks.
     trial.images.as_mut().unwrap().test = 0;
@@ -162,7 +162,7 @@ fn a_trial_is_no_final_run() {
         ..spec.clone()
     };
     assert!(matches!(start(), Start::Done));
-    assert!(store.records().unwrap().of(&trial_spec).is_some());
+    assert!(store.records().unwrap().answering(&trial_spec).is_some());
 }
 
 #[test]
