@@ -11,7 +11,7 @@ use study::{Study, Tuning};
 use toml::{Table, Value};
 
 use super::study::run::{Parallelism, run_study};
-use super::study::{Files, Resources};
+use super::study::{StudyPaths, Resources};
 use crate::cli::{Output, count, number};
 use crate::config::RunConfig;
 use crate::study_runner;
@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let name = options.name();
     let file = Path::new("experiments").join(format!("{name}.toml"));
     save(&study, &file)?;
-    let files = Files {
+    let files = StudyPaths {
         study: file,
         folder: None,
     };

@@ -37,7 +37,7 @@ pub enum Verb {
 
 /// A study, and where its runs are.
 #[derive(Clone, Debug, Args)]
-pub struct Files {
+pub struct StudyPaths {
     /// The study, such as experiments/tutorial.toml
     #[arg(value_name = "STUDY.TOML")]
     pub study: PathBuf,
@@ -73,7 +73,7 @@ pub fn run(verb: &Verb) -> Result<ExitCode> {
     }
 }
 
-impl Files {
+impl StudyPaths {
     fn folder(&self) -> PathBuf {
         study_runner::folder(&self.study, self.folder.as_deref())
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use study::{Records, Study};
 
-use super::{Files, Resources};
+use super::{StudyPaths, Resources};
 use crate::console::print;
 use crate::probe;
 use crate::study_runner::StudyRunner;
@@ -15,7 +15,7 @@ use crate::study_runner::StudyRunner;
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    files: Files,
+    files: StudyPaths,
     #[command(flatten)]
     resources: Resources,
 }

@@ -7,13 +7,13 @@ use anyhow::{Result, bail};
 use clap::Args;
 use study::{Store, Study};
 
-use super::{Files, check_report_folder, results, write_report};
+use super::{StudyPaths, check_report_folder, results, write_report};
 
 /// Options of `trainer study report`.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    files: Files,
+    files: StudyPaths,
     /// The folder of the report [default: one below experiments/results]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,

@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use study::{Shard, Study};
 
-use super::{Files, Resources, check_report_folder, results, write_report};
+use super::{StudyPaths, Resources, check_report_folder, results, write_report};
 use crate::cli::{Output, count};
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, Jobs, JobsEnding};
@@ -21,7 +21,7 @@ use crate::study_runner::{self, StudyRunner};
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    files: Files,
+    files: StudyPaths,
     #[command(flatten)]
     resources: Resources,
     #[command(flatten)]
@@ -73,7 +73,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 /// An invalid study, unreadable images, or a run that fails; what the runs had done is saved.
 pub fn run_study(
     study: &Study,
-    files: &Files,
+    files: &StudyPaths,
     resources: &Resources,
     parallelism: &Parallelism,
     output: Output,
@@ -140,7 +140,7 @@ pub fn run_study(
 /// The arguments of a process that takes part.
 fn arguments(
     verb: &str,
-    files: &Files,
+    files: &StudyPaths,
     resources: &Resources,
     shard: Option<Shard>,
 ) -> Vec<OsString> {

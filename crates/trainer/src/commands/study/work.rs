@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use study::{Shard, Study};
 
-use super::{Files, Resources};
+use super::{StudyPaths, Resources};
 use crate::console::print;
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{JobsEnding, stop_at_end_of_input};
@@ -16,7 +16,7 @@ use crate::study_runner::{StudyRunner, work};
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    files: Files,
+    files: StudyPaths,
     #[command(flatten)]
     resources: Resources,
     #[arg(long, value_name = "I/N")]
