@@ -386,6 +386,15 @@ impl Study {
         names.into_iter().collect()
     }
 
+    /// What the tuned recipe changes besides the learning rate, after words about that: ` and another
+    /// value of epochs`; empty if nothing.
+    pub(crate) fn recipe_differences_text(&self) -> String {
+        match self.recipes_differ_in()[..] {
+            [] => String::new(),
+            ref fields => format!(" and another value of {}", listed(fields)),
+        }
+    }
+
     /// The track that decides.
     pub fn deciding_track(&self) -> Track {
         self.verdict.track.unwrap_or(if self.tuned.is_some() {

@@ -9,9 +9,6 @@ use statistics::Direction;
 use crate::format::{decimals, percent, scientific};
 use crate::record::{RunRecord, Status};
 
-/// The least that a ratio of gradient norms can be: 32-bit numbers end there.
-const SMALLEST_RATIO: f64 = 1e-45;
-
 /// One number of a run. Written as its name: `test-accuracy`, `seconds-to:0.98`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -320,14 +317,15 @@ impl Metric {
                 _ => Value::Missing,
             },
             _ => {
-                let finite = self.direct(run).filter(|value| value.is_finite());
+                let finite = self.recorded(run).filter(|value| value.is_finite());
                 finite.map_or(Value::Missing, Value::Measured)
             }
         }
     }
 
-    /// What the record itself says.
-    fn direct(self, run: &RunRecord) -> Option<f64> {
+    /// What the record itself says, however the run ended; none of a time to an accuracy, which
+    /// follows from the epochs.
+    pub(crate) fn recorded(self, run: &RunRecord) -> Option<f64> {
         let times = run.times.as_ref();
         match self {
             Self::TestAccuracy => run.test?.accuracy,
@@ -338,10 +336,7 @@ impl Metric {
             Self::DeadShare => run.mean_over_sites(|site| site.dead),
             Self::SaturatedShare => run.mean_over_sites(|site| site.saturated),
             Self::Sparsity => run.mean_over_sites(|site| site.sparsity),
-            Self::GradientDecades => {
-                let ratio = RunRecord::gradient_ratio(run.epochs.first()?)?;
-                Some(ratio.max(SMALLEST_RATIO).log10())
-            }
+            Self::GradientDecades => run.first_gradient_ratio().map(f64::log10),
             Self::EffectiveRank => run.epochs.last()?.effective_rank,
             Self::SecondsPerStep => times?.seconds_per_step,
             Self::ForwardNanoseconds => times?.forward_nanoseconds,

@@ -33,6 +33,10 @@ use crate::plan::{RunSpec, Stage};
 /// The version of the format that this program writes.
 pub const VERSION: u32 = 1;
 
+/// The least that a gradient norm, or a ratio of two, counts as: 32-bit numbers end there, and zero has
+/// no logarithm.
+pub(crate) const SMALLEST_GRADIENT: f64 = 1e-45;
+
 /// What came of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -367,6 +371,12 @@ impl RunRecord {
         let mut norms = epoch.sites.iter().filter_map(|site| site.gradient_norm);
         let (first, last) = (norms.next()?, norms.next_back()?);
         (last > 0.0).then_some(first / last)
+    }
+
+    /// [`RunRecord::gradient_ratio`] in the first epoch, 10⁻⁴⁵ or more, so that it has a logarithm.
+    pub fn first_gradient_ratio(&self) -> Option<f64> {
+        let ratio = Self::gradient_ratio(self.epochs.first()?)?;
+        Some(ratio.max(SMALLEST_GRADIENT))
     }
 
     /// The mean over all sites, after the last epoch, of what `measure` takes of each.

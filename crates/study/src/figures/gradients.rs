@@ -5,10 +5,7 @@ use super::lines::{Chart, Frontispiece, Point, Series, draw};
 use super::panel::Axis;
 use super::{Figure, Source, with_runs};
 use crate::analysis::{Arm, Cell};
-use crate::record::{Epoch, RunRecord};
-
-/// The smallest norm that is drawn: 32-bit numbers end there, and zero has no logarithm.
-const SMALLEST: f64 = 1e-45;
+use crate::record::{Epoch, RunRecord, SMALLEST_GRADIENT};
 
 /// The gradient norm of every layer, in the first and the last epoch.
 pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
@@ -58,7 +55,7 @@ fn chart(
                     .records()
                     .filter_map(|run| epoch(run)?.sites.get(index)?.gradient_norm)
                     .filter(|norm| norm.is_finite())
-                    .map(|norm| norm.max(SMALLEST).log10())
+                    .map(|norm| norm.max(SMALLEST_GRADIENT).log10())
                     .collect();
                 let point = point(index as f64 + 1.0, &norms, source)?;
                 let power = |exponent: f64| 10_f64.powf(exponent);

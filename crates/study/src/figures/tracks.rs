@@ -9,7 +9,6 @@ use super::palette::{CONTEXT, MUTED};
 use super::panel::{Axis, Panel, bulk};
 use super::{Figure, Source};
 use crate::analysis::{Estimate, TrackComparison, TrackShift};
-use crate::definition::listed;
 use crate::format::{capital, confidence, count, file_names, percent, scientific};
 
 /// How every contender moves from the common track to the tuned one.
@@ -137,10 +136,7 @@ fn figure(source: Source<'_>, comparison: &TrackComparison, name: &str) -> Optio
             scientific(agreement, 2)
         )
     });
-    let besides = match source.study.recipes_differ_in()[..] {
-        [] => String::new(),
-        ref fields => format!(" and another value of {}", listed(fields)),
-    };
+    let besides = source.study.recipe_differences_text();
     let about = format!(
         "Mean with its {} interval under the common recipe (circle) and with a learning rate tuned for each contender{besides} (diamond), {} tuned first; on the right the places of the means on both tracks, which the runs need not tell apart.{agreement}",
         confidence(source.analysis.criteria.level),

@@ -2,7 +2,7 @@
 
 use super::ReportError;
 use crate::json::rounded;
-use crate::metric::{Metric, Value};
+use crate::metric::Metric;
 use crate::plan::{Plan, Stage};
 use crate::record::{RunRecord, Status};
 use crate::records::Records;
@@ -59,13 +59,10 @@ pub(super) fn csv(plan: &Plan, records: &Records) -> Result<Vec<u8>, ReportError
             run.and_then(|run| run.chosen_epoch)
                 .map_or_else(String::new, |epoch| epoch.to_string()),
         ]);
-        row.extend(RESULTS.iter().map(|(_, of)| number(run.and_then(of))));
-        let score = number(run.and_then(|run| match metric.value(run) {
-            Value::Measured(value) | Value::Assumed(value) => Some(value),
-            Value::Missing => None,
-        }));
+        row.extend(RESULTS.iter().map(|(_, read)| number(run.and_then(read))));
+        let score = number(run.and_then(|run| metric.value(run).number()));
         row.extend((!metric.is_time()).then(|| score.clone()));
-        row.extend(TIMES.iter().map(|(_, of)| number(run.and_then(of))));
+        row.extend(TIMES.iter().map(|(_, read)| number(run.and_then(read))));
         row.extend(metric.is_time().then_some(score));
         writer.write_record(&row).map_err(error)?;
     }
@@ -74,21 +71,22 @@ pub(super) fn csv(plan: &Plan, records: &Records) -> Result<Vec<u8>, ReportError
         .map_err(|error| ReportError::Csv(error.to_string()))
 }
 
-type Of = fn(&RunRecord) -> Option<f64>;
+/// A column: its name, and what it says of a run.
+type Column = (&'static str, fn(&RunRecord) -> Option<f64>);
 
-const RESULTS: [(&str, Of); 17] = [
+const RESULTS: [Column; 17] = [
     ("parameters", |run| {
         run.parameters.map(|number| number as f64)
     }),
-    ("test_accuracy", |run| run.test?.accuracy),
-    ("test_loss", |run| run.test?.loss),
-    ("test_ece", |run| run.test?.ece),
+    ("test_accuracy", |run| Metric::TestAccuracy.recorded(run)),
+    ("test_loss", |run| Metric::TestLoss.recorded(run)),
+    ("test_ece", |run| Metric::TestEce.recorded(run)),
     ("best_test_accuracy_of_any_epoch", |run| {
         let accuracies = run.epochs.iter().filter_map(|epoch| epoch.test_accuracy);
         accuracies.reduce(f64::max)
     }),
     ("validation_accuracy", |run| {
-        run.chosen()?.validation.accuracy
+        Metric::ValidationAccuracy.recorded(run)
     }),
     ("last_validation_accuracy", |run| {
         run.epochs.last()?.validation.accuracy
@@ -97,25 +95,29 @@ const RESULTS: [(&str, Of); 17] = [
         run.epochs.last()?.validation.loss
     }),
     ("last_training_loss", |run| run.epochs.last()?.training.loss),
-    ("accuracy_gap", RunRecord::gap),
-    ("dead_share", |run| run.mean_over_sites(|site| site.dead)),
+    ("accuracy_gap", |run| Metric::AccuracyGap.recorded(run)),
+    ("dead_share", |run| Metric::DeadShare.recorded(run)),
     ("saturated_share", |run| {
-        run.mean_over_sites(|site| site.saturated)
+        Metric::SaturatedShare.recorded(run)
     }),
-    ("sparsity", |run| run.mean_over_sites(|site| site.sparsity)),
+    ("sparsity", |run| Metric::Sparsity.recorded(run)),
+    // As it is, zero included: a table need not take logarithms.
     ("first_gradient_ratio", |run| {
         RunRecord::gradient_ratio(run.epochs.first()?)
     }),
     ("last_gradient_ratio", |run| {
         RunRecord::gradient_ratio(run.epochs.last()?)
     }),
-    ("effective_rank", |run| run.epochs.last()?.effective_rank),
+    ("effective_rank", |run| Metric::EffectiveRank.recorded(run)),
     ("epochs", |run| Some(run.epochs.len() as f64)),
 ];
 
-const TIMES: [(&str, Of); 6] = [
+const TIMES: [Column; 6] = [
     ("seconds", |run| run.times.as_ref()?.total_seconds),
-    ("training_seconds", RunRecord::training_seconds),
+    ("training_seconds", |run| {
+        Metric::TrainingSeconds.recorded(run)
+    }),
+    // A run that failed has none of these three.
     ("seconds_per_step", |run| {
         Metric::SecondsPerStep.value(run).number()
     }),

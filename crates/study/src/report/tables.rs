@@ -4,7 +4,6 @@ use statistics::{Comparison, Interval, Verdict, median};
 
 use super::document::Table;
 use crate::analysis::{Arm, Cell, Estimate, TrackComparison};
-use crate::definition::listed;
 use crate::figures::Source;
 use crate::format::{capital, confidence, decimals, p_number, percent, scientific};
 use crate::metric::Metric;
@@ -157,10 +156,7 @@ pub(super) fn tracks(source: Source<'_>, comparison: &TrackComparison) -> Table 
             .agreement
             .map(|agreement| scientific(agreement, 2)),
     );
-    let besides = match source.study.recipes_differ_in()[..] {
-        [] => String::new(),
-        ref fields => format!(" and another value of {}", listed(fields)),
-    };
+    let besides = source.study.recipe_differences_text();
     let rows = comparison
         .shifts
         .iter()
@@ -343,7 +339,7 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
     if metrics.is_empty() {
         return None;
     }
-    let of = |arm: &Arm<'_>, metric: Metric| median(&arm.values(metric)).ok();
+    let median_of = |arm: &Arm<'_>, metric: Metric| median(&arm.values(metric)).ok();
     let baseline = source.study.baseline();
     let reference = cell.arms.iter().find(|arm| arm.name == baseline);
     let mut columns = vec![String::from("contender"), String::from("parameters")];
@@ -365,8 +361,8 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
                 or_none(parameters.map(|parameters| parameters.to_string())),
             ];
             for &metric in &metrics {
-                let own = of(arm, metric);
-                let ratio = own.zip(reference.and_then(|reference| of(reference, metric)));
+                let own = median_of(arm, metric);
+                let ratio = own.zip(reference.and_then(|reference| median_of(reference, metric)));
                 let ratio = ratio
                     .filter(|(_, reference)| *reference > 0.0 && arm.name != baseline)
                     .map_or_else(String::new, |(own, reference)| {
@@ -388,72 +384,88 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
     })
 }
 
-/// What was seen inside the networks; none if nothing was.
-pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
-    type Of = fn(&RunRecord) -> Option<f64>;
-    type Format = fn(f64) -> String;
-    let share: Format = |value| percent(value, 2);
-    let number: Format = |value| scientific(value, 3);
-    let columns: [(&str, Of, Format); 8] = [
-        (
-            "dead units",
-            |run| run.mean_over_sites(|site| site.dead),
-            share,
-        ),
-        (
-            "saturated",
-            |run| run.mean_over_sites(|site| site.saturated),
-            share,
-        ),
-        (
-            "zero activations",
-            |run| run.mean_over_sites(|site| site.sparsity),
-            share,
-        ),
-        (
-            "pre-activation SD",
-            |run| run.mean_over_sites(|site| site.pre_activation_sd),
-            number,
-        ),
-        (
-            "activation mean",
-            |run| run.mean_over_sites(|site| site.activation_mean),
-            number,
-        ),
-        (
-            "gradient first / last layer, first epoch",
-            |run| {
-                let ratio = RunRecord::gradient_ratio(run.epochs.first()?)?;
-                Some(ratio.max(1e-45))
-            },
-            number,
-        ),
-        (
-            "effective rank",
-            |run| run.epochs.last()?.effective_rank,
-            number,
-        ),
-        ("gap", RunRecord::gap, share),
-    ];
-    let median_of = |arm: &Arm<'_>, of: Of| {
+/// A column of the table of what was seen inside the networks.
+struct Measurement {
+    name: &'static str,
+    /// The number of a run, however it ended.
+    read: fn(&RunRecord) -> Option<f64>,
+    format: fn(f64) -> String,
+}
+
+const MEASUREMENTS: [Measurement; 8] = [
+    Measurement {
+        name: "dead units",
+        read: |run| Metric::DeadShare.recorded(run),
+        format: share,
+    },
+    Measurement {
+        name: "saturated",
+        read: |run| Metric::SaturatedShare.recorded(run),
+        format: share,
+    },
+    Measurement {
+        name: "zero activations",
+        read: |run| Metric::Sparsity.recorded(run),
+        format: share,
+    },
+    Measurement {
+        name: "pre-activation SD",
+        read: |run| run.mean_over_sites(|site| site.pre_activation_sd),
+        format: number,
+    },
+    Measurement {
+        name: "activation mean",
+        read: |run| run.mean_over_sites(|site| site.activation_mean),
+        format: number,
+    },
+    Measurement {
+        name: "gradient first / last layer, first epoch",
+        read: RunRecord::first_gradient_ratio,
+        format: number,
+    },
+    Measurement {
+        name: "effective rank",
+        read: |run| Metric::EffectiveRank.recorded(run),
+        format: number,
+    },
+    Measurement {
+        name: "gap",
+        read: |run| Metric::AccuracyGap.recorded(run),
+        format: share,
+    },
+];
+
+fn share(value: f64) -> String {
+    percent(value, 2)
+}
+
+fn number(value: f64) -> String {
+    scientific(value, 3)
+}
+
+impl Measurement {
+    /// The median over an arm's runs that say a number.
+    fn median(&self, arm: &Arm<'_>) -> Option<f64> {
         let values: Vec<f64> = arm
             .records()
-            .filter_map(of)
-            .filter(|v| v.is_finite())
+            .filter_map(self.read)
+            .filter(|value| value.is_finite())
             .collect();
         median(&values).ok()
-    };
-    let known: Vec<_> = columns
-        .into_iter()
-        .filter(|(_, of, _)| cell.arms.iter().any(|arm| median_of(arm, *of).is_some()))
-        .collect();
+    }
+}
+
+/// What was seen inside the networks; none if nothing was.
+pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
+    let is_known = |column: &Measurement| cell.arms.iter().any(|arm| column.median(arm).is_some());
+    let known: Vec<Measurement> = MEASUREMENTS.into_iter().filter(is_known).collect();
     if known.is_empty() {
         return None;
     }
     let mut names = vec![String::from("contender")];
-    names.extend(known.iter().map(|(name, ..)| (*name).to_owned()));
-    let order = cell.full_order(&source.analysis.criteria);
-    let rows = order
+    names.extend(known.iter().map(|column| column.name.to_owned()));
+    let rows = cell
+        .full_order(&source.analysis.criteria)
         .into_iter()
         .map(|index| {
             let arm = &cell.arms[index];
@@ -461,7 +473,7 @@ pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
             row.extend(
                 known
                     .iter()
-                    .map(|(_, of, format)| or_none(median_of(arm, *of).map(format))),
+                    .map(|column| or_none(column.median(arm).map(column.format))),
             );
             row
         })
