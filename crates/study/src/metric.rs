@@ -1,12 +1,15 @@
 //! What contenders are compared by.
 
+mod facts;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use statistics::Direction;
 
-use crate::format::{decimals, percent, scientific};
+use self::facts::WhenDiverged;
+use crate::format::percent;
 use crate::record::{RunRecord, Status};
 
 /// One number of a run. Written as its name: `test-accuracy`, `seconds-to:0.98`.
@@ -97,133 +100,52 @@ impl Metric {
         matches!(self, Self::TestAccuracy | Self::TestLoss | Self::TestEce)
     }
 
-    fn name(self) -> &'static str {
+    /// The accuracy that has to be reached, of those that take one.
+    fn accuracy(self) -> Option<f64> {
         match self {
-            Self::TestAccuracy => "test-accuracy",
-            Self::TestLoss => "test-loss",
-            Self::TestEce => "test-ece",
-            Self::ValidationAccuracy => "validation-accuracy",
-            Self::AccuracyGap => "accuracy-gap",
-            Self::DeadShare => "dead-share",
-            Self::SaturatedShare => "saturated-share",
-            Self::Sparsity => "sparsity",
-            Self::GradientDecades => "gradient-decades",
-            Self::EffectiveRank => "effective-rank",
-            Self::SecondsPerStep => "seconds-per-step",
-            Self::ForwardNanoseconds => "forward-nanoseconds",
-            Self::BackwardNanoseconds => "backward-nanoseconds",
-            Self::TrainingSeconds => "training-seconds",
-            Self::EpochsTo(_) => "epochs-to",
-            Self::SecondsTo(_) => "seconds-to",
+            Self::EpochsTo(accuracy) | Self::SecondsTo(accuracy) => Some(accuracy),
+            _ => None,
         }
     }
 
     /// In words, for headings: "test accuracy".
     pub fn title(self) -> String {
-        let accuracy = |accuracy| percent(accuracy, 1);
-        match self {
-            Self::TestEce => String::from("expected calibration error on test images"),
-            Self::AccuracyGap => String::from("training less validation accuracy"),
-            Self::DeadShare => String::from("share of dead units"),
-            Self::SaturatedShare => String::from("share of saturated pre-activations"),
-            Self::Sparsity => String::from("share of zero activations"),
-            Self::GradientDecades => String::from("gradient of first / last layer, log₁₀"),
-            Self::SecondsPerStep => String::from("time per step"),
-            Self::ForwardNanoseconds => String::from("forward time per element"),
-            Self::BackwardNanoseconds => String::from("backward time per element"),
-            Self::TrainingSeconds => String::from("training time"),
-            Self::EpochsTo(reached) => {
-                format!("epochs to {} validation accuracy", accuracy(reached))
-            }
-            Self::SecondsTo(reached) => {
-                format!("training time to {} validation accuracy", accuracy(reached))
-            }
-            _ => self.name().replace('-', " "),
+        let title = self.facts().title;
+        match self.accuracy() {
+            Some(accuracy) => format!("{title} to {} validation accuracy", percent(accuracy, 1)),
+            None => title.to_owned(),
         }
     }
 
     /// Which scores are good, unless a study says otherwise. `None` where neither more nor less is
-    /// good in itself: zero activations make a network sparse or starve it, gradients may vanish or
-    /// explode.
+    /// good in itself.
     pub fn direction(self) -> Option<Direction> {
-        match self {
-            Self::TestAccuracy | Self::ValidationAccuracy => Some(Direction::HigherIsBetter),
-            Self::AccuracyGap
-            | Self::SaturatedShare
-            | Self::Sparsity
-            | Self::GradientDecades
-            | Self::EffectiveRank => None,
-            Self::TestLoss
-            | Self::TestEce
-            | Self::DeadShare
-            | Self::SecondsPerStep
-            | Self::ForwardNanoseconds
-            | Self::BackwardNanoseconds
-            | Self::TrainingSeconds
-            | Self::EpochsTo(_)
-            | Self::SecondsTo(_) => Some(Direction::LowerIsBetter),
-        }
+        self.facts().direction
     }
 
     /// What becomes of runs that diverged, in a sentence.
     pub(crate) fn treatment_of_diverged(self) -> &'static str {
-        match self {
-            Self::TestAccuracy | Self::ValidationAccuracy => {
-                "Runs that diverge count with the accuracy of chance."
-            }
-            Self::GradientDecades
-            | Self::SecondsPerStep
-            | Self::ForwardNanoseconds
-            | Self::BackwardNanoseconds => "Runs that diverge count with what was measured before.",
-            _ => {
-                "Runs that diverge have no score that is bad enough, and are left out together with the runs that they are paired with: the comparison holds only for runs that do not diverge."
-            }
-        }
+        self.facts().when_diverged.sentence()
     }
 
     /// The margin, unless a study says otherwise.
     pub fn margin(self) -> f64 {
-        match self {
-            Self::TestAccuracy | Self::ValidationAccuracy => 0.001,
-            _ => 0.0,
-        }
+        self.facts().kind.margin()
     }
 
     /// Whether the number is a share that is written in per cent.
     pub fn is_share(self) -> bool {
-        matches!(
-            self,
-            Self::TestAccuracy
-                | Self::TestEce
-                | Self::ValidationAccuracy
-                | Self::AccuracyGap
-                | Self::DeadShare
-                | Self::SaturatedShare
-                | Self::Sparsity
-        )
+        self.facts().kind.is_share()
     }
 
     /// Whether the number is a time, which differs from one repetition of a run to the next.
     pub fn is_time(self) -> bool {
-        matches!(
-            self,
-            Self::SecondsPerStep
-                | Self::ForwardNanoseconds
-                | Self::BackwardNanoseconds
-                | Self::TrainingSeconds
-                | Self::SecondsTo(_)
-        )
+        self.facts().kind.is_time()
     }
 
     /// The unit of scores, after a comma: `, %`; empty for mere numbers.
     pub(crate) fn unit(self) -> &'static str {
-        match self {
-            _ if self.is_share() => ", %",
-            Self::SecondsPerStep => ", ms",
-            Self::ForwardNanoseconds | Self::BackwardNanoseconds => ", ns",
-            Self::TrainingSeconds | Self::SecondsTo(_) => ", s",
-            _ => "",
-        }
+        self.facts().kind.unit()
     }
 
     /// The unit of differences, alike.
@@ -237,15 +159,7 @@ impl Metric {
 
     /// A score or a difference without its unit: `99.10`.
     pub(crate) fn number(self, value: f64) -> String {
-        match self {
-            _ if self.is_share() => decimals(100.0 * value, 2),
-            Self::SecondsPerStep => decimals(1000.0 * value, 2),
-            Self::ForwardNanoseconds | Self::BackwardNanoseconds => decimals(value, 2),
-            Self::TrainingSeconds | Self::SecondsTo(_) => decimals(value, 1),
-            Self::EpochsTo(_) | Self::EffectiveRank => decimals(value, 1),
-            Self::GradientDecades => decimals(value, 2),
-            _ => scientific(value, 4),
-        }
+        self.facts().kind.number(value)
     }
 
     /// A difference with its sign, without its unit: `+0.42`.
@@ -283,23 +197,18 @@ impl Metric {
     /// A run that failed has none. One that diverged has the accuracy of chance, its costs and its
     /// first gradients; no other metric has a value that is bad enough for it.
     pub fn value(self, run: &RunRecord) -> Value {
-        match (&run.status, self) {
+        match (&run.status, self.facts().when_diverged) {
             (Status::Failed { .. }, _) => Value::Missing,
-            (Status::Diverged { .. }, Self::TestAccuracy | Self::ValidationAccuracy) => {
+            (Status::Diverged { .. }, WhenDiverged::LeftOut) => Value::Missing,
+            (Status::Diverged { .. }, WhenDiverged::Chance) => {
                 let classes = run.classes.filter(|&classes| classes > 0);
                 classes.map_or(Value::Missing, |classes| {
                     Value::Assumed(1.0 / classes as f64)
                 })
             }
-            (
-                Status::Diverged { .. },
-                Self::GradientDecades
-                | Self::SecondsPerStep
-                | Self::ForwardNanoseconds
-                | Self::BackwardNanoseconds,
-            )
-            | (Status::Finished, _) => self.measured(run),
-            (Status::Diverged { .. }, _) => Value::Missing,
+            (Status::Diverged { .. }, WhenDiverged::MeasuredBefore) | (Status::Finished, _) => {
+                self.measured(run)
+            }
         }
     }
 
@@ -363,12 +272,12 @@ impl FromStr for Metric {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = || ParseMetricError {
             name: text.to_owned(),
-            known: PLAIN.map(Self::name).join(", "),
+            known: PLAIN.map(|metric| metric.facts().name).join(", "),
         };
         let Some((name, accuracy)) = text.split_once(':') else {
             return PLAIN
                 .into_iter()
-                .find(|metric| metric.name() == text)
+                .find(|metric| metric.facts().name == text)
                 .ok_or_else(error);
         };
         let accuracy = accuracy.parse().map_err(|_| error())?;
@@ -385,10 +294,10 @@ impl FromStr for Metric {
 
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())?;
-        match self {
-            Self::EpochsTo(accuracy) | Self::SecondsTo(accuracy) => write!(f, ":{accuracy}"),
-            _ => Ok(()),
+        f.write_str(self.facts().name)?;
+        match self.accuracy() {
+            Some(accuracy) => write!(f, ":{accuracy}"),
+            None => Ok(()),
         }
     }
 }
