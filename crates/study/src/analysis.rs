@@ -4,15 +4,16 @@ mod cell;
 mod claim;
 mod conclusion;
 mod tracks;
+mod warnings;
 mod wording;
 
 use std::collections::BTreeSet;
 
 use statistics::{Criteria, Direction, RankSummary};
 
-use crate::metric::{Metric, Value};
+use crate::metric::Metric;
 use crate::plan::{Plan, RateChoice, Stage, Track};
-use crate::record::{Environment, RunRecord, Status};
+use crate::record::{Environment, Status};
 use crate::records::Records;
 
 pub use cell::{Arm, Cell, Estimate, Pair, RankRange, SeedRun, TimeToAccuracy};
@@ -147,7 +148,7 @@ impl<'a> Analysis<'a> {
             measuring_share,
             warnings: Vec::new(),
         };
-        analysis.warnings = warnings(&analysis, &done, records);
+        analysis.warnings = warnings::warnings(&analysis, &done, records);
         analysis.conclusion = Conclusion::new(study, &analysis);
         Ok(analysis)
     }
@@ -199,112 +200,4 @@ fn track_ranks(
         });
     }
     Ok(ranks)
-}
-
-fn warnings(analysis: &Analysis<'_>, done: &[&RunRecord], records: &Records) -> Vec<String> {
-    use crate::format::count;
-    let mut warnings = Vec::new();
-    let RunCounts {
-        planned,
-        done: made,
-        diverged,
-        failed,
-    } = analysis.run_counts;
-    if made < planned {
-        warnings.push(format!(
-            "{made} of {} done: everything below is preliminary, and seeds that are added until a verdict pleases make its level meaningless.",
-            count(planned, "run")
-        ));
-    }
-    if diverged > 0 {
-        let treatment = analysis.metric.treatment_of_diverged();
-        warnings.push(format!("{} diverged. {treatment}", count(diverged, "run")));
-    }
-    let failures = done.iter().filter_map(|run| match &run.status {
-        Status::Failed { reason } => Some((run, reason)),
-        _ => None,
-    });
-    if let Some((run, reason)) = failures.min_by_key(|(run, _)| run.id.clone()) {
-        warnings.push(format!(
-            "{} failed, for reasons that say nothing about the contender, and {} left out together with the run that {} paired with; `trainer study run … --retry-failed` makes {} again. Run {}: {}.",
-            count(failed, "run"),
-            if failed == 1 { "is" } else { "are" },
-            if failed == 1 { "it is" } else { "they are" },
-            if failed == 1 { "it" } else { "them" },
-            run.id,
-            reason.trim_end_matches('.').replace('\n', "; "),
-        ));
-    }
-    let environments: BTreeSet<_> = analysis
-        .deciding()
-        .flat_map(|cell| &cell.arms)
-        .flat_map(|arm| arm.records())
-        .filter_map(|run| run.environment.as_ref())
-        .collect();
-    if analysis.metric.is_time() && environments.len() > 1 {
-        warnings.push(String::from(
-            "The times are of several machines, numbers of threads or versions of the program, as listed at the end; a difference may be theirs.",
-        ));
-    }
-    let runs = analysis.cells.iter().flat_map(|cell| &cell.arms);
-    let assumed = runs
-        .flat_map(|arm| &arm.runs)
-        .filter(|run| matches!(run.score, Value::Assumed(_)))
-        .filter(|run| run.run.is_some_and(|run| run.status == Status::Finished))
-        .count();
-    if assumed > 0 {
-        warnings.push(format!(
-            "{} never reached the accuracy; the score of such a run is that of one epoch more than it had.",
-            count(assumed, "run"),
-        ));
-    }
-    let place = |choice: &RateChoice| match choice.setting.to_string() {
-        setting if setting.is_empty() => choice.contender.clone(),
-        setting => format!("{} ({setting})", choice.contender),
-    };
-    let stuck: Vec<String> = analysis
-        .choices
-        .iter()
-        .filter(|choice| choice.is_stuck())
-        .map(place)
-        .collect();
-    if !stuck.is_empty() {
-        warnings.push(format!(
-            "All trials failed, so that no learning rate can be chosen and there are no final runs on the tuned track, of {}.",
-            crate::definition::listed(&stuck)
-        ));
-    }
-    let edges: Vec<String> = analysis
-        .choices
-        .iter()
-        .filter(|choice| choice.at_edge)
-        .map(place)
-        .collect();
-    if !edges.is_empty() {
-        warnings.push(format!(
-            "The best learning rate lies at the end of the grid, and a better one may lie outside, for {}.",
-            crate::definition::listed(&edges)
-        ));
-    }
-    let chosen = analysis
-        .choices
-        .iter()
-        .filter(|choice| choice.chosen.is_some());
-    let open = chosen
-        .clone()
-        .filter(|choice| choice.rivals().next().is_some());
-    let (chosen, open) = (chosen.count(), open.count());
-    if open > 0 {
-        warnings.push(format!(
-            "In {open} of {chosen} choices of a learning rate the trials do not tell the chosen one from some other; the table of trials marks those with ≈, and more trials (seeds_per_rate) might tell.",
-        ));
-    }
-    if let Some(share) = analysis.measuring_share.filter(|&share| share > 0.05) {
-        warnings.push(format!(
-            "Measuring took {} of a run's time (median).",
-            crate::format::percent(share, 1)
-        ));
-    }
-    warnings.extend(records.warnings().iter().cloned());
-    warnings
 }

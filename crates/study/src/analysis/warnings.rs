@@ -1,0 +1,156 @@
+//! What a reader should know before believing anything.
+
+use std::collections::BTreeSet;
+
+use super::Analysis;
+use crate::definition::listed;
+use crate::format::{count, percent};
+use crate::metric::Value;
+use crate::plan::RateChoice;
+use crate::record::{RunRecord, Status};
+use crate::records::Records;
+
+/// Measuring that takes a larger share of a run's time is worth a warning.
+const MUCH_MEASURING: f64 = 0.05;
+
+/// All warnings, in the order in which reports show them. `done` are the planned runs that are done.
+pub(super) fn warnings(
+    analysis: &Analysis<'_>,
+    done: &[&RunRecord],
+    records: &Records,
+) -> Vec<String> {
+    [
+        preliminary(analysis),
+        diverged(analysis),
+        failed(analysis, done),
+        several_machines(analysis),
+        never_reached(analysis),
+        no_rate_chosen(analysis),
+        rate_at_edge(analysis),
+        undecided_rates(analysis),
+        much_measuring(analysis),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(records.warnings().iter().cloned())
+    .collect()
+}
+
+fn preliminary(analysis: &Analysis<'_>) -> Option<String> {
+    let counts = analysis.run_counts;
+    (!counts.is_complete()).then(|| {
+        format!(
+            "{} of {} done: everything below is preliminary, and seeds that are added until a verdict pleases make its level meaningless.",
+            counts.done,
+            count(counts.planned, "run")
+        )
+    })
+}
+
+fn diverged(analysis: &Analysis<'_>) -> Option<String> {
+    let diverged = analysis.run_counts.diverged;
+    let treatment = analysis.metric.treatment_of_diverged();
+    (diverged > 0).then(|| format!("{} diverged. {treatment}", count(diverged, "run")))
+}
+
+fn failed(analysis: &Analysis<'_>, done: &[&RunRecord]) -> Option<String> {
+    let failures = done.iter().filter_map(|run| match &run.status {
+        Status::Failed { reason } => Some((run, reason)),
+        _ => None,
+    });
+    // One of them as an example, the same one every time.
+    let (run, reason) = failures.min_by_key(|(run, _)| &run.id)?;
+    let failed = analysis.run_counts.failed;
+    Some(format!(
+        "{} failed, for reasons that say nothing about the contender, and {} left out together with the run that {} paired with; `trainer study run … --retry-failed` makes {} again. Run {}: {}.",
+        count(failed, "run"),
+        if failed == 1 { "is" } else { "are" },
+        if failed == 1 { "it is" } else { "they are" },
+        if failed == 1 { "it" } else { "them" },
+        run.id,
+        reason.trim_end_matches('.').replace('\n', "; "),
+    ))
+}
+
+fn several_machines(analysis: &Analysis<'_>) -> Option<String> {
+    let environments: BTreeSet<_> = analysis
+        .deciding()
+        .flat_map(|cell| &cell.arms)
+        .flat_map(|arm| arm.records())
+        .filter_map(|run| run.environment.as_ref())
+        .collect();
+    (analysis.metric.is_time() && environments.len() > 1).then(|| {
+        String::from(
+            "The times are of several machines, numbers of threads or versions of the program, as listed at the end; a difference may be theirs.",
+        )
+    })
+}
+
+fn never_reached(analysis: &Analysis<'_>) -> Option<String> {
+    let arms = analysis.cells.iter().flat_map(|cell| &cell.arms);
+    let assumed = arms
+        .flat_map(|arm| &arm.runs)
+        .filter(|run| matches!(run.score, Value::Assumed(_)))
+        .filter(|run| run.run.is_some_and(|run| run.status == Status::Finished))
+        .count();
+    (assumed > 0).then(|| {
+        format!(
+            "{} never reached the accuracy; the score of such a run is that of one epoch more than it had.",
+            count(assumed, "run"),
+        )
+    })
+}
+
+fn no_rate_chosen(analysis: &Analysis<'_>) -> Option<String> {
+    let stuck = places(analysis, RateChoice::is_stuck)?;
+    Some(format!(
+        "All trials failed, so that no learning rate can be chosen and there are no final runs on the tuned track, of {stuck}."
+    ))
+}
+
+fn rate_at_edge(analysis: &Analysis<'_>) -> Option<String> {
+    let edges = places(analysis, |choice| choice.at_edge)?;
+    Some(format!(
+        "The best learning rate lies at the end of the grid, and a better one may lie outside, for {edges}."
+    ))
+}
+
+/// The contenders of those choices, with their settings: `relu and tanh (depth 8)`; `None` of none.
+fn places(analysis: &Analysis<'_>, is_one: fn(&RateChoice) -> bool) -> Option<String> {
+    let places: Vec<String> = analysis
+        .choices
+        .iter()
+        .filter(|choice| is_one(choice))
+        .map(|choice| match choice.setting.to_string() {
+            setting if setting.is_empty() => choice.contender.clone(),
+            setting => format!("{} ({setting})", choice.contender),
+        })
+        .collect();
+    (!places.is_empty()).then(|| listed(&places))
+}
+
+fn undecided_rates(analysis: &Analysis<'_>) -> Option<String> {
+    let made = analysis
+        .choices
+        .iter()
+        .filter(|choice| choice.chosen.is_some());
+    let chosen = made.clone().count();
+    let open = made
+        .filter(|choice| choice.rivals().next().is_some())
+        .count();
+    (open > 0).then(|| {
+        format!(
+            "In {open} of {chosen} choices of a learning rate the trials do not tell the chosen one from some other; the table of trials marks those with ≈, and more trials (seeds_per_rate) might tell.",
+        )
+    })
+}
+
+fn much_measuring(analysis: &Analysis<'_>) -> Option<String> {
+    let share = analysis
+        .measuring_share
+        .filter(|&share| share > MUCH_MEASURING)?;
+    Some(format!(
+        "Measuring took {} of a run's time (median).",
+        percent(share, 1)
+    ))
+}
