@@ -47,7 +47,8 @@ pub struct Analysis<'a> {
     pub choices: Vec<RateChoice>,
     /// What the runs were made with and on.
     pub environments: Vec<Environment>,
-    /// Share of the run's time that measuring took, the median of the runs.
+    /// Share of the run's time that measuring took: the median of the runs, of an even number of them the
+    /// upper one of the two in the middle.
     pub measuring_share: Option<f64>,
     /// What a reader should know before believing anything.
     pub warnings: Vec<String>,
