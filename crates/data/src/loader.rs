@@ -12,11 +12,10 @@ use augmentation::Augmenter;
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
-use seed::Purpose;
+use seed::{Purpose, shuffle};
 
 use crate::batch::ImageSet;
 use crate::scaling::Scaling;
-use crate::split::shuffle;
 
 /// Batches that are gathered ahead of the training.
 const AHEAD: usize = 4;

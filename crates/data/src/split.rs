@@ -1,7 +1,6 @@
 //! The split into training, validation and test images.
 
-use rand::Rng;
-use seed::{ChaCha8Rng, Purpose};
+use seed::{Purpose, shuffle};
 
 use crate::error::Error;
 use crate::images::LabelledImages;
@@ -103,21 +102,6 @@ impl Split {
             test: part(test),
         })
     }
-}
-
-/// Puts `items` into random order (Fisher and Yates; Durstenfeld 1964).
-///
-/// `rand` has a shuffle too, but not one that promises the same order in every version.
-pub(crate) fn shuffle(items: &mut [u32], random: &mut ChaCha8Rng) {
-    for last in (1..items.len()).rev() {
-        items.swap(last, below(last as u64 + 1, random) as usize);
-    }
-}
-
-/// A number from 0 to `bound` − 1. Some are more probable than others by `bound` / 2⁶⁴ at most, a
-/// share that no experiment can see.
-fn below(bound: u64, random: &mut ChaCha8Rng) -> u64 {
-    ((u128::from(random.next_u64()) * u128::from(bound)) >> 64) as u64
 }
 
 #[cfg(test)]
@@ -241,21 +225,5 @@ mod tests {
         for fraction in [-0.1, 0.0, 1.1, f64::NAN] {
             assert!(error(0.1, 0.1, fraction).starts_with("found the training fraction"));
         }
-    }
-
-    /// Every order of three items comes up about equally often: 6000 shuffles, chi-squared with 5
-    /// degrees of freedom, below its 99.9 % quantile 20.5.
-    #[test]
-    fn shuffles_are_uniform() {
-        let mut counts = std::collections::BTreeMap::<[u32; 3], f64>::new();
-        let mut random = seed::stream(0, Purpose::Split, 0, 0);
-        for _ in 0..6000 {
-            let mut items = [0, 1, 2];
-            shuffle(&mut items, &mut random);
-            *counts.entry(items).or_default() += 1.0;
-        }
-        let chi_squared: f64 = counts.values().map(|n| (n - 1000.0).powi(2) / 1000.0).sum();
-        assert_eq!(counts.len(), 6);
-        assert!(chi_squared < 20.5, "{chi_squared}");
     }
 }

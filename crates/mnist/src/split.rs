@@ -1,6 +1,5 @@
 //! The split into images to train on and images to predict.
 
-use rand::Rng;
 use seed::Purpose;
 
 use crate::error::Error;
@@ -36,14 +35,7 @@ impl Split {
         }
         let mut order: Vec<u32> = (0..all).collect();
         let mut random = seed::stream(run_seed, Purpose::Split, 0, Self::STREAM);
-        // Fisher and Yates; Durstenfeld 1964. `rand` has a shuffle too, but not one that promises
-        // the same order in every version. Multiplication in place of a remainder favours some
-        // numbers by a share of count / 2⁶⁴, which nobody can see.
-        for last in (1..order.len()).rev() {
-            let bound = last as u128 + 1;
-            let other = (u128::from(random.next_u64()) * bound) >> 64;
-            order.swap(last, other as usize);
-        }
+        seed::shuffle(&mut order, &mut random);
         let test = order.split_off(training);
         Ok(Self {
             training: order,

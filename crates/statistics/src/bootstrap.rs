@@ -1,7 +1,6 @@
 //! Confidence intervals by resampling.
 
-use rand::Rng;
-use seed::{ChaCha8Rng, Purpose};
+use seed::Purpose;
 use serde::{Deserialize, Serialize};
 
 use crate::check;
@@ -73,7 +72,7 @@ pub fn bca_interval(
     let mut sample = values.to_vec();
     let mut replicates = (0..resamples)
         .map(|_| {
-            sample.fill_with(|| values[below(values.len(), &mut random)]);
+            sample.fill_with(|| values[seed::below(values.len(), &mut random)]);
             statistic(&sample)
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -125,11 +124,6 @@ fn bca_ends(replicates: &[f64], estimate: f64, jackknife: &[f64], confidence: f6
         let divisor = (1.0 - acceleration * z).max(f64::MIN_POSITIVE);
         normal_cdf(bias + z / divisor)
     })
-}
-
-/// A number from 0 to `bound` − 1, all equally probable but for a share of `bound` / 2⁶⁴ at most.
-fn below(bound: usize, random: &mut ChaCha8Rng) -> usize {
-    ((u128::from(random.next_u64()) * bound as u128) >> 64) as usize
 }
 
 #[cfg(test)]
