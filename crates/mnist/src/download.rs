@@ -714,8 +714,7 @@ fn sha256_of(path: &Path) -> Result<String, Error> {
 fn sha256(reader: &mut impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
     io::copy(reader, &mut hash)?;
-    let sum = hash.finalize();
-    Ok(sum.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(files::hex(&hash.finalize()))
 }
 
 #[cfg(test)]

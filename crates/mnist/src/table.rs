@@ -143,9 +143,8 @@ impl Unpublished {
         content: impl FnOnce(&mut BufWriter<File>) -> Result<(), Stop>,
     ) -> Result<Self, Error> {
         may_write(path, existing)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
         let file = Self {
-            hidden: path.with_file_name(format!(".{name}.{}.partial", std::process::id())),
+            hidden: files::hidden_path(path, "partial"),
             path: path.to_path_buf(),
             existing,
         };

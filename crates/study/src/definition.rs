@@ -15,7 +15,6 @@ use statistics::Direction;
 use toml::{Table, Value};
 
 use crate::field::Fields;
-use crate::files;
 use crate::metric::Metric;
 use crate::plan::Track;
 
@@ -347,7 +346,7 @@ impl Study {
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), DefinitionError> {
         let text = self.to_toml()?;
-        files::write(path, text.as_bytes()).map_err(|error| DefinitionError::Save {
+        files::write_atomically(path, text.as_bytes()).map_err(|error| DefinitionError::Save {
             path: path.to_owned(),
             source: error.source,
         })

@@ -65,13 +65,7 @@ impl fmt::Display for RunId {
 pub fn id_of(configuration: &Table) -> RunId {
     let mut hasher = Sha256::new();
     absorb_table(&mut hasher, configuration);
-    let digits: String = hasher
-        .finalize()
-        .iter()
-        .take(DIGITS / 2)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    RunId(digits)
+    RunId(files::hex(&hasher.finalize()[..DIGITS / 2]))
 }
 
 /// A letter for the kind of value, its length where that differs, and its bytes, so that no two values

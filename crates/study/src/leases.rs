@@ -14,7 +14,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use crate::files::{Context, FileError, hidden, make_folder};
+use files::{Context, FileError, create_folder, hidden_path};
 
 /// How often a lease is renewed before it counts as abandoned.
 const BEATS: u32 = 4;
@@ -50,7 +50,7 @@ impl Leases {
     ///
     /// If the folder cannot be made.
     pub fn new(folder: &Path, stale: Duration) -> Result<Self, FileError> {
-        make_folder(folder)?;
+        create_folder(folder)?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
         Ok(Self {
             folder: folder.to_owned(),
@@ -125,7 +125,7 @@ impl Leases {
     /// Makes and locks the file of a lease; `None` if it is there.
     fn make(&self, path: &Path) -> Result<Option<File>, FileError> {
         // Locked before anybody can see it, so that nobody takes it for abandoned.
-        let partial = hidden(path, PARTIAL);
+        let partial = hidden_path(path, PARTIAL);
         let made = self.write(&partial, OpenOptions::new().create_new(true))?;
         let linked = fs::hard_link(&partial, path);
         remove(&partial)?;
@@ -189,7 +189,7 @@ impl Leases {
 
     /// What time it is by the clock that stamps the files of the folder.
     fn now(&self) -> Result<SystemTime, FileError> {
-        let path = hidden(&self.folder.join(CLOCK), PARTIAL);
+        let path = hidden_path(&self.folder.join(CLOCK), PARTIAL);
         let stamped = File::create(&path).and_then(|mut file| {
             file.write_all(b"now")?;
             file.metadata()?.modified()

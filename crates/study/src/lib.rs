@@ -60,7 +60,6 @@ mod curves;
 mod definition;
 mod field;
 mod figures;
-mod files;
 mod format;
 mod id;
 mod json;
@@ -73,13 +72,14 @@ mod records;
 pub mod report;
 mod store;
 
+pub use files::FileError;
+
 pub use curves::{Curve, Curves};
 pub use definition::{
     ACTIVATION, Contender, Criteria, DefinitionError, Expectation, Factor, LEARNING_RATE, Place,
     Problem, SEED, Seeds, Statement, Study, Tuning,
 };
 pub use field::{FieldConflict, Fields};
-pub use files::FileError;
 pub use id::{ParseRunIdError, RunId, id_of};
 pub use leases::{Lease, Leases};
 pub use metric::{Metric, ParseMetricError, Value};

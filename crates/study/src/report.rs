@@ -12,10 +12,11 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
+use files::FileError;
+
 use crate::analysis::{Analysis, Conclusion};
 use crate::curves::Curves;
 use crate::figures::Source;
-use crate::files::FileError;
 use crate::plan::Plan;
 use crate::records::Records;
 

@@ -18,13 +18,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use files::{Context, FileError, create_folder, write_atomically};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Table;
 
 use crate::definition::Study;
 use crate::field::Fields;
-use crate::files::{Context, FileError, make_folder, write};
 use crate::id::RunId;
 use crate::json;
 use crate::leases::{Lease, Leases};
@@ -105,13 +105,13 @@ impl Store {
     /// must not be mixed.
     pub fn create(folder: &Path, base: &Table) -> Result<Self, StoreError> {
         let store = Self::at(folder);
-        make_folder(&folder.join(RUNS))?;
+        create_folder(&folder.join(RUNS))?;
         let path = folder.join(BASE);
         let earlier = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let text = toml::to_string_pretty(base).map_err(|error| content(&path, &error))?;
-                write(&path, text.as_bytes())?;
+                write_atomically(&path, text.as_bytes())?;
                 return Ok(store);
             }
             Err(error) => Err(error).context("read", &path)?,
@@ -210,7 +210,7 @@ impl Store {
                 reason: reason.clone(),
             });
         }
-        make_folder(&self.run_folder(&run.id))?;
+        create_folder(&self.run_folder(&run.id))?;
         save_json(&self.run_folder(&run.id).join(RESULT), run)
     }
 
@@ -316,7 +316,7 @@ impl Store {
     ///
     /// If the file cannot be written.
     pub fn save_study(&self, name: &str, study: &Study) -> Result<(), StoreError> {
-        make_folder(&self.folder)?;
+        create_folder(&self.folder)?;
         let path = self.file_of(name, "study.toml");
         study.save(&path).map_err(|error| content(&path, &error))
     }
@@ -352,7 +352,7 @@ fn content(path: &Path, message: &impl ToString) -> StoreError {
 
 fn save_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
     let bytes = json::to_bytes(value).map_err(|error| content(path, &error))?;
-    Ok(write(path, &bytes)?)
+    Ok(write_atomically(path, &bytes)?)
 }
 
 /// The contents of a file; `None` if it is not there.

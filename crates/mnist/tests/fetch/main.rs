@@ -8,10 +8,10 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use files::sha256_hex;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use mnist::{Download, Release, RemoteFile};
-use sha2::{Digest, Sha256};
 
 /// Images and labels of a made-up release, uncompressed: 40 and 20 images of 28×28 pixels that do
 /// not compress, so that the file of the first ones has some 31,000 bytes.
@@ -86,7 +86,7 @@ fn release(files: &[(String, Vec<u8>)]) -> Release {
     let describe = |index: usize| RemoteFile {
         name: files[index].0.clone(),
         bytes: files[index].1.len() as u64,
-        sha256: sha256(&files[index].1),
+        sha256: sha256_hex(&files[index].1),
     };
     Release {
         training_images: describe(0),
@@ -117,11 +117,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let sum = Sha256::digest(bytes);
-    sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The names in a folder, in order.

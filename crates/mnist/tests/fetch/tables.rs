@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use files::sha256_hex;
 use mnist::{
     Digits, Error, Existing, Fetch, Problem, Release, Split, TRAINING_ROWS, write_labelled,
     write_submission, write_unlabelled,
 };
 
 use crate::server::{Reply, Server};
-use crate::{Originals, gzip, images, labels, names, release, sha256};
+use crate::{Originals, gzip, images, labels, names, release};
 
 /// Header and rows of numbers.
 fn read(path: &Path) -> (Vec<String>, Vec<Vec<u32>>) {
@@ -117,7 +118,7 @@ fn the_seed_decides_the_files_and_the_originals_are_kept() {
     for seed in [5, 6, 5] {
         fetch.seed = seed;
         let fetched = fetch.run(&mut ()).unwrap();
-        sums.push(sha256(&fs::read(fetched.train).unwrap()));
+        sums.push(sha256_hex(&fs::read(fetched.train).unwrap()));
     }
     assert_eq!(sums[0], sums[2]);
     assert_ne!(sums[0], sums[1]);

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::files::{Context, FileError, hidden, make_folder, write};
+use files::{Context, FileError, create_folder, hidden_path, write_atomically};
 
 /// Where earlier reports go, within the folder of the latest.
 const EARLIER: &str = "earlier";
@@ -23,18 +23,18 @@ pub(super) fn replace(
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let parent = folder.parent().filter(|path| !path.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
-    make_folder(parent)?;
+    create_folder(parent)?;
     recover(folder, parent, &name)?;
     if same(folder, files) {
         return Ok(None);
     }
-    let new = hidden(folder, "partial");
+    let new = hidden_path(folder, "partial");
     for (path, bytes) in files {
         let path = new.join(path);
-        make_folder(path.parent().unwrap_or(&new))?;
-        write(&path, bytes)?;
+        create_folder(path.parent().unwrap_or(&new))?;
+        write_atomically(&path, bytes)?;
     }
-    let aside = hidden(folder, ASIDE);
+    let aside = hidden_path(folder, ASIDE);
     match fs::rename(folder, &aside) {
         Ok(()) => {
             fs::rename(&new, folder).context("write", folder)?;
@@ -87,7 +87,7 @@ fn keep(folder: &Path, aside: &Path) -> Result<PathBuf, FileError> {
     if before.is_dir() && !earlier.exists() {
         fs::rename(&before, &earlier).context("keep", &before)?;
     }
-    make_folder(&earlier)?;
+    create_folder(&earlier)?;
     if before.is_dir() {
         for entry in fs::read_dir(&before).context("read the folder", &before)? {
             let path = entry.context("read the folder", &before)?.path();

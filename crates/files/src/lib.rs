@@ -1,9 +1,11 @@
-//! Files that are there whole or not at all.
+//! Files that are there whole or not at all, and what their contents are told by.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest, Sha256};
 
 /// A file or folder that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +20,12 @@ pub struct FileError {
 }
 
 /// Says what was tried when it fails.
-pub(crate) trait Context<T> {
+pub trait Context<T> {
+    /// The result, with an error that names the action, such as `write`, and the file or folder.
+    ///
+    /// # Errors
+    ///
+    /// That of the result.
     fn context(self, action: &'static str, path: &Path) -> Result<T, FileError>;
 }
 
@@ -33,8 +40,12 @@ impl<T> Context<T> for io::Result<T> {
 }
 
 /// Writes `bytes` to `path` so that a crash leaves the old content or the new, never a part.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let partial = hidden(path, "partial");
+///
+/// # Errors
+///
+/// If the file cannot be written: no space, no permission. The old content is still there.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let partial = hidden_path(path, "partial");
     let written = write_durably(&partial, bytes).and_then(|()| fs::rename(&partial, path));
     if written.is_err() {
         // Already failing: that the leftover cannot be removed either adds nothing.
@@ -43,15 +54,19 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     written.context("write", path)
 }
 
-/// Writes `bytes` to a new file and waits until the disk has them.
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes `bytes` to `path` and waits until the disk has them.
+///
+/// # Errors
+///
+/// The system's.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 /// A hidden name beside `path` that nobody else uses: `.name.4711-3.ending`.
-pub(crate) fn hidden(path: &Path, ending: &str) -> PathBuf {
+pub fn hidden_path(path: &Path, ending: &str) -> PathBuf {
     // Threads of one process may write the same file.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -61,8 +76,22 @@ pub(crate) fn hidden(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// Makes a folder and those above it, if they are not there yet.
-pub(crate) fn make_folder(path: &Path) -> Result<(), FileError> {
+///
+/// # Errors
+///
+/// If one of them cannot be made.
+pub fn create_folder(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).context("make the folder", path)
+}
+
+/// SHA-256 of `bytes` in hexadecimal digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// `bytes` in hexadecimal digits, in lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -73,17 +102,29 @@ mod tests {
     fn replaces_the_whole_file_and_leaves_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
-        write(&path, b"long old content").unwrap();
-        write(&path, b"new").unwrap();
+        write_atomically(&path, b"long old content").unwrap();
+        write_atomically(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn names_the_file_that_cannot_be_written() {
+    fn names_what_cannot_be_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("missing/a.json");
-        let error = write(&path, b"x").unwrap_err().to_string();
-        assert!(error == format!("cannot write {}", path.display()));
+        let error = write_atomically(&path, b"x").unwrap_err().to_string();
+        assert_eq!(error, format!("cannot write {}", path.display()));
+        fs::write(folder.path().join("missing"), "").unwrap();
+        let error = create_folder(&path).unwrap_err().to_string();
+        assert_eq!(error, format!("cannot make the folder {}", path.display()));
+    }
+
+    /// FIPS 180-4's example "abc".
+    #[test]
+    fn sha256_of_abc() {
+        assert_eq!(
+            sha256_hex(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 }
