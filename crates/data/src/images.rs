@@ -169,10 +169,7 @@ impl LabelledImages {
         for &row in self.rows.iter() {
             hash.update(self.pixels.image(row));
         }
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        files::hex(&hash.finalize())
     }
 
     /// So many images, evenly from the whole set; all of them if there are no more.

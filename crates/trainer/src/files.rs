@@ -1,12 +1,13 @@
 //! Files that are there whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use picture::Sheet;
-use sha2::{Digest, Sha256};
+
+pub use ::files::{hex as hexadecimal, sha256_hex as sha256, write_durably};
 
 /// Writes `bytes` to `path` so that a crash leaves the old content or the new, never a part.
 ///
@@ -14,13 +15,7 @@ use sha2::{Digest, Sha256};
 ///
 /// When the file cannot be written: no space, no permission. The old content is still there.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = partial_path(path);
-    let written = write_durably(&partial, bytes).and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        // Already failing: that the leftover cannot be removed either adds nothing.
-        let _ = fs::remove_file(&partial);
-    }
-    written.with_context(|| format!("cannot write {}", path.display()))
+    Ok(::files::write_atomically(path, bytes)?)
 }
 
 /// Refuses to replace a file at `path` that is something else than `what`, which `is_one` tells by a
@@ -67,17 +62,6 @@ pub fn write_picture(path: &Path, sheet: &Sheet) -> Result<()> {
     check_picture(path)?;
     let bytes = sheet.png().context("there are no images to draw")?;
     write_atomically(path, &bytes)
-}
-
-/// Writes `bytes` to `path` and waits until the disk has them.
-///
-/// # Errors
-///
-/// The system's.
-pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// Where `path` is written before it is renamed: hidden, beside it, and named for this process.
@@ -127,29 +111,9 @@ pub fn as_argument(path: &Path) -> String {
     }
 }
 
-/// SHA-256 of `bytes` in hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-/// `bytes` in hexadecimal digits.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn replaces_the_whole_file_and_leaves_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.json");
-        write_atomically(&path, b"long old content").unwrap();
-        write_atomically(&path, b"new").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
 
     #[test]
     fn pictures_replace_pictures_only() {
@@ -183,14 +147,5 @@ mod tests {
         let path = folder.path().join("missing/a.json");
         let error = write_atomically(&path, b"x").unwrap_err().to_string();
         assert_eq!(error, format!("cannot write {}", path.display()));
-    }
-
-    /// FIPS 180-4's example "abc".
-    #[test]
-    fn sha256_of_abc() {
-        assert_eq!(
-            sha256(b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
     }
 }
