@@ -11,7 +11,7 @@ use study::{Study, Tuning};
 use toml::{Table, Value};
 
 use super::study::run::{Parallelism, run_study};
-use super::study::{StudyPaths, Resources};
+use super::study::{Resources, StudyPaths};
 use crate::cli::{Output, count, number};
 use crate::config::RunConfig;
 use crate::study_runner;

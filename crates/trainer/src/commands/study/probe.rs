@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use study::{Records, Study};
 
-use super::{StudyPaths, Resources};
+use super::{Resources, StudyPaths};
 use crate::console::print;
 use crate::probe;
 use crate::study_runner::StudyRunner;

@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use study::{Shard, Study};
 
-use super::{StudyPaths, Resources, check_report_folder, results, write_report};
+use super::{Resources, StudyPaths, check_report_folder, results, write_report};
 use crate::cli::{Output, count};
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, Jobs, JobsEnding};

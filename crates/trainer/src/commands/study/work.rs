@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use study::{Shard, Study};
 
-use super::{StudyPaths, Resources};
+use super::{Resources, StudyPaths};
 use crate::console::print;
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{JobsEnding, stop_at_end_of_input};
