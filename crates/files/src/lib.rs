@@ -75,6 +75,30 @@ pub fn hidden_path(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(format!(".{name}.{process}-{number}.{ending}"))
 }
 
+/// Removes what killed processes left half-written in `folder`.
+///
+/// # Errors
+///
+/// If the folder cannot be read, or something in it not be removed.
+pub fn remove_partial(folder: &Path) -> Result<(), FileError> {
+    let action = "tidy the folder";
+    for entry in fs::read_dir(folder).context(action, folder)? {
+        let entry = entry.context(action, folder)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".partial") {
+            let path = entry.path();
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
+            };
+            removed.context(action, folder)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a folder and those above it, if they are not there yet.
 ///
 /// # Errors
@@ -106,6 +130,19 @@ mod tests {
         write_atomically(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn leftovers_of_killed_processes_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = folder.path().join("a.json");
+        fs::write(&kept, "").unwrap();
+        fs::write(hidden_path(&kept, "partial"), "").unwrap();
+        fs::create_dir(hidden_path(&kept, "partial")).unwrap();
+        remove_partial(folder.path()).unwrap();
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1);
+        assert!(kept.exists());
     }
 
     #[test]

@@ -21,11 +21,11 @@ use burn::train::checkpoint::{
 };
 use burn::train::metric::store::EventStoreClient;
 use data::Scaling;
+use files::{hidden_path, sha256_hex, write_durably};
 use model::Task;
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
-use crate::files::{partial_path, sha256, write_durably};
 use crate::history::{self, EpochRecord, PassTime};
 use crate::measuring::{EpochMeasurement, GradientsSoFar};
 use crate::metrics::Tally;
@@ -209,13 +209,13 @@ pub struct Restored {
 /// If it cannot be written; earlier ones are still there.
 pub fn save(folder: &Path, mut state: RunState, records: &Records) -> Result<PathBuf> {
     let path = folder.join(state.position.folder_name());
-    let partial = partial_path(&path);
+    let partial = hidden_path(&path, "partial");
     let mut write = || -> Result<()> {
         fs::create_dir_all(&partial)?;
         for (kind, bytes) in records {
             write_durably(&partial.join(kind.file_name()), bytes)?;
             let name = kind.file_name().to_owned();
-            state.sha256.insert(name, sha256(bytes));
+            state.sha256.insert(name, sha256_hex(bytes));
         }
         write_durably(&partial.join(SIDE_FILE), to_toml(&state)?.as_bytes())?;
         if path.exists() {
@@ -248,7 +248,7 @@ fn remove_old(folder: &Path, newest: &Path) -> Result<()> {
 
 /// Removes a checkpoint: hides it first, so that none can be seen in parts.
 fn remove(path: &Path) -> Result<()> {
-    let hidden = partial_path(&path.with_extension("removed"));
+    let hidden = hidden_path(path, "removed.partial");
     fs::rename(path, &hidden)
         .and_then(|()| fs::remove_dir_all(&hidden))
         .with_context(|| format!("cannot remove {}", path.display()))
@@ -339,7 +339,7 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
     for kind in RecordKind::of(config) {
         let file = path.join(kind.file_name());
         let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        if state.sha256.get(kind.file_name()) != Some(&sha256(&bytes)) {
+        if state.sha256.get(kind.file_name()) != Some(&sha256_hex(&bytes)) {
             bail!(
                 "{} is damaged: its SHA-256 is not the one noted in {SIDE_FILE}",
                 file.display()

@@ -5,10 +5,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use files::{create_folder, write_atomically};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
-use crate::files::write_atomically;
 use crate::history::{EpochRecord, metrics_csv};
 use crate::toml_file::{read_toml, to_toml};
 
@@ -48,8 +48,7 @@ impl RunDirectory {
     /// If it is there, or cannot be made.
     pub fn create_at(path: &Path) -> Result<Self> {
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)
-                .with_context(|| format!("cannot make the folder {}", parent.display()))?;
+            create_folder(parent)?;
         }
         match fs::create_dir(path) {
             Ok(()) => Ok(Self {
@@ -76,8 +75,7 @@ impl RunDirectory {
     ///
     /// If it cannot be made.
     pub fn create_below(parent: &Path, name: &str) -> Result<Self> {
-        fs::create_dir_all(parent)
-            .with_context(|| format!("cannot make the folder {}", parent.display()))?;
+        create_folder(parent)?;
         for number in 1_u64.. {
             let path = match number {
                 1 => parent.join(name),
@@ -101,8 +99,7 @@ impl RunDirectory {
     ///
     /// If it cannot be made.
     pub fn open_or_create(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path)
-            .with_context(|| format!("cannot make the folder {}", path.display()))?;
+        create_folder(path)?;
         Ok(Self {
             path: path.to_owned(),
         })
@@ -183,7 +180,10 @@ impl RunDirectory {
     ///
     /// If it cannot be written.
     pub fn save_config(&self, config: &RunConfig) -> Result<()> {
-        write_atomically(&self.path.join(CONFIG), to_toml(config)?.as_bytes())
+        Ok(write_atomically(
+            &self.path.join(CONFIG),
+            to_toml(config)?.as_bytes(),
+        )?)
     }
 
     /// The run's configuration.
@@ -201,7 +201,10 @@ impl RunDirectory {
     ///
     /// If the file cannot be written.
     pub fn save_metrics(&self, history: &[EpochRecord]) -> Result<()> {
-        write_atomically(&self.path.join(METRICS), &metrics_csv(history)?)
+        Ok(write_atomically(
+            &self.path.join(METRICS),
+            &metrics_csv(history)?,
+        )?)
     }
 
     /// Whether the run has been started.
@@ -256,6 +259,6 @@ impl RunDirectory {
     pub fn save_summary(&self, summary: &impl Serialize) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(summary).context("cannot write as JSON")?;
         text.push(b'\n');
-        write_atomically(&self.path.join(SUMMARY), &text)
+        Ok(write_atomically(&self.path.join(SUMMARY), &text)?)
     }
 }

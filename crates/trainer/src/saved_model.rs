@@ -9,13 +9,13 @@ use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
 use clap::ValueEnum;
 use data::Scaling;
+use files::{sha256_hex, write_atomically};
 use model::{CnnConfig, Kernels, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{FORMAT, RunState};
 use crate::classifier::Classifier;
 use crate::config::Loss;
-use crate::files::{sha256, write_atomically};
 use crate::history::EpochRecord;
 use crate::run_directory::RunDirectory;
 use crate::toml_file::{read_toml, to_toml};
@@ -84,7 +84,7 @@ pub fn save(
     write_atomically(&run.path().join(&file), weights)?;
     let card = ModelCard {
         format: FORMAT,
-        sha256: sha256(weights),
+        sha256: sha256_hex(weights),
         loss: state.config.loss,
         network: state.config.network.clone(),
         task: state.task,
@@ -153,7 +153,7 @@ pub fn load(
     let side_file = network.side_file();
     let path = run.path().join(&card.file);
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    if sha256(&bytes) != card.sha256 {
+    if sha256_hex(&bytes) != card.sha256 {
         bail!(
             "{} is damaged: its SHA-256 is not the one noted in {side_file}",
             path.display()

@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 use crate::backend::Backend;
 use crate::classifier::Classifier;
 use crate::evaluation::Evaluation;
-use crate::files::hexadecimal;
 use crate::history::{EpochRecord, SplitRecord};
 
 /// Contents of `summary.json`.
@@ -126,5 +125,5 @@ pub fn weights_sha256(classifier: &Classifier) -> String {
 
     let mut hasher = Hasher(Sha256::new());
     classifier.visit(&mut hasher);
-    hexadecimal(&hasher.0.finalize())
+    files::hex(&hasher.0.finalize())
 }

@@ -11,6 +11,7 @@ use burn::tensor::Device;
 use burn::train::metric::LearningRateMetric;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use data::{EpochLoader, LabelledImages, Scaling, Split};
+use files::remove_partial;
 use model::Task;
 
 use crate::averaging::Average;
@@ -23,7 +24,6 @@ use crate::config::RunConfig;
 use crate::console::Console;
 use crate::epoch_loop::{Ending, EpochLoop, LoopOutcome, LoopStart};
 use crate::evaluation::{self, Evaluation};
-use crate::files::remove_partial;
 use crate::interrupt::Signals;
 use crate::measuring::{self, MeasuredImages, Measuring};
 use crate::metrics::{AccuracyMetric, LossMetric, NoMetricLog, SharedTally, ThroughputMetric};

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use model::{Activation, Preset};
 use study::{Study, Tuning};
@@ -165,8 +165,7 @@ fn save(study: &Study, file: &Path) -> Result<()> {
         }
     }
     if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        files::create_folder(folder)?;
     }
     Ok(study.save(file)?)
 }

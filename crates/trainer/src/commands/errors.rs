@@ -21,10 +21,10 @@ use super::evaluate;
 use crate::console::print;
 use crate::ensemble::{self, Ensemble, Views};
 use crate::evaluation::Probabilities;
-use crate::files::{
-    as_argument, check_picture, check_replaceable, write_atomically, write_picture,
-};
+use crate::output_files::{check_picture, check_replaceable, write_picture};
 use crate::saved_model::SavedNetwork;
+use crate::shell::as_argument;
+use files::{create_folder, write_atomically};
 
 /// Images in a row of the picture.
 const COLUMNS: usize = 10;
@@ -108,8 +108,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let limit = options.count as usize;
     mistakes.truncate(limit);
 
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    create_folder(&folder)?;
     if !mistakes.is_empty() {
         write_picture(&picture, &sheet(&mistakes))?;
     } else if picture.exists() {

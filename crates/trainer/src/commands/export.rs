@@ -11,7 +11,7 @@ use model::Kernels;
 use crate::backend::Backend;
 use crate::cli::Run;
 use crate::console::print;
-use crate::files::{check_replaceable, write_atomically};
+use crate::output_files::check_replaceable;
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, SavedNetwork};
 
@@ -51,7 +51,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .save_into(&mut store)
         .map_err(|error| anyhow!("cannot convert the network: {error}"))?;
     let bytes = store.get_bytes().context("cannot convert the network")?;
-    write_atomically(&options.out, &bytes)?;
+    files::write_atomically(&options.out, &bytes)?;
     print(&format!(
         "wrote {} parameters to {}",
         classifier.network.num_parameters(),

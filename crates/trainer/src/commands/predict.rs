@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use burn::data::dataset::Dataset;
 use clap::Args;
+use mnist::Existing;
 
 use crate::console::print;
 use crate::ensemble;
 use crate::evaluation::Probabilities;
-use crate::files::{check_replaceable, write_atomically};
+use crate::output_files::check_replaceable;
 
 /// Options of `trainer predict`.
 #[derive(Debug, Args)]
@@ -25,8 +26,6 @@ pub struct Options {
     out: PathBuf,
 }
 
-const HEADER: [&str; 2] = ["ImageId", "Label"];
-
 /// Reads the unlabelled images with a run's network, or with several, and writes one row for each.
 ///
 /// # Errors
@@ -34,7 +33,7 @@ const HEADER: [&str; 2] = ["ImageId", "Label"];
 /// A run that cannot be loaded, images that do not fit it, or another file in the way of the submission.
 pub fn run(options: &Options) -> Result<ExitCode> {
     check_replaceable(&options.out, "a submission", |start| {
-        start.starts_with(HEADER.join(",").as_bytes())
+        start.starts_with(b"ImageId,Label")
     })?;
     if options.data.as_deref() == Some(Path::new(data::BUILT_IN)) {
         bail!(
@@ -53,48 +52,16 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let predictions = ensemble.predict(&images, side, options.ensemble.views)?;
     let probabilities = Probabilities::mean(&predictions);
-    write_submission(&options.out, &probabilities.predictions(), count)?;
+    let labels = probabilities.predictions();
+    if labels.len() != count {
+        bail!("{} predictions for {count} images", labels.len());
+    }
+    // A label is a byte in the file that the network was trained with.
+    let labels = labels.into_iter().map(|class| class as u8);
+    mnist::write_submission(&options.out, Existing::Replace, labels)?;
     print(&format!(
         "wrote {count} predictions to {}",
         options.out.display()
     ))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes `ImageId,Label`, with images numbered from 1.
-fn write_submission(path: &Path, predictions: &[usize], images: usize) -> Result<()> {
-    if predictions.len() != images {
-        bail!("{} predictions for {images} images", predictions.len());
-    }
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(HEADER)?;
-    for (id, label) in (1..).zip(predictions) {
-        writer.serialize((id, label))?;
-    }
-    let text = writer
-        .into_inner()
-        .context("cannot write the submission as CSV")?;
-    write_atomically(path, &text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kaggles_format() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("submission.csv");
-        write_submission(&path, &[2, 0, 9], 3).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text, "ImageId,Label\n1,2\n2,0\n3,9\n");
-    }
-
-    #[test]
-    fn one_prediction_per_image() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("submission.csv");
-        assert!(write_submission(&path, &[2, 0], 3).is_err());
-        assert!(!path.exists());
-    }
 }

@@ -15,7 +15,7 @@ use study::{Plan, Store, Study};
 
 use crate::backend::Backend;
 use crate::console::print;
-use crate::files::as_argument;
+use crate::shell::as_argument;
 use crate::study_runner::{self, RESULTS};
 
 /// The verbs of `trainer study`.

@@ -166,7 +166,7 @@ mod tests {
     use mnist::{Release, RemoteFile};
 
     use super::*;
-    use crate::files::sha256;
+    use files::sha256_hex;
 
     /// An IDX file of bytes, compressed.
     fn idx(sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
@@ -216,7 +216,7 @@ mod tests {
             files().map(|(name, bytes)| RemoteFile {
                 name: name.into(),
                 bytes: bytes.len() as u64,
-                sha256: sha256(&bytes),
+                sha256: sha256_hex(&bytes),
             });
         let mut fetch = Fetch::new(folder);
         fetch.download.release = Release {

@@ -1,10 +1,9 @@
 //! `trainer data make`: the built-in digits as files.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use burn::data::dataset::Dataset;
 use clap::Args;
 use data::Thousands;
@@ -46,8 +45,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             );
         }
     }
-    fs::create_dir_all(&options.out)
-        .with_context(|| format!("cannot make the folder {}", options.out.display()))?;
+    files::create_folder(&options.out)?;
 
     let training = options.count as usize;
     // The test's digits come after those of training in the endless list of built-in digits.

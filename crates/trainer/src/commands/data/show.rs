@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::cli::{number, whole_number};
 use crate::console::print;
-use crate::files::write_picture;
+use crate::output_files::write_picture;
 use crate::toml_file::read_toml;
 
 /// Images in a row: as many as are easily compared, and fit on a screen.

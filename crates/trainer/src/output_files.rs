@@ -1,0 +1,78 @@
+//! Files that take the place only of their own kind.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use files::write_atomically;
+use picture::Sheet;
+
+/// Refuses to replace a file at `path` that is something else than `what`, which `is_one` tells by a
+/// file's first bytes, 16 if there are as many.
+///
+/// # Errors
+///
+/// If it is something else, or cannot be read.
+pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool) -> Result<()> {
+    let mut start = Vec::new();
+    match File::open(path).and_then(|file| file.take(16).read_to_end(&mut start)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", path.display()));
+        }
+    }
+    if !is_one(&start) {
+        bail!(
+            "{} is there already and is not {what}; name another place with --out",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// Refuses to replace a file at `path` that is no PNG picture.
+///
+/// # Errors
+///
+/// See [`check_replaceable`].
+pub fn check_picture(path: &Path) -> Result<()> {
+    check_replaceable(path, "a PNG picture", |start| {
+        start.starts_with(&picture::SIGNATURE)
+    })
+}
+
+/// Writes a sheet of images to `path` as PNG. Another picture that is there is replaced.
+///
+/// # Errors
+///
+/// If what is there is not a PNG picture, or the file cannot be written.
+pub fn write_picture(path: &Path, sheet: &Sheet) -> Result<()> {
+    check_picture(path)?;
+    let bytes = sheet.png().context("there are no images to draw")?;
+    Ok(write_atomically(path, &bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn pictures_replace_pictures_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sheet = Sheet::new(1, 1);
+        sheet.push(&[7], "");
+        let path = folder.path().join("a.png");
+        write_picture(&path, &sheet).unwrap();
+        write_picture(&path, &sheet).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), sheet.png().unwrap());
+        let mine = folder.path().join("train.csv");
+        fs::write(&mine, "label").unwrap();
+        let error = write_picture(&mine, &sheet).unwrap_err().to_string();
+        assert!(error.ends_with("name another place with --out"), "{error}");
+        assert_eq!(fs::read(&mine).unwrap(), b"label");
+    }
+}
