@@ -24,7 +24,9 @@ mod tests {
     fn paths_are_arguments_of_a_shell() {
         let argument = |path: &str| as_argument(Path::new(path));
         assert_eq!(argument("experiments/a-1.toml"), "experiments/a-1.toml");
-        assert_eq!(argument("my runs/it's"), r"'my runs/it'\''s'");
+        assert_eq!(argument("my runs/it's"), r#""my runs/it's""#);
+        assert_eq!(argument("my runs/a"), "'my runs/a'");
+        assert_eq!(argument("$(date)"), "'$(date)'");
         let here = std::env::current_dir().unwrap();
         assert_eq!(as_argument(&here.join("a/b")), "a/b");
         assert_eq!(argument("/"), "/");
