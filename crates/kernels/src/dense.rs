@@ -10,7 +10,7 @@ use crate::buffer::Buffer;
 use crate::convolution::product;
 use crate::simd::Isa;
 use crate::tasks;
-use crate::tile::{Block, Blocks, Order, OuterSweep, Start, Sweep};
+use crate::tile::{Block, Blocks, MatrixProduct, Order, OuterProduct, Start};
 
 /// The shape of a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,11 +206,11 @@ impl Multiply<'_> {
         let channels = self.blocks.channels();
         let images = self.target.len() / channels;
         for first in (0..self.depth).step_by(DEPTH) {
-            self.isa.run(Sweep {
+            self.isa.run(MatrixProduct {
                 blocks: self.blocks,
                 panel: self.panel,
                 panel_rows: (self.depth, first),
-                panel_row: 0,
+                panel_row_stride: 0,
                 start: if first == 0 {
                     self.start
                 } else {
@@ -218,15 +218,15 @@ impl Multiply<'_> {
                 },
                 source: self.source,
                 source_start: first,
-                source_row: 0,
-                source_pixel: self.depth,
-                source_tap: 0,
+                source_row_stride: 0,
+                source_pixel_stride: self.depth,
+                source_tap_stride: 0,
                 taps: 1,
                 tap_len: DEPTH.min(self.depth - first),
                 target: self.target,
                 target_start: 0,
-                target_row: 0,
-                target_pixel: channels,
+                target_row_stride: 0,
+                target_pixel_stride: channels,
                 size: [1, images],
             });
         }
@@ -250,17 +250,17 @@ pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32])
         sums.par_chunks_mut(TASK_ROWS * outputs).enumerate(),
         |(task, sums)| {
             sums.fill(0.0);
-            isa.run(OuterSweep {
+            isa.run(OuterProduct {
                 blocks,
                 inputs: sums.len() / outputs,
                 source: images,
                 source_start: task * TASK_ROWS,
-                source_row: 0,
-                source_pixel: inputs,
+                source_row_stride: 0,
+                source_pixel_stride: inputs,
                 gradient,
                 gradient_start: 0,
-                gradient_row: 0,
-                gradient_pixel: outputs,
+                gradient_row_stride: 0,
+                gradient_pixel_stride: outputs,
                 rows: 1,
                 columns: count,
                 sums,

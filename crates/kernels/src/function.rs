@@ -12,7 +12,7 @@
 //! Where the functions and their constants come from, `Activation::facts` of the crate `model` says.
 
 #[allow(unsafe_code)]
-mod ends;
+mod max_pooling;
 mod piecewise;
 #[allow(unsafe_code)]
 mod row;

@@ -34,7 +34,6 @@ pub mod simd;
 mod tasks;
 #[allow(unsafe_code)]
 mod tile;
-#[allow(unsafe_code)]
 mod winograd;
 #[allow(unsafe_code)]
 mod winograd_rows;

@@ -201,18 +201,18 @@ pass! {
         channels: usize,
         largest: &'a mut [f32],
         other: &'a mut [f32],
-        which: &'a mut [u8],
+        argmax: &'a mut [u8],
     )
     where
         rows.iter().chain(&others).all(|row| row.len() >= 2 * largest.len()),
         other.len() == largest.len(),
-        which.len() == largest.len(),
+        argmax.len() == largest.len(),
         largest.len().is_multiple_of(channels);
     |simd| {
         for start in (0..largest.len()).step_by(channels) {
             let (corners, others) = (window(rows, start, channels), window(others, start, channels));
             let (largest, other) = (largest[start..].as_mut_ptr(), other[start..].as_mut_ptr());
-            let which = which[start..].as_mut_ptr();
+            let argmax = argmax[start..].as_mut_ptr();
             // SAFETY: as in `pool`.
             for_each_place(simd, channels, #[inline(always)] |place| unsafe {
                 let mut best = simd.load_at(corners[0], place);
@@ -227,7 +227,7 @@ pass! {
                 }
                 simd.store_at(largest, place, best);
                 simd.store_at(other, place, there);
-                simd.store_bytes_at(which, place, simd.to_int(index));
+                simd.store_bytes_at(argmax, place, simd.to_int(index));
             });
         }
     }
@@ -242,13 +242,13 @@ pass! {
         channels: usize,
         largest: &'a mut [f32],
         other: &'a mut [f32],
-        which: &'a mut [u8],
+        argmax: &'a mut [u8],
     )
     where
         rows.iter().all(|row| row.len() >= 2 * largest.len()),
         normalization.iter().all(|row| row.len() >= channels),
         other.len() == largest.len(),
-        which.len() == largest.len(),
+        argmax.len() == largest.len(),
         largest.len().is_multiple_of(channels);
     |simd, place of channels| {
         let channels = *channels;
@@ -257,7 +257,7 @@ pass! {
         for start in (0..largest.len()).step_by(channels) {
             let corners = window(*rows, start, channels);
             let (largest, other) = (largest[start..].as_mut_ptr(), other[start..].as_mut_ptr());
-            let which = which[start..].as_mut_ptr();
+            let argmax = argmax[start..].as_mut_ptr();
             // SAFETY: as in `pool`.
             unsafe {
                 let mut there = simd.load_at(corners[0], place);
@@ -273,7 +273,7 @@ pass! {
                 }
                 simd.store_at(largest, place, best);
                 simd.store_at(other, place, there);
-                simd.store_bytes_at(which, place, simd.to_int(index));
+                simd.store_bytes_at(argmax, place, simd.to_int(index));
             }
         }
     }
@@ -338,7 +338,7 @@ pub(crate) fn extremes<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> ([S::F32;
 
 /// The smallest and the largest of four; neither is a number if one of the four is none.
 #[inline(always)]
-pub(crate) fn ends<S: Simd>(simd: S, corners: [S::F32; 4]) -> [S::F32; 2] {
+pub(crate) fn extremes_or_nan<S: Simd>(simd: S, corners: [S::F32; 4]) -> [S::F32; 2] {
     let ([smallest, largest], is_nan) = extremes(simd, corners);
     let nan = simd.splat(f32::NAN);
     [
@@ -365,27 +365,27 @@ pub(crate) fn larger<S: Simd>(simd: S, x: S::F32, best: S::F32) -> S::Mask {
 }
 
 pass! {
-    /// What stands in each 2×2 window at the corner that `which` names.
+    /// What stands in each 2×2 window at the corner that `argmax` names.
     fn gather<'a>(
         rows: [&'a [f32]; 2],
         channels: usize,
-        which: &'a [u8],
+        argmax: &'a [u8],
         out: &'a mut [f32],
     )
     where
         rows.iter().all(|row| row.len() >= 2 * out.len()),
-        which.len() == out.len(),
+        argmax.len() == out.len(),
         out.len().is_multiple_of(channels);
     |simd| {
         for start in (0..out.len()).step_by(channels) {
             let window = window(rows, start, channels);
-            let (to, which) = (out[start..].as_mut_ptr(), which[start..].as_ptr());
+            let (to, argmax) = (out[start..].as_mut_ptr(), argmax[start..].as_ptr());
             // SAFETY: as in `pool`.
             for_each_place(simd, channels, #[inline(always)] |place| unsafe {
-                let which = simd.load_bytes_at(which, place);
+                let argmax = simd.load_bytes_at(argmax, place);
                 let mut x = simd.load_at(window[0], place);
                 for (corner, &from) in window.iter().enumerate().skip(1) {
-                    let here = simd.equal_int(which, simd.splat_int(corner as i32));
+                    let here = simd.equal_int(argmax, simd.splat_int(corner as i32));
                     x = simd.select(here, simd.load_at(from, place), x);
                 }
                 simd.store_at(to, place, x);
@@ -395,31 +395,31 @@ pass! {
 }
 
 pass! {
-    /// Adds scale · g to each 2×2 window's corner that `which` names.
+    /// Adds scale · g to each 2×2 window's corner that `argmax` names.
     fn scatter<'a>(
         g: &'a [f32],
         scale: &'a [f32],
         channels: usize,
-        which: &'a [u8],
+        argmax: &'a [u8],
         rows: [&'a mut [f32]; 2],
     )
     where
         rows.iter().all(|row| row.len() >= 2 * g.len()),
-        which.len() == g.len(),
+        argmax.len() == g.len(),
         scale.len() >= g.len(),
         g.len().is_multiple_of(channels);
     |simd| {
         let rows = rows.map(<[f32]>::as_mut_ptr);
         for start in (0..g.len()).step_by(channels) {
             let (from, scale) = (g[start..].as_ptr(), scale[start..].as_ptr());
-            let which = which[start..].as_ptr();
+            let argmax = argmax[start..].as_ptr();
             // SAFETY: as in `pool`.
             for_each_place(simd, channels, #[inline(always)] |place| unsafe {
                 let g = simd.mul(simd.load_at(from, place), simd.load_at(scale, place));
-                let which = simd.load_bytes_at(which, place);
+                let argmax = simd.load_bytes_at(argmax, place);
                 for corner in 0..4 {
                     let to = rows[corner / 2].add(2 * start + corner % 2 * channels);
-                    let here = simd.equal_int(which, simd.splat_int(corner as i32));
+                    let here = simd.equal_int(argmax, simd.splat_int(corner as i32));
                     let old = simd.load_at(to, place);
                     let sum = simd.add(old, simd.select(here, g, simd.splat(0.0)));
                     simd.store_at(to, place, sum);
@@ -431,21 +431,21 @@ pass! {
 
 pass! {
     /// out = slope · (y − mean) + offset, and scale · g more at each 2×2 window's corner that
-    /// `which` names, with mean, slope and offset in `normalization`.
+    /// `argmax` names, with mean, slope and offset in `normalization`.
     fn centred_and_scattered<'a>(
         y: [&'a [f32]; 2],
         normalization: [&'a [f32]; 3],
         g: &'a [f32],
         scale: &'a [f32],
         channels: usize,
-        which: &'a [u8],
+        argmax: &'a [u8],
         out: [&'a mut [f32]; 2],
     )
     where
         y.iter().all(|row| row.len() >= 2 * g.len()),
         out.iter().all(|row| row.len() >= 2 * g.len()),
         normalization.iter().all(|row| row.len() >= channels),
-        which.len() == g.len(),
+        argmax.len() == g.len(),
         scale.len() >= channels,
         g.len().is_multiple_of(channels);
     |simd, place of channels| {
@@ -460,14 +460,14 @@ pass! {
         let out = [out[0].as_mut_ptr(), out[1].as_mut_ptr()];
         for start in (0..g.len()).step_by(channels) {
             let corners = window(*y, start, channels);
-            let (g, which) = (g[start..].as_ptr(), which[start..].as_ptr());
+            let (g, argmax) = (g[start..].as_ptr(), argmax[start..].as_ptr());
             // SAFETY: as in `pool`.
             unsafe {
                 let g = simd.mul(simd.load_at(g, place), scale);
-                let which = simd.load_bytes_at(which, place);
+                let argmax = simd.load_bytes_at(argmax, place);
                 for (corner, &y) in corners.iter().enumerate() {
                     let to = out[corner / 2].add(2 * start + corner % 2 * channels);
-                    let here = simd.equal_int(which, simd.splat_int(corner as i32));
+                    let here = simd.equal_int(argmax, simd.splat_int(corner as i32));
                     let centred = simd.sub(simd.load_at(y, place), mean);
                     let normalized = simd.mul_add(slope, centred, offset);
                     let sum = simd.add(normalized, simd.select(here, g, simd.splat(0.0)));

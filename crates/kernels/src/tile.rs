@@ -187,33 +187,33 @@ pub(crate) enum Start<B> {
     Target,
 }
 
-/// A sweep of a panel over the pixels of an image:
+/// The product of an image's pixels and a panel:
 /// `target[pixel][channel] = start + Σ source[pixel][tap][i] · panel[tap][i][channel]`.
 ///
 /// The one routine for products, so that tiles are compiled once for each instruction set.
-pub(crate) struct Sweep<'a> {
+pub(crate) struct MatrixProduct<'a> {
     pub blocks: Blocks,
     pub panel: &'a [f32],
     /// Rows of each block in the panel, and the first that is used.
     pub panel_rows: (usize, usize),
     /// From the panel for one row of the target to that for the next.
-    pub panel_row: usize,
+    pub panel_row_stride: usize,
     pub start: Start<&'a [f32]>,
     pub source: &'a [f32],
     /// Where the first tap stands for the first pixel.
     pub source_start: usize,
     /// From one row of the target to the next, in the source.
-    pub source_row: usize,
-    pub source_pixel: usize,
+    pub source_row_stride: usize,
+    pub source_pixel_stride: usize,
     /// From one tap to the next.
-    pub source_tap: usize,
+    pub source_tap_stride: usize,
     pub taps: usize,
     /// Numbers of a tap.
     pub tap_len: usize,
     pub target: &'a mut [f32],
     pub target_start: usize,
-    pub target_row: usize,
-    pub target_pixel: usize,
+    pub target_row_stride: usize,
+    pub target_pixel_stride: usize,
     /// Rows and columns of the target.
     pub size: [usize; 2],
 }
@@ -239,8 +239,8 @@ fn ends_within<const N: usize>(
     end.is_some_and(|end| end <= slice.len())
 }
 
-impl Sweep<'_> {
-    /// Panics if the sweep would leave its slices.
+impl MatrixProduct<'_> {
+    /// Panics if the product would leave its slices.
     fn check(&self) {
         let [rows, columns] = self.size;
         let depth = self.taps * self.tap_len;
@@ -250,7 +250,7 @@ impl Sweep<'_> {
         assert!(ends_within(
             self.panel,
             0,
-            [(rows, self.panel_row)],
+            [(rows, self.panel_row_stride)],
             panel_len
         ));
         if let Start::Bias(bias) = self.start {
@@ -260,22 +260,25 @@ impl Sweep<'_> {
             self.source,
             self.source_start,
             [
-                (rows, self.source_row),
-                (columns, self.source_pixel),
-                (self.taps.max(1), self.source_tap)
+                (rows, self.source_row_stride),
+                (columns, self.source_pixel_stride),
+                (self.taps.max(1), self.source_tap_stride)
             ],
             self.tap_len
         ));
         assert!(ends_within(
             self.target,
             self.target_start,
-            [(rows, self.target_row), (columns, self.target_pixel)],
+            [
+                (rows, self.target_row_stride),
+                (columns, self.target_pixel_stride)
+            ],
             self.blocks.channels()
         ));
     }
 }
 
-impl Routine for Sweep<'_> {
+impl Routine for MatrixProduct<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -298,22 +301,25 @@ impl Routine for Sweep<'_> {
                     Start::Target => Start::Target,
                 };
                 for row in 0..rows {
-                    let panel = self.panel.as_ptr().add(panel_start + row * self.panel_row);
-                    let source = self.source_start + row * self.source_row;
-                    let target = self.target_start + row * self.target_row + block.first;
+                    let panel = self
+                        .panel
+                        .as_ptr()
+                        .add(panel_start + row * self.panel_row_stride);
+                    let source = self.source_start + row * self.source_row_stride;
+                    let target = self.target_start + row * self.target_row_stride + block.first;
                     for (first, pixels) in cut(columns, most_broadcasts::<S>(block.vectors)) {
-                        let from = source + first * self.source_pixel;
-                        let to = target + first * self.target_pixel;
-                        let tile = Product {
+                        let from = source + first * self.source_pixel_stride;
+                        let to = target + first * self.target_pixel_stride;
+                        let tile = ProductTile {
                             panel,
                             start,
                             source: self.source.as_ptr().add(from),
-                            source_pixel: self.source_pixel,
-                            source_tap: self.source_tap,
+                            source_pixel_stride: self.source_pixel_stride,
+                            source_tap_stride: self.source_tap_stride,
                             taps: self.taps,
                             tap_len: self.tap_len,
                             target: self.target.as_mut_ptr().add(to),
-                            target_pixel: self.target_pixel,
+                            target_pixel_stride: self.target_pixel_stride,
                             last: block.last,
                         };
                         product(simd, block, pixels, tile);
@@ -326,18 +332,18 @@ impl Routine for Sweep<'_> {
 
 /// `sums[i][channel] += Σ source[pixel][i] · gradient[pixel][channel]` over the pixels of some
 /// rows: the one routine for gradients of weights.
-pub(crate) struct OuterSweep<'a> {
+pub(crate) struct OuterProduct<'a> {
     pub blocks: Blocks,
     /// Numbers of the source at each pixel.
     pub inputs: usize,
     pub source: &'a [f32],
     pub source_start: usize,
-    pub source_row: usize,
-    pub source_pixel: usize,
+    pub source_row_stride: usize,
+    pub source_pixel_stride: usize,
     pub gradient: &'a [f32],
     pub gradient_start: usize,
-    pub gradient_row: usize,
-    pub gradient_pixel: usize,
+    pub gradient_row_stride: usize,
+    pub gradient_pixel_stride: usize,
     pub rows: usize,
     pub columns: usize,
     pub sums: &'a mut [f32],
@@ -353,7 +359,7 @@ pub(crate) enum Order {
     Plain,
 }
 
-impl Routine for OuterSweep<'_> {
+impl Routine for OuterProduct<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -367,13 +373,19 @@ impl Routine for OuterSweep<'_> {
         assert!(ends_within(
             self.source,
             self.source_start,
-            [(rows, self.source_row), (columns, self.source_pixel)],
+            [
+                (rows, self.source_row_stride),
+                (columns, self.source_pixel_stride)
+            ],
             self.inputs
         ));
         assert!(ends_within(
             self.gradient,
             self.gradient_start,
-            [(rows, self.gradient_row), (columns, self.gradient_pixel)],
+            [
+                (rows, self.gradient_row_stride),
+                (columns, self.gradient_pixel_stride)
+            ],
             channels
         ));
         assert!(match self.order {
@@ -393,21 +405,21 @@ impl Routine for OuterSweep<'_> {
                 // SAFETY: all addresses lie in their slices, of vectors such as `S` has, as asserted
                 // above.
                 unsafe {
-                    let tile = Outer {
+                    let tile = OuterTile {
                         source: self.source.as_ptr().add(self.source_start + first),
-                        source_row: self.source_row,
-                        source_pixel: self.source_pixel,
+                        source_row_stride: self.source_row_stride,
+                        source_pixel_stride: self.source_pixel_stride,
                         gradient: self
                             .gradient
                             .as_ptr()
                             .add(self.gradient_start + block.first),
-                        gradient_row: self.gradient_row,
-                        gradient_pixel: self.gradient_pixel,
+                        gradient_row_stride: self.gradient_row_stride,
+                        gradient_pixel_stride: self.gradient_pixel_stride,
                         rows,
                         columns,
                         last: block.last,
                         sums: self.sums.as_mut_ptr().add(start + first * row),
-                        sums_row: row,
+                        sums_row_stride: row,
                     };
                     outer(simd, block, inputs, tile);
                 }
@@ -418,17 +430,17 @@ impl Routine for OuterSweep<'_> {
 
 /// `target[pixel][channel] = start + Σ source[pixel][tap][i] · panel[tap][i][channel]`.
 #[derive(Clone, Copy)]
-struct Product {
+struct ProductTile {
     /// `[taps][tap_len][channels of the block]`.
     panel: *const f32,
     start: Start<*const f32>,
     source: *const f32,
-    source_pixel: usize,
-    source_tap: usize,
+    source_pixel_stride: usize,
+    source_tap_stride: usize,
     taps: usize,
     tap_len: usize,
     target: *mut f32,
-    target_pixel: usize,
+    target_pixel_stride: usize,
     /// Channels in the last vector of the block.
     last: usize,
 }
@@ -436,20 +448,20 @@ struct Product {
 /// `sums[i][channel] += Σ source[pixel][i] · gradient[pixel][channel]`, over the pixels of some
 /// rows.
 #[derive(Clone, Copy)]
-struct Outer {
+struct OuterTile {
     source: *const f32,
-    source_row: usize,
-    source_pixel: usize,
+    source_row_stride: usize,
+    source_pixel_stride: usize,
     gradient: *const f32,
-    gradient_row: usize,
-    gradient_pixel: usize,
+    gradient_row_stride: usize,
+    gradient_pixel_stride: usize,
     rows: usize,
     columns: usize,
     /// Channels in the last vector of the block.
     last: usize,
     /// `[i][channels of the block]`.
     sums: *mut f32,
-    sums_row: usize,
+    sums_row_stride: usize,
 }
 
 /// Calls `$function::<S, VECTORS, BROADCASTS, HALF>` for the sizes at run time.
@@ -482,7 +494,7 @@ macro_rules! for_size {
 /// All that the loops address must be readable, the target's first `last` channels of the last
 /// vector and all of the others writable.
 #[inline(always)]
-unsafe fn product<S: Simd>(simd: S, block: Block, pixels: usize, product: Product) {
+unsafe fn product<S: Simd>(simd: S, block: Block, pixels: usize, product: ProductTile) {
     for_size!(block, pixels, product_tile(simd, product));
 }
 
@@ -490,7 +502,7 @@ unsafe fn product<S: Simd>(simd: S, block: Block, pixels: usize, product: Produc
 ///
 /// All that the loops address must be readable, the sums writable.
 #[inline(always)]
-unsafe fn outer<S: Simd>(simd: S, block: Block, inputs: usize, outer: Outer) {
+unsafe fn outer<S: Simd>(simd: S, block: Block, inputs: usize, outer: OuterTile) {
     for_size!(block, inputs, outer_tile(simd, outer));
 }
 
@@ -580,18 +592,18 @@ impl<S: Simd, const V: usize, const HALF: bool> Channels<S, V, HALF> {
 #[inline(always)]
 unsafe fn product_tile<S: Simd, const V: usize, const P: usize, const HALF: bool>(
     simd: S,
-    product: Product,
+    product: ProductTile,
 ) {
-    let Product {
+    let ProductTile {
         panel,
         start,
         source,
-        source_pixel,
-        source_tap,
+        source_pixel_stride,
+        source_tap_stride,
         taps,
         tap_len,
         target,
-        target_pixel,
+        target_pixel_stride,
         last,
     } = product;
     // A panel has whole vectors.
@@ -603,23 +615,23 @@ unsafe fn product_tile<S: Simd, const V: usize, const P: usize, const HALF: bool
             *sums = match start {
                 Start::Zero => Channels::zero(simd),
                 Start::Bias(bias) => Channels::load(simd, bias, panel_last),
-                Start::Target => Channels::load(simd, target.add(p * target_pixel), last),
+                Start::Target => Channels::load(simd, target.add(p * target_pixel_stride), last),
             };
         }
         let mut panel = panel;
         for tap in 0..taps {
-            let source = source.add(tap * source_tap);
+            let source = source.add(tap * source_tap_stride);
             for i in 0..tap_len {
                 let weights = Channels::load(simd, panel, panel_last);
                 panel = panel.add(V * S::LANES);
                 for (p, sums) in sums.iter_mut().enumerate() {
-                    let x = simd.splat(*source.add(i + p * source_pixel));
+                    let x = simd.splat(*source.add(i + p * source_pixel_stride));
                     sums.add_product(simd, x, &weights);
                 }
             }
         }
         for (p, sums) in sums.iter().enumerate() {
-            sums.store(simd, target.add(p * target_pixel), last);
+            sums.store(simd, target.add(p * target_pixel_stride), last);
         }
     }
 }
@@ -630,42 +642,42 @@ unsafe fn product_tile<S: Simd, const V: usize, const P: usize, const HALF: bool
 #[inline(always)]
 unsafe fn outer_tile<S: Simd, const V: usize, const I: usize, const HALF: bool>(
     simd: S,
-    outer: Outer,
+    outer: OuterTile,
 ) {
-    let Outer {
+    let OuterTile {
         source,
-        source_row,
-        source_pixel,
+        source_row_stride,
+        source_pixel_stride,
         gradient,
-        gradient_row,
-        gradient_pixel,
+        gradient_row_stride,
+        gradient_pixel_stride,
         rows,
         columns,
         last,
         sums: target,
-        sums_row,
+        sums_row_stride,
     } = outer;
     // SAFETY: the caller's.
     unsafe {
         let mut sums = [Channels::<S, V, HALF>::zero(simd); I];
         for (i, sums) in sums.iter_mut().enumerate() {
-            *sums = Channels::load(simd, target.add(i * sums_row), last);
+            *sums = Channels::load(simd, target.add(i * sums_row_stride), last);
         }
         for row in 0..rows {
-            let mut source = source.add(row * source_row);
-            let mut gradient = gradient.add(row * gradient_row);
+            let mut source = source.add(row * source_row_stride);
+            let mut gradient = gradient.add(row * gradient_row_stride);
             for _ in 0..columns {
                 let gradients = Channels::load(simd, gradient, last);
                 for (i, sums) in sums.iter_mut().enumerate() {
                     sums.add_product(simd, simd.splat(*source.add(i)), &gradients);
                 }
                 // Past the last pixel they are not read.
-                source = source.wrapping_add(source_pixel);
-                gradient = gradient.wrapping_add(gradient_pixel);
+                source = source.wrapping_add(source_pixel_stride);
+                gradient = gradient.wrapping_add(gradient_pixel_stride);
             }
         }
         for (i, sums) in sums.iter().enumerate() {
-            sums.store(simd, target.add(i * sums_row), last);
+            sums.store(simd, target.add(i * sums_row_stride), last);
         }
     }
 }
@@ -686,23 +698,23 @@ mod tests {
     #[should_panic(expected = "the blocks are of other vectors")]
     fn products_are_computed_with_the_vectors_of_the_panel() {
         let mut target = [0.0; 64];
-        Isa::Portable.run(Sweep {
+        Isa::Portable.run(MatrixProduct {
             blocks: of_other_vectors(),
             panel: &[1.0; 64],
             panel_rows: (1, 0),
-            panel_row: 0,
+            panel_row_stride: 0,
             start: Start::Zero,
             source: &[1.0; 64],
             source_start: 0,
-            source_row: 0,
-            source_pixel: 1,
-            source_tap: 0,
+            source_row_stride: 0,
+            source_pixel_stride: 1,
+            source_tap_stride: 0,
             taps: 1,
             tap_len: 1,
             target: &mut target,
             target_start: 0,
-            target_row: 0,
-            target_pixel: 4,
+            target_row_stride: 0,
+            target_pixel_stride: 4,
             size: [1, 2],
         });
     }
@@ -711,17 +723,17 @@ mod tests {
     #[should_panic(expected = "the blocks are of other vectors")]
     fn gradients_are_computed_with_the_vectors_of_the_panel() {
         let mut sums = [0.0; 64];
-        Isa::Portable.run(OuterSweep {
+        Isa::Portable.run(OuterProduct {
             blocks: of_other_vectors(),
             inputs: 1,
             source: &[1.0; 64],
             source_start: 0,
-            source_row: 0,
-            source_pixel: 1,
+            source_row_stride: 0,
+            source_pixel_stride: 1,
             gradient: &[1.0; 64],
             gradient_start: 0,
-            gradient_row: 0,
-            gradient_pixel: 4,
+            gradient_row_stride: 0,
+            gradient_pixel_stride: 4,
             rows: 1,
             columns: 2,
             sums: &mut sums,

@@ -10,14 +10,20 @@
 //!
 //! In memory, each of the 36 *points* has a matrix `[tiles, channels]`.
 
+#[allow(unsafe_code)]
+mod transform;
+
 use rayon::prelude::*;
 
 use crate::buffer::Buffer;
 use crate::convolution::Convolution;
-use crate::rows::largest_of;
-use crate::simd::{Isa, Routine, Simd, for_each_place};
+use crate::simd::Isa;
 use crate::tasks;
-use crate::tile::{Block, Blocks, Order, OuterSweep, Start, Sweep};
+use crate::tile::{Block, Blocks, MatrixProduct, Order, OuterProduct, Start};
+use transform::{
+    GradientToPoints, InputToPoints, KernelsToPoints, PointsToKernels, PointsToOutputs,
+    TilesToPoints,
+};
 
 /// Rows and columns of a tile's outputs.
 pub(crate) const OUTPUTS: usize = 4;
@@ -79,7 +85,7 @@ pub(crate) fn suits_weights(convolution: &Convolution) -> bool {
 /// From the numbers of one point to those of the next, of which each has `len`: an odd number of
 /// cache lines. Transforms go through all points at once, and at a distance of 2 KB, say, they would
 /// all fall on the same few sets of the first-level cache.
-fn point_distance(len: usize) -> usize {
+fn point_stride(len: usize) -> usize {
     const LINE: usize = 64 / size_of::<f32>();
     (len.div_ceil(LINE) | 1) * LINE
 }
@@ -142,8 +148,7 @@ pub(crate) struct View<'a> {
     pub numbers: &'a [f32],
     /// The first number of the first tile.
     pub start: usize,
-    /// From one row to the next.
-    pub row: usize,
+    pub row_stride: usize,
     pub channels: usize,
 }
 
@@ -171,7 +176,7 @@ impl Panel {
                     }
                 }
             }
-            isa.run(TransformKernels {
+            isa.run(KernelsToPoints {
                 taps: &taps,
                 points: part.points,
             });
@@ -204,376 +209,53 @@ impl Panel {
         let shrink = if pool { 2 } else { 1 };
         let output_len = (size[0] / shrink) * (size[1] / shrink) * outputs;
         let count = output.len() / output_len * in_image;
-        let input_distance = point_distance(count * self.inputs);
-        let output_distance = point_distance(count * outputs);
-        let mut transformed = Buffer::new(POINTS * input_distance);
-        let mut products = Buffer::new(POINTS * output_distance);
+        let input_stride = point_stride(count * self.inputs);
+        let output_stride = point_stride(count * outputs);
+        let mut transformed = Buffer::new(POINTS * input_stride);
+        let mut products = Buffer::new(POINTS * output_stride);
         for (number, image) in images.enumerate() {
             assert_eq!(image.channels, self.inputs);
-            self.isa.run(TransformInputs {
+            self.isa.run(TilesToPoints {
+                transform: InputToPoints,
                 image,
                 tiles,
                 first: number * in_image,
-                distance: input_distance,
+                point_stride: input_stride,
                 points: &mut transformed,
             });
         }
         let point_len = self.blocks.panel_len(self.inputs);
-        self.isa.run(Sweep {
+        self.isa.run(MatrixProduct {
             blocks: self.blocks,
             panel: &self.weights,
             panel_rows: (self.inputs, 0),
-            panel_row: point_len,
+            panel_row_stride: point_len,
             start: Start::Zero,
             source: &transformed,
             source_start: 0,
-            source_row: input_distance,
-            source_pixel: self.inputs,
-            source_tap: 0,
+            source_row_stride: input_stride,
+            source_pixel_stride: self.inputs,
+            source_tap_stride: 0,
             taps: 1,
             tap_len: self.inputs,
             target: &mut products,
             target_start: 0,
-            target_row: output_distance,
-            target_pixel: outputs,
+            target_row_stride: output_stride,
+            target_pixel_stride: outputs,
             size: [POINTS, count],
         });
         for (number, output) in output.chunks_exact_mut(output_len).enumerate() {
-            self.isa.run(TransformOutputs {
+            self.isa.run(PointsToOutputs {
                 points: &products,
                 bias: &self.bias,
                 tiles,
                 first: number * in_image,
-                distance: output_distance,
+                point_stride: output_stride,
                 size,
                 pool,
                 channels: outputs,
                 output,
             });
-        }
-    }
-}
-
-/// G g for one column.
-#[inline(always)]
-fn kernel_to_points<S: Simd>(s: S, g: [S::F32; KERNEL]) -> [S::F32; INPUTS] {
-    let [sixth, twelfth] = [s.splat(-1.0 / 6.0), s.splat(1.0 / 12.0)];
-    let even = s.mul(sixth, s.add(g[0], g[2]));
-    let odd = s.mul(sixth, g[1]);
-    let even_2 = s.mul_add(s.splat(4.0), g[2], g[0]);
-    let even_2 = s.mul(s.splat(1.0 / 24.0), even_2);
-    let odd_2 = s.mul(twelfth, g[1]);
-    [
-        s.mul(s.splat(0.25), g[0]),
-        s.add(even, odd),
-        s.sub(even, odd),
-        s.add(even_2, odd_2),
-        s.sub(even_2, odd_2),
-        g[2],
-    ]
-}
-
-/// Gᵀ m for one column.
-#[inline(always)]
-fn points_to_kernel<S: Simd>(s: S, m: [S::F32; INPUTS]) -> [S::F32; KERNEL] {
-    let sixth = s.splat(-1.0 / 6.0);
-    let even = s.mul(sixth, s.add(m[1], m[2]));
-    let odd = s.mul(sixth, s.sub(m[1], m[2]));
-    let sum_2 = s.mul(s.splat(1.0 / 24.0), s.add(m[3], m[4]));
-    [
-        s.mul_add(s.splat(0.25), m[0], s.add(even, sum_2)),
-        s.mul_add(s.splat(1.0 / 12.0), s.sub(m[3], m[4]), odd),
-        s.add(m[5], s.mul_add(s.splat(4.0), sum_2, even)),
-    ]
-}
-
-/// G g Gᵀ for kernels next to each other: from `[tap][kernel]` to the kernels of every point.
-struct TransformKernels<'a> {
-    taps: &'a [f32],
-    points: Vec<&'a mut [f32]>,
-}
-
-impl Routine for TransformKernels<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let count = self.taps.len() / TAPS;
-        assert_eq!(self.points.len(), POINTS);
-        assert!(self.points.iter().all(|point| point.len() == count));
-        let mut points = [std::ptr::null_mut(); POINTS];
-        for (to, point) in points.iter_mut().zip(self.points) {
-            *to = point.as_mut_ptr();
-        }
-        for_each_place(
-            simd,
-            count,
-            #[inline(always)]
-            // SAFETY: there are `count` numbers for every tap and every point.
-            |place| unsafe {
-                let mut half = [[simd.splat(0.0); KERNEL]; INPUTS];
-                for column in 0..KERNEL {
-                    let mut g = [simd.splat(0.0); KERNEL];
-                    for (row, g) in g.iter_mut().enumerate() {
-                        let tap = row * KERNEL + column;
-                        *g = simd.load_at(self.taps.as_ptr().add(tap * count), place);
-                    }
-                    for (half, x) in half.iter_mut().zip(kernel_to_points(simd, g)) {
-                        half[column] = x;
-                    }
-                }
-                for (row, g) in half.into_iter().enumerate() {
-                    for (column, x) in kernel_to_points(simd, g).into_iter().enumerate() {
-                        let point = row * INPUTS + column;
-                        simd.store_at(points[point], place, x);
-                    }
-                }
-            },
-        );
-    }
-}
-
-/// Gᵀ m G for kernels next to each other: from `[point][kernel]` to `[tap][kernel]`.
-struct TransformSums<'a> {
-    points: &'a [f32],
-    taps: &'a mut [f32],
-}
-
-impl Routine for TransformSums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let count = self.points.len() / POINTS;
-        assert_eq!(self.taps.len(), TAPS * count);
-        let taps = self.taps.as_mut_ptr();
-        for_each_place(
-            simd,
-            count,
-            #[inline(always)]
-            // SAFETY: there are `count` numbers for every tap and every point.
-            |place| unsafe {
-                let mut half = [[simd.splat(0.0); INPUTS]; KERNEL];
-                for column in 0..INPUTS {
-                    let mut m = [simd.splat(0.0); INPUTS];
-                    for (row, m) in m.iter_mut().enumerate() {
-                        let point = row * INPUTS + column;
-                        *m = simd.load_at(self.points.as_ptr().add(point * count), place);
-                    }
-                    for (half, x) in half.iter_mut().zip(points_to_kernel(simd, m)) {
-                        half[column] = x;
-                    }
-                }
-                for (row, m) in half.into_iter().enumerate() {
-                    for (column, x) in points_to_kernel(simd, m).into_iter().enumerate() {
-                        let tap = row * KERNEL + column;
-                        simd.store_at(taps.add(tap * count), place, x);
-                    }
-                }
-            },
-        );
-    }
-}
-
-/// Bᵀ d for one column.
-#[inline(always)]
-fn to_points<S: Simd>(s: S, d: [S::F32; INPUTS]) -> [S::F32; INPUTS] {
-    let [four, minus_four, minus_five] = [s.splat(4.0), s.splat(-4.0), s.splat(-5.0)];
-    let a = s.mul_add(minus_four, d[2], d[4]);
-    let b = s.mul_add(minus_four, d[1], d[3]);
-    let c = s.sub(d[4], d[2]);
-    let difference = s.sub(d[3], d[1]);
-    let e = s.add(difference, difference);
-    [
-        s.mul_add(four, d[0], s.mul_add(minus_five, d[2], d[4])),
-        s.add(a, b),
-        s.sub(a, b),
-        s.add(c, e),
-        s.sub(c, e),
-        s.mul_add(four, d[1], s.mul_add(minus_five, d[3], d[5])),
-    ]
-}
-
-/// Aᵀ m for one column.
-#[inline(always)]
-fn to_outputs<S: Simd>(s: S, m: [S::F32; INPUTS]) -> [S::F32; OUTPUTS] {
-    let (sum_1, difference_1) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
-    let (sum_2, difference_2) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
-    [
-        s.add(m[0], s.add(sum_1, sum_2)),
-        s.mul_add(s.splat(2.0), difference_2, difference_1),
-        s.mul_add(s.splat(4.0), sum_2, sum_1),
-        s.add(m[5], s.mul_add(s.splat(8.0), difference_2, difference_1)),
-    ]
-}
-
-/// A y for one column.
-#[inline(always)]
-fn gradient_to_points<S: Simd>(s: S, y: [S::F32; OUTPUTS]) -> [S::F32; INPUTS] {
-    let (even, odd) = (s.add(y[0], y[2]), s.add(y[1], y[3]));
-    let twice = s.add(y[1], y[1]);
-    let even_2 = s.mul_add(s.splat(4.0), y[2], y[0]);
-    let odd_2 = s.mul_add(s.splat(8.0), y[3], twice);
-    [
-        y[0],
-        s.add(even, odd),
-        s.sub(even, odd),
-        s.add(even_2, odd_2),
-        s.sub(even_2, odd_2),
-        y[3],
-    ]
-}
-
-/// Transforms the tiles of an image to the points, as tiles `first` and after.
-struct TransformInputs<'a> {
-    image: View<'a>,
-    tiles: [usize; 2],
-    first: usize,
-    /// From one point to the next.
-    distance: usize,
-    points: &'a mut [f32],
-}
-
-impl Routine for TransformInputs<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self {
-            image,
-            tiles: [rows, columns],
-            first,
-            distance,
-            points,
-        } = self;
-        let channels = image.channels;
-        let last_row = image.start + (rows * OUTPUTS + KERNEL - 2) * image.row;
-        assert!(last_row + (columns * OUTPUTS + KERNEL - 1) * channels <= image.numbers.len());
-        assert!((first + rows * columns) * channels <= distance);
-        assert!(points.len() >= POINTS * distance);
-        let points = points.as_mut_ptr();
-        for tile in 0..rows * columns {
-            let start = image.start
-                + tile / columns * OUTPUTS * image.row
-                + tile % columns * OUTPUTS * channels;
-            // SAFETY: the tile's rows and columns, and its place at all points, lie within the
-            // slices, as asserted above.
-            for_each_place(
-                simd,
-                channels,
-                #[inline(always)]
-                |place| unsafe {
-                    let from = image.numbers.as_ptr().add(start);
-                    let to = points.add((first + tile) * channels);
-                    let mut half = [[simd.splat(0.0); INPUTS]; INPUTS];
-                    for column in 0..INPUTS {
-                        let mut d = [simd.splat(0.0); INPUTS];
-                        for (row, d) in d.iter_mut().enumerate() {
-                            *d = simd.load_at(from.add(row * image.row + column * channels), place);
-                        }
-                        for (half, x) in half.iter_mut().zip(to_points(simd, d)) {
-                            half[column] = x;
-                        }
-                    }
-                    for (row, d) in half.into_iter().enumerate() {
-                        for (column, x) in to_points(simd, d).into_iter().enumerate() {
-                            let point = row * INPUTS + column;
-                            simd.store_at(to.add(point * distance), place, x);
-                        }
-                    }
-                },
-            );
-        }
-    }
-}
-
-struct TransformOutputs<'a> {
-    points: &'a [f32],
-    bias: &'a [f32],
-    tiles: [usize; 2],
-    first: usize,
-    distance: usize,
-    size: [usize; 2],
-    pool: bool,
-    channels: usize,
-    output: &'a mut [f32],
-}
-
-impl Routine for TransformOutputs<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self {
-            points,
-            bias,
-            tiles: [tile_rows, tile_columns],
-            first,
-            distance,
-            size: [rows, columns],
-            pool,
-            channels,
-            output,
-        } = self;
-        let tiles = tile_rows * tile_columns;
-        assert!((first + tiles) * channels <= distance);
-        assert!(points.len() >= POINTS * distance);
-        assert!(bias.len() >= channels);
-        let shrink = if pool { 2 } else { 1 };
-        assert!(output.len() >= (rows / shrink) * (columns / shrink) * channels);
-        let output = output.as_mut_ptr();
-        for tile in 0..tiles {
-            let (row, column) = (tile / tile_columns * OUTPUTS, tile % tile_columns * OUTPUTS);
-            let (rows_here, columns_here) =
-                ((rows - row).min(OUTPUTS), (columns - column).min(OUTPUTS));
-            // SAFETY: the tile's place at all points, and the rows and columns of it that are
-            // in the image, lie within the slices.
-            for_each_place(
-                simd,
-                channels,
-                #[inline(always)]
-                |place| unsafe {
-                    let from = points.as_ptr().add((first + tile) * channels);
-                    let mut half = [[simd.splat(0.0); INPUTS]; OUTPUTS];
-                    for column in 0..INPUTS {
-                        let mut m = [simd.splat(0.0); INPUTS];
-                        for (row, m) in m.iter_mut().enumerate() {
-                            let point = row * INPUTS + column;
-                            *m = simd.load_at(from.add(point * distance), place);
-                        }
-                        for (half, x) in half.iter_mut().zip(to_outputs(simd, m)) {
-                            half[column] = x;
-                        }
-                    }
-                    let bias = simd.load_at(bias.as_ptr(), place);
-                    if pool {
-                        let (row, column) = (row / 2, column / 2);
-                        for i in 0..rows_here / 2 {
-                            let to = output.add(((row + i) * (columns / 2) + column) * channels);
-                            let above = to_outputs(simd, half[2 * i]);
-                            let below = to_outputs(simd, half[2 * i + 1]);
-                            for j in 0..columns_here / 2 {
-                                let window = [
-                                    above[2 * j],
-                                    above[2 * j + 1],
-                                    below[2 * j],
-                                    below[2 * j + 1],
-                                ];
-                                let x = largest_of(simd, window);
-                                simd.store_at(to.add(j * channels), place, simd.add(x, bias));
-                            }
-                        }
-                        return;
-                    }
-                    for (i, m) in half.into_iter().enumerate().take(rows_here) {
-                        let to = output.add(((row + i) * columns + column) * channels);
-                        let outputs = to_outputs(simd, m);
-                        for (j, x) in outputs.into_iter().enumerate().take(columns_here) {
-                            simd.store_at(to.add(j * channels), place, simd.add(x, bias));
-                        }
-                    }
-                },
-            );
         }
     }
 }
@@ -606,40 +288,42 @@ impl GradientSums {
         let count = tiles[0] * tiles[1];
         let all = images.len() * count;
         let outputs = self.blocks.channels();
-        let input_distance = point_distance(all * self.inputs);
-        let gradient_distance = point_distance(all * outputs);
-        let mut inputs = Buffer::new(POINTS * input_distance);
-        let mut gradients = Buffer::new(POINTS * gradient_distance);
+        let input_stride = point_stride(all * self.inputs);
+        let gradient_stride = point_stride(all * outputs);
+        let mut inputs = Buffer::new(POINTS * input_stride);
+        let mut gradients = Buffer::new(POINTS * gradient_stride);
         for (number, &(image, gradient)) in images.iter().enumerate() {
             let first = number * count;
-            self.isa.run(TransformInputs {
+            self.isa.run(TilesToPoints {
+                transform: InputToPoints,
                 image,
                 tiles,
                 first,
-                distance: input_distance,
+                point_stride: input_stride,
                 points: &mut inputs,
             });
-            self.isa.run(TransformGradients {
-                gradient,
+            self.isa.run(TilesToPoints {
+                transform: GradientToPoints,
+                image: gradient,
                 tiles,
                 first,
-                distance: gradient_distance,
+                point_stride: gradient_stride,
                 points: &mut gradients,
             });
         }
         let point_len = self.blocks.panel_len(self.inputs);
         for (point, sums) in self.sums.chunks_exact_mut(point_len).enumerate() {
-            self.isa.run(OuterSweep {
+            self.isa.run(OuterProduct {
                 blocks: self.blocks,
                 inputs: self.inputs,
                 source: &inputs,
-                source_start: point * input_distance,
-                source_row: 0,
-                source_pixel: self.inputs,
+                source_start: point * input_stride,
+                source_row_stride: 0,
+                source_pixel_stride: self.inputs,
                 gradient: &gradients,
-                gradient_start: point * gradient_distance,
-                gradient_row: 0,
-                gradient_pixel: outputs,
+                gradient_start: point * gradient_stride,
+                gradient_row_stride: 0,
+                gradient_pixel_stride: outputs,
                 rows: 1,
                 columns: all,
                 sums,
@@ -655,7 +339,7 @@ impl GradientSums {
     pub(crate) fn for_each_tap(&self, mut f: impl FnMut(usize, usize, usize, f32)) {
         let point_len = self.blocks.panel_len(self.inputs);
         let mut taps = Buffer::new(TAPS * point_len);
-        self.isa.run(TransformSums {
+        self.isa.run(PointsToKernels {
             points: &self.sums,
             taps: &mut taps,
         });
@@ -667,67 +351,6 @@ impl GradientSums {
                     f(output, input, tap, gradient);
                 }
             }
-        }
-    }
-}
-
-struct TransformGradients<'a> {
-    gradient: View<'a>,
-    tiles: [usize; 2],
-    first: usize,
-    distance: usize,
-    points: &'a mut [f32],
-}
-
-impl Routine for TransformGradients<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self {
-            gradient,
-            tiles: [rows, columns],
-            first,
-            distance,
-            points,
-        } = self;
-        let channels = gradient.channels;
-        let last_row = gradient.start + (rows * OUTPUTS - 1) * gradient.row;
-        assert!(last_row + columns * OUTPUTS * channels <= gradient.numbers.len());
-        assert!((first + rows * columns) * channels <= distance);
-        assert!(points.len() >= POINTS * distance);
-        let points = points.as_mut_ptr();
-        for tile in 0..rows * columns {
-            let start = gradient.start
-                + tile / columns * OUTPUTS * gradient.row
-                + tile % columns * OUTPUTS * channels;
-            // SAFETY: as in `TransformInputs`.
-            for_each_place(
-                simd,
-                channels,
-                #[inline(always)]
-                |place| unsafe {
-                    let from = gradient.numbers.as_ptr().add(start);
-                    let to = points.add((first + tile) * channels);
-                    let mut half = [[simd.splat(0.0); OUTPUTS]; INPUTS];
-                    for column in 0..OUTPUTS {
-                        let mut y = [simd.splat(0.0); OUTPUTS];
-                        for (row, y) in y.iter_mut().enumerate() {
-                            let offset = row * gradient.row + column * channels;
-                            *y = simd.load_at(from.add(offset), place);
-                        }
-                        for (half, x) in half.iter_mut().zip(gradient_to_points(simd, y)) {
-                            half[column] = x;
-                        }
-                    }
-                    for (row, y) in half.into_iter().enumerate() {
-                        for (column, x) in gradient_to_points(simd, y).into_iter().enumerate() {
-                            let point = row * INPUTS + column;
-                            simd.store_at(to.add(point * distance), place, x);
-                        }
-                    }
-                },
-            );
         }
     }
 }

@@ -173,10 +173,10 @@ impl Panel {
         }
     }
 
-    /// The outputs `[rows, columns, outputs]` for an image with its border, which has `row` numbers
-    /// in a row; with `pool`, the largest of each 2×2 window of them.
-    pub(crate) fn output(&self, padded: &[f32], row: usize, pool: bool, output: &mut [f32]) {
-        let (inputs, covered_rows) = inputs_at_points(self.isa, padded, row, self.size);
+    /// The outputs `[rows, columns, outputs]` for an image with its border, whose rows are
+    /// `row_stride` apart; with `pool`, the largest of each 2×2 window of them.
+    pub(crate) fn output(&self, padded: &[f32], row_stride: usize, pool: bool, output: &mut [f32]) {
+        let (inputs, covered_rows) = inputs_at_points(self.isa, padded, row_stride, self.size);
         let mut products = Buffer::new(band_len(self.isa, self.size));
         self.isa.run(Products {
             weights: &self.weights,
@@ -194,14 +194,19 @@ impl Panel {
 
 /// An image with its border at the points, `[tile][row][point]`, and how many rows it has: those of
 /// whole bands. What is computed of rows beyond the image is not used.
-fn inputs_at_points(isa: Isa, padded: &[f32], row: usize, size: [usize; 2]) -> (Buffer, usize) {
+fn inputs_at_points(
+    isa: Isa,
+    padded: &[f32],
+    row_stride: usize,
+    size: [usize; 2],
+) -> (Buffer, usize) {
     let [rows, columns] = size;
     let tiles = columns.div_ceil(OUTPUTS);
     let covered_rows = rows.next_multiple_of(BAND) + KERNEL - 1;
     let mut points = Buffer::new(tiles * covered_rows * POINTS);
     isa.run(TransformInputs {
         padded,
-        row,
+        row_stride,
         rows: rows + KERNEL - 1,
         covered_rows,
         tiles,
@@ -218,8 +223,7 @@ fn band_len(isa: Isa, [_, columns]: [usize; 2]) -> usize {
 /// Transforms the rows of an image to the points.
 struct TransformInputs<'a> {
     padded: &'a [f32],
-    /// From one row to the next.
-    row: usize,
+    row_stride: usize,
     /// Rows of the image; the last is taken for those after it.
     rows: usize,
     covered_rows: usize,
@@ -235,13 +239,13 @@ impl Routine for TransformInputs<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Self {
             padded,
-            row,
+            row_stride,
             rows,
             covered_rows,
             tiles,
             points,
         } = self;
-        assert!((rows - 1) * row + (tiles - 1) * OUTPUTS + POINTS <= padded.len());
+        assert!((rows - 1) * row_stride + (tiles - 1) * OUTPUTS + POINTS <= padded.len());
         assert!(tiles * covered_rows * POINTS <= points.len());
         for tile in 0..tiles {
             for y in 0..covered_rows {
@@ -251,7 +255,9 @@ impl Routine for TransformInputs<'_> {
                     #[inline(always)]
                     // SAFETY: a tile's inputs lie in a row, and there is room for its points.
                     |place| unsafe {
-                        let d = padded.as_ptr().add(y.min(rows - 1) * row + tile * OUTPUTS);
+                        let d = padded
+                            .as_ptr()
+                            .add(y.min(rows - 1) * row_stride + tile * OUTPUTS);
                         let mut sum = simd.splat(0.0);
                         for (i, column) in INPUT_COLUMNS.iter().enumerate() {
                             let x = simd.splat(*d.add(i));
@@ -454,23 +460,23 @@ impl GradientSums {
         }
     }
 
-    /// Adds what an image contributes. `padded`: with its border, `row` numbers in a row; `gradient`:
-    /// of its outputs, `gradient_row` numbers from one row to the next, with zeros where the last
-    /// tile of a row reaches beyond the image.
+    /// Adds what an image contributes. `padded` is the image with its border, `gradient`
+    /// that of its outputs, with zeros where the last tile of a row reaches beyond the image.
     pub(crate) fn add(
         &mut self,
         padded: &[f32],
-        row: usize,
+        padded_row_stride: usize,
         gradient: &[f32],
-        gradient_row: usize,
+        gradient_row_stride: usize,
     ) {
-        let (inputs, covered_rows) = inputs_at_points(self.isa, padded, row, self.size);
+        let (inputs, covered_rows) =
+            inputs_at_points(self.isa, padded, padded_row_stride, self.size);
         let mut gradients = Buffer::new(band_len(self.isa, self.size));
         self.isa.run(AddProducts {
             inputs: &inputs,
             covered_rows,
             gradient,
-            gradient_row,
+            gradient_row_stride,
             gradients: &mut gradients,
             size: self.size,
             channels: self.outputs,
@@ -500,7 +506,7 @@ struct AddProducts<'a> {
     inputs: &'a [f32],
     covered_rows: usize,
     gradient: &'a [f32],
-    gradient_row: usize,
+    gradient_row_stride: usize,
     /// Room for the gradients of a vector of outputs in a band: `[point][tile][row][output]`.
     gradients: &'a mut [f32],
     /// Rows and columns of the output.
@@ -521,7 +527,7 @@ impl Routine for AddProducts<'_> {
         let covered_row = tiles * OUTPUTS * self.channels;
         assert!(rows.next_multiple_of(BAND) + KERNEL - 1 <= self.covered_rows);
         assert!(tiles * self.covered_rows * POINTS <= self.inputs.len());
-        assert!((rows - 1) * self.gradient_row + covered_row <= self.gradient.len());
+        assert!((rows - 1) * self.gradient_row_stride + covered_row <= self.gradient.len());
         assert!(POINTS * tiles * BAND * S::LANES <= self.gradients.len());
         assert_eq!(self.lanes, S::LANES);
         assert!(self.channels.next_multiple_of(S::LANES) * KERNEL * POINTS <= self.sums.len());
@@ -557,7 +563,8 @@ impl AddProducts<'_> {
             for row in 0..BAND {
                 let mut y = [simd.splat(0.0); OUTPUTS];
                 if first + row < rows {
-                    let start = (first + row) * self.gradient_row + tile * OUTPUTS * self.channels;
+                    let start =
+                        (first + row) * self.gradient_row_stride + tile * OUTPUTS * self.channels;
                     for (column, y) in y.iter_mut().enumerate() {
                         let from = start + column * self.channels;
                         // SAFETY: the caller's.

@@ -67,7 +67,7 @@ impl Block {
                     .zip(sums.par_chunks_mut(task * (2 * channels + 1)))
                     .enumerate(),
                 |(number, (inner, sums))| {
-                    let mut unfinish = Unfinish::new(self, isa, parameters, saved);
+                    let mut epilogue = EpilogueGradient::new(self, isa, parameters, saved);
                     let sums = sums.chunks_exact_mut(2 * channels + 1);
                     for (i, (inner, sums)) in inner
                         .chunks_exact_mut(self.output_len())
@@ -76,7 +76,7 @@ impl Block {
                     {
                         let image = number * task + i;
                         let gradient = &gradient[image * self.output_len()..][..self.output_len()];
-                        unfinish.image(image, gradient, inner, sums);
+                        epilogue.image(image, gradient, inner, sums);
                     }
                 },
             );
@@ -116,7 +116,7 @@ impl Block {
 }
 
 /// From the gradient of the block's output back to that of what the function is given.
-struct Unfinish<'a> {
+struct EpilogueGradient<'a> {
     block: &'a Block,
     isa: Isa,
     parameters: Parameters<'a>,
@@ -137,7 +137,7 @@ struct Unfinish<'a> {
     products: Buffer,
 }
 
-impl<'a> Unfinish<'a> {
+impl<'a> EpilogueGradient<'a> {
     fn new(block: &'a Block, isa: Isa, parameters: Parameters<'a>, saved: &'a Saved) -> Self {
         let [_, width, channels] = block.linear_size();
         let mut rows = ChannelRows::new(width, channels);
@@ -262,10 +262,10 @@ impl<'a> Unfinish<'a> {
             return &self.derivatives[..row];
         };
         let place = image * block.output_len() + number * output_row;
-        let which = &pooling.which[place..place + output_row];
+        let argmax = &pooling.argmax[place..place + output_row];
         let values = &mut self.values[..output_row];
         let derivatives = self.derivatives.split_at(row).into();
-        rows::gather(isa, derivatives, channels, which, values);
+        rows::gather(isa, derivatives, channels, argmax, values);
         values
     }
 }

@@ -79,7 +79,7 @@ impl LinearGradient<'_> {
         let normalized = block.normalization != Normalization::None;
         let linear = &self.saved.linear[image * block.linear_len()..][..block.linear_len()];
         let output_start = image * block.output_len();
-        let Some(Pooling { which, .. }) = &self.saved.pooling else {
+        let Some(Pooling { argmax, .. }) = &self.saved.pooling else {
             for number in 0..height {
                 let gradient = &mut gradient[row_range(number)];
                 let inner = &self.inner[output_start + number * row..][..row];
@@ -97,7 +97,7 @@ impl LinearGradient<'_> {
         for number in 0..output_height {
             let start = output_start + number * output_row;
             let inner = &self.inner[start..start + output_row];
-            let which = &which[start..start + output_row];
+            let argmax = &argmax[start..start + output_row];
             let (above, below) = (row_range(2 * number), row_range(2 * number + 1));
             let (first, second) = gradient.split_at_mut(below.start);
             let mut windows = [&mut first[above], &mut second[..row]];
@@ -118,12 +118,12 @@ impl LinearGradient<'_> {
                     inner,
                     &rows.scale,
                     channels,
-                    which,
+                    argmax,
                     windows,
                 );
             } else {
                 windows.iter_mut().for_each(|row| row.fill(0.0));
-                rows::scatter(isa, inner, &rows.scale, channels, which, windows);
+                rows::scatter(isa, inner, &rows.scale, channels, argmax, windows);
             }
         }
         for number in 2 * output_height..height {

@@ -53,7 +53,7 @@ impl Saved {
 #[derive(Debug)]
 pub(super) struct Pooling {
     /// Which corner of each window was the largest.
-    pub(super) which: Buffer<u8>,
+    pub(super) argmax: Buffer<u8>,
     /// What the map gave there: `[images, height, width, outputs]`, the size of the block's output.
     pub(super) linear: Buffer,
 }
@@ -106,35 +106,35 @@ impl Block {
             let output_len = self.output_len();
             let mut output = Buffer::new(images * output_len);
             let mut pooling = self.pool.then(|| Pooling {
-                which: Buffer::new(output.len()),
+                argmax: Buffer::new(output.len()),
                 linear: Buffer::new(output.len()),
             });
             let task = task_len(images);
-            let finish =
+            let epilogue =
                 |number: usize, output: &mut [f32], pooled: Option<(&mut [u8], &mut [f32])>| {
-                    let mut finish = Finish::new(self, isa, parameters, &statistics, key);
+                    let mut epilogue = Epilogue::new(self, isa, parameters, &statistics, key);
                     let mut pooled = pooled;
                     for (i, output) in output.chunks_exact_mut(output_len).enumerate() {
                         let image = number * task + i;
                         let linear = &linear[image * self.linear_len()..][..self.linear_len()];
                         let range = i * output_len..(i + 1) * output_len;
-                        let pooled = pooled
-                            .as_mut()
-                            .map(|(which, linear)| (&mut which[range.clone()], &mut linear[range]));
-                        finish.image(image, linear, output, pooled);
+                        let pooled = pooled.as_mut().map(|(argmax, linear)| {
+                            (&mut argmax[range.clone()], &mut linear[range])
+                        });
+                        epilogue.image(image, linear, output, pooled);
                     }
                 };
             let outputs = output.par_chunks_mut(task * output_len).enumerate();
             match &mut pooling {
-                Some(Pooling { which, linear }) => tasks::for_each(
+                Some(Pooling { argmax, linear }) => tasks::for_each(
                     outputs
-                        .zip(which.par_chunks_mut(task * output_len))
+                        .zip(argmax.par_chunks_mut(task * output_len))
                         .zip(linear.par_chunks_mut(task * output_len)),
-                    |(((number, output), which), linear)| {
-                        finish(number, output, Some((which, linear)));
+                    |(((number, output), argmax), linear)| {
+                        epilogue(number, output, Some((argmax, linear)));
                     },
                 ),
-                None => tasks::for_each(outputs, |(number, output)| finish(number, output, None)),
+                None => tasks::for_each(outputs, |(number, output)| epilogue(number, output, None)),
             }
             Output {
                 output,
@@ -180,7 +180,7 @@ impl Block {
 }
 
 /// From the map's output to the block's, in training.
-struct Finish<'a> {
+struct Epilogue<'a> {
     block: &'a Block,
     isa: Isa,
     parameters: Parameters<'a>,
@@ -191,7 +191,7 @@ struct Finish<'a> {
     values: Buffer,
 }
 
-impl<'a> Finish<'a> {
+impl<'a> Epilogue<'a> {
     fn new(
         block: &'a Block,
         isa: Isa,
@@ -231,14 +231,14 @@ impl<'a> Finish<'a> {
             self.rows
                 .fill_normalization(self.statistics, image, channels, self.parameters);
         }
-        if let Some((which, pooled)) = pooled {
+        if let Some((argmax, pooled)) = pooled {
             let pairs = linear
                 .chunks_exact(2 * row)
                 .zip(output.chunks_exact_mut(output_row));
-            let notes = which
+            let notes = argmax
                 .chunks_exact_mut(output_row)
                 .zip(pooled.chunks_exact_mut(output_row));
-            for (number, ((linear, output), (which, pooled))) in pairs.zip(notes).enumerate() {
+            for (number, ((linear, output), (argmax, pooled))) in pairs.zip(notes).enumerate() {
                 if block.function.is_nondecreasing() {
                     let linear = linear.split_at(row).into();
                     let normalization = self.rows.normalization();
@@ -249,7 +249,7 @@ impl<'a> Finish<'a> {
                         channels,
                         output,
                         pooled,
-                        which,
+                        argmax,
                     );
                     let context = block.context(self.parameters, None, 0, 0);
                     block.function.apply(isa, context, output);
@@ -262,7 +262,7 @@ impl<'a> Finish<'a> {
                         channels,
                         output,
                         chosen: pooled,
-                        which,
+                        argmax,
                     };
                     let context = block.context(self.parameters, None, 0, 0);
                     block.function.pool_in_training(isa, context, row);
@@ -281,7 +281,7 @@ impl<'a> Finish<'a> {
                 }
                 let values = self.values.split_at(row).into();
                 let linear = linear.split_at(row).into();
-                rows::pool_with(isa, values, linear, channels, output, pooled, which);
+                rows::pool_with(isa, values, linear, channels, output, pooled, argmax);
             }
         } else {
             for (number, (linear, output)) in linear

@@ -3,7 +3,7 @@
 use super::Convolution;
 use crate::buffer::Buffer;
 use crate::simd::Isa;
-use crate::tile::{Blocks, Start, Sweep};
+use crate::tile::{Blocks, MatrixProduct, Start};
 use crate::winograd;
 
 /// The weights of a convolution in the order in which the gradient of the input is computed.
@@ -85,7 +85,7 @@ impl BackwardPanel {
                 let views = bordered.map(|numbers| winograd::View {
                     numbers,
                     start: (row * columns + column) * convolution.outputs,
-                    row: columns * convolution.outputs,
+                    row_stride: columns * convolution.outputs,
                     channels: convolution.outputs,
                 });
                 let cells = [convolution.image_cells(0), convolution.image_cells(1)];
@@ -151,23 +151,23 @@ impl DirectBackward {
                 let taps = phase.taps[axis].max(1);
                 border[axis] + (phase.first[axis] + padding[axis]) / stride - (taps - 1)
             });
-            self.isa.run(Sweep {
+            self.isa.run(MatrixProduct {
                 blocks: self.blocks,
                 panel: &phase.weights,
                 panel_rows: (phase.taps[0] * phase.taps[1] * outputs, 0),
-                panel_row: 0,
+                panel_row_stride: 0,
                 start: Start::Zero,
                 source: bordered,
                 source_start: (start[0] * columns + start[1]) * outputs,
-                source_row: columns * outputs,
-                source_tap: columns * outputs,
-                source_pixel: outputs,
+                source_row_stride: columns * outputs,
+                source_tap_stride: columns * outputs,
+                source_pixel_stride: outputs,
                 taps: phase.taps[0],
                 tap_len: phase.taps[1] * outputs,
                 target: gradient,
                 target_start: (phase.first[0] * width + phase.first[1]) * inputs,
-                target_row: stride * width * inputs,
-                target_pixel: stride * inputs,
+                target_row_stride: stride * width * inputs,
+                target_pixel_stride: stride * inputs,
                 size: phase.size,
             });
         }

@@ -3,7 +3,7 @@
 use super::Convolution;
 use crate::buffer::Buffer;
 use crate::simd::Isa;
-use crate::tile::{Blocks, Start, Sweep};
+use crate::tile::{Blocks, MatrixProduct, Start};
 use crate::{rows, winograd, winograd_rows};
 
 /// The weights of a convolution in the order in which the output is computed.
@@ -112,11 +112,12 @@ impl ForwardPanel {
                 }
             }
             Forward::Winograd(panel) => {
-                let (row, channels) = (convolution.padded_row(), convolution.cell_channels());
+                let (row_stride, channels) =
+                    (convolution.padded_row(), convolution.cell_channels());
                 let views = padded.map(|numbers| winograd::View {
                     numbers,
                     start: 0,
-                    row,
+                    row_stride,
                     channels,
                 });
                 panel.output(views, convolution.output_size(), pool, output);
@@ -171,23 +172,23 @@ impl DirectForward {
         let convolution = &self.convolution;
         let [_, width] = convolution.output_size();
         let row_len = convolution.kernel[1] * convolution.inputs;
-        self.isa.run(Sweep {
+        self.isa.run(MatrixProduct {
             blocks: self.blocks,
             panel: &self.weights,
             panel_rows: (convolution.kernel[0] * row_len, 0),
-            panel_row: 0,
+            panel_row_stride: 0,
             start: Start::Bias(&self.bias),
             source: padded,
             source_start: 0,
-            source_row: self.padded_row * convolution.stride,
-            source_tap: self.padded_row,
-            source_pixel: convolution.inputs * convolution.stride,
+            source_row_stride: self.padded_row * convolution.stride,
+            source_tap_stride: self.padded_row,
+            source_pixel_stride: convolution.inputs * convolution.stride,
             taps: convolution.kernel[0],
             tap_len: row_len,
             target: output,
             target_start: 0,
-            target_row: width * convolution.outputs,
-            target_pixel: convolution.outputs,
+            target_row_stride: width * convolution.outputs,
+            target_pixel_stride: convolution.outputs,
             size: convolution.output_size(),
         });
     }

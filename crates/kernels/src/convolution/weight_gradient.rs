@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::Convolution;
 use crate::buffer::Buffer;
 use crate::simd::Isa;
-use crate::tile::{Blocks, Order, OuterSweep};
+use crate::tile::{Blocks, Order, OuterProduct};
 use crate::{tasks, winograd, winograd_rows};
 
 /// The gradient of the weights, summed over images.
@@ -105,13 +105,13 @@ impl WeightGradient {
                         let image = winograd::View {
                             numbers: padded,
                             start: 0,
-                            row: convolution.padded_row(),
+                            row_stride: convolution.padded_row(),
                             channels: convolution.cell_channels(),
                         };
                         let gradient = winograd::View {
                             numbers: bordered,
                             start: convolution.bordered_rows()(0).start,
-                            row: columns * convolution.outputs,
+                            row_stride: columns * convolution.outputs,
                             channels: convolution.outputs,
                         };
                         (image, gradient)
@@ -220,7 +220,7 @@ impl DirectWeights {
         // Columns of the kernel that follow each other in the image.
         let run = if cell == 1 { kernel_columns } else { cell };
         let padded_row = convolution.padded_row();
-        let source_pixel = stride / cell * convolution.cell_channels();
+        let source_pixel_stride = stride / cell * convolution.cell_channels();
         let [_, bordered_columns] = convolution.bordered_size();
         let bordered_rows = convolution.bordered_rows();
         let band = (BAND / (columns * convolution.outputs)).max(1);
@@ -235,17 +235,17 @@ impl DirectWeights {
                     let source = (first * stride + row) / cell * padded_row
                         + row % cell * cell_row
                         + column / cell * convolution.cell_channels();
-                    self.isa.run(OuterSweep {
+                    self.isa.run(OuterProduct {
                         blocks: self.blocks,
                         inputs: run.min(kernel_columns - column) * inputs,
                         source: padded,
                         source_start: source,
-                        source_row: stride / cell * padded_row,
-                        source_pixel,
+                        source_row_stride: stride / cell * padded_row,
+                        source_pixel_stride,
                         gradient: bordered,
                         gradient_start: bordered_rows(first).start,
-                        gradient_row: bordered_columns * convolution.outputs,
-                        gradient_pixel: convolution.outputs,
+                        gradient_row_stride: bordered_columns * convolution.outputs,
+                        gradient_pixel_stride: convolution.outputs,
                         rows: band.min(rows - first),
                         columns,
                         sums: &mut self.sums,

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{Context, Function, Loop, for_each};
-use crate::rows::{corner_of, ends, larger, load_corners, window};
+use crate::rows::{corner_of, extremes_or_nan, larger, load_corners, window};
 use crate::simd::{Isa, Routine, Simd, for_each_place};
 
 impl Function {
@@ -190,7 +190,7 @@ impl LoopOverAny for PooledRow<'_> {
                 // their slices.
                 |place| unsafe {
                     let corners = load_corners(s, window, place);
-                    let [low, high] = ends(s, corners);
+                    let [low, high] = extremes_or_nan(s, corners);
                     let (of_high, _) = f(high);
                     let (of_low, _) = f(low);
                     let better = larger(s, of_low, of_high);
@@ -213,7 +213,7 @@ pub(crate) struct TrainedRow<'a> {
     /// Becomes what the map gave there.
     pub chosen: &'a mut [f32],
     /// Becomes the corner, 0 and 1 above, 2 and 3 below.
-    pub which: &'a mut [u8],
+    pub argmax: &'a mut [u8],
 }
 
 impl Windows for TrainedRow<'_> {
@@ -222,7 +222,7 @@ impl Windows for TrainedRow<'_> {
         let (len, channels) = (self.output.len(), self.channels);
         assert!(self.linear.iter().all(|row| row.len() >= 2 * len));
         assert!(self.normalization.iter().all(|row| row.len() >= channels));
-        assert!(self.chosen.len() == len && self.which.len() == len);
+        assert!(self.chosen.len() == len && self.argmax.len() == len);
         assert!(len.is_multiple_of(channels));
         channels
     }
@@ -238,7 +238,7 @@ impl TrainedRow<'_> {
             channels: self.channels,
             output: &mut self.output[places.clone()],
             chosen: &mut self.chosen[places.clone()],
-            which: &mut self.which[places],
+            argmax: &mut self.argmax[places],
         }
     }
 }
@@ -253,14 +253,14 @@ impl LoopOverAny for TrainedRow<'_> {
             channels,
             output,
             chosen,
-            which,
+            argmax,
         } = self;
         let len = output.len();
         let [mean, slope, offset] = normalization.map(<[f32]>::as_ptr);
         for start in (0..len).step_by(channels) {
             let corners = window(linear, start, channels);
             let (output, chosen) = (output[start..].as_mut_ptr(), chosen[start..].as_mut_ptr());
-            let which = which[start..].as_mut_ptr();
+            let argmax = argmax[start..].as_mut_ptr();
             for_each_place(
                 s,
                 channels,
@@ -273,14 +273,14 @@ impl LoopOverAny for TrainedRow<'_> {
                     let corners = load_corners(s, corners, place);
                     // What is given rises with what the map gave, or falls: either way one end of
                     // the one is an end of the other.
-                    let [low, high] = ends(s, corners);
+                    let [low, high] = extremes_or_nan(s, corners);
                     let (of_high, _) = f(s.mul_add(slope, s.sub(high, mean), offset));
                     let (of_low, _) = f(s.mul_add(slope, s.sub(low, mean), offset));
                     let better = larger(s, of_low, of_high);
                     let best = s.select(better, low, high);
                     s.store_at(output, place, s.select(better, of_low, of_high));
                     s.store_at(chosen, place, best);
-                    s.store_bytes_at(which, place, corner_of(s, corners, best));
+                    s.store_bytes_at(argmax, place, corner_of(s, corners, best));
                 },
             );
         }

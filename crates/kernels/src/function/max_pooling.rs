@@ -216,7 +216,7 @@ impl AtPlace for Choose<'_, TrainedRow<'_>> {
             let window = window(self.row.linear, start, channels);
             let output = self.row.output[start..].as_mut_ptr();
             let chosen = self.row.chosen[start..].as_mut_ptr();
-            let which = self.row.which[start..].as_mut_ptr();
+            let argmax = self.row.argmax[start..].as_mut_ptr();
             // SAFETY: as above.
             unsafe {
                 let corners = load_corners(s, window, place);
@@ -229,7 +229,7 @@ impl AtPlace for Choose<'_, TrainedRow<'_>> {
                 let best = s.select(prefers_low, of_low, of_high);
                 s.store_at(output, place, s.select(prefers_low, low, high));
                 s.store_at(chosen, place, best);
-                s.store_bytes_at(which, place, corner_of(s, corners, best));
+                s.store_bytes_at(argmax, place, corner_of(s, corners, best));
                 self.note(s, s.or(is_unknown, is_nan), start);
             }
         }
@@ -261,7 +261,7 @@ mod tests {
     ) -> (Vec<f32>, Vec<f32>, Vec<u8>) {
         let len = linear[0].len() / 2;
         let (mut output, mut chosen) = (vec![0.0; len], vec![0.0; len]);
-        let mut which = vec![0; len];
+        let mut argmax = vec![0; len];
         let normalization = normalization.map(|x| [x; CHANNELS]);
         pool(TrainedRow {
             linear,
@@ -269,9 +269,9 @@ mod tests {
             channels: CHANNELS,
             output: &mut output,
             chosen: &mut chosen,
-            which: &mut which,
+            argmax: &mut argmax,
         });
-        (output, chosen, which)
+        (output, chosen, argmax)
     }
 
     /// Two rows with windows of all pairs of some numbers from `lowest` to 1, in the upper left and
@@ -375,13 +375,13 @@ mod tests {
             }
         }
         let linear = [&above[..], &below[..]];
-        let bits = |(output, chosen, which): (Vec<f32>, Vec<f32>, Vec<u8>)| {
+        let bits = |(output, chosen, argmax): (Vec<f32>, Vec<f32>, Vec<u8>)| {
             // Which of the many NaN comes out is left open.
             let bits = |numbers: Vec<f32>| -> Vec<u32> {
                 let bits = |x: f32| if x.is_nan() { f32::NAN } else { x }.to_bits();
                 numbers.into_iter().map(bits).collect()
             };
-            (bits(output), bits(chosen), which)
+            (bits(output), bits(chosen), argmax)
         };
         for isa in Isa::available() {
             for function in FUNCTIONS {
