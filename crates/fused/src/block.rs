@@ -12,7 +12,7 @@ use burn::backend::{
     Autodiff, Backend, Dispatch, ExtensionType, Flex, NdArray, TensorMetadata, backend_extension,
 };
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
-use kernels::block::{Block, Map, Saved};
+use kernels::block::{Block, LinearMap, Saved};
 use kernels::buffer::Buffer;
 use kernels::convolution::Convolution;
 use kernels::function::Function;
@@ -262,7 +262,7 @@ struct Numbers<'a> {
     bias: Option<Cow<'a, [f32]>>,
     scale: Option<Cow<'a, [f32]>>,
     shift: Option<Cow<'a, [f32]>>,
-    function: f32,
+    function_parameter: f32,
 }
 
 impl Numbers<'_> {
@@ -272,7 +272,7 @@ impl Numbers<'_> {
             bias: self.bias.as_deref(),
             scale: self.scale.as_deref(),
             shift: self.shift.as_deref(),
-            function: self.function,
+            function_parameter: self.function_parameter,
         }
     }
 }
@@ -303,7 +303,7 @@ impl<B: Host> Operands<B> {
             scale: self.scale.numbers(),
             shift: self.shift.numbers(),
             // Functions without a parameter do not look at it.
-            function: self.function.numbers().map_or(0.0, |numbers| numbers[0]),
+            function_parameter: self.function.numbers().map_or(0.0, |numbers| numbers[0]),
         }
     }
 
@@ -349,8 +349,8 @@ impl<B: Host> Operands<B> {
         let [height, width, channels] = block.output_size();
         let images = self.images();
         match block.map {
-            Map::Convolution(_) => B::images(numbers, [images, channels, height, width]),
-            Map::Dense(_) => B::tensor(numbers, [images, channels]),
+            LinearMap::Convolution(_) => B::images(numbers, [images, channels, height, width]),
+            LinearMap::Dense(_) => B::tensor(numbers, [images, channels]),
         }
     }
 }
@@ -372,13 +372,13 @@ pub(crate) fn check_images(block: &Block, images: &[usize]) {
 /// [`Parameters`].
 pub(crate) fn check_parameters(block: &Block, weight: &[usize], function: Option<&[usize]>) {
     let fits = match block.map {
-        Map::Convolution(Convolution {
+        LinearMap::Convolution(Convolution {
             inputs,
             outputs,
             kernel: [rows, columns],
             ..
         }) => *weight == [outputs, inputs, rows, columns],
-        Map::Dense(dense) => *weight == [dense.inputs(), dense.outputs],
+        LinearMap::Dense(dense) => *weight == [dense.inputs(), dense.outputs],
     };
     assert!(fits, "a weight of {weight:?} does not fit {:?}", block.map);
     if let Some(function) = function {
@@ -424,8 +424,8 @@ impl<B: Host> Backward<B, OPERANDS> for Step {
             operands.numbers().parameters(),
             saved,
             &match block.map {
-                Map::Convolution(_) => B::permuted(&output_gradient, &CHANNELS_LAST),
-                Map::Dense(_) => B::numbers(&output_gradient),
+                LinearMap::Convolution(_) => B::permuted(&output_gradient, &CHANNELS_LAST),
+                LinearMap::Dense(_) => B::numbers(&output_gradient),
             },
             input.is_some(),
         );
@@ -438,7 +438,7 @@ impl<B: Host> Backward<B, OPERANDS> for Step {
             gradients.register::<B>(node.id, gradient);
         }
         let device = operands.input.device();
-        let function_gradient = found.function.map(|number| vec![number]);
+        let function_gradient = found.function_parameter.map(|number| vec![number]);
         for (node, numbers) in [
             (bias, found.bias),
             (scale, found.scale),

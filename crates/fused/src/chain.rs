@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Tensor;
-use kernels::block::{self, Block, Link, Map, Prepared};
+use kernels::block::{self, Block, LinearMap, Link, Prepared};
 
 use crate::block::{Parameters, Statistics, check_images, check_parameters};
 use crate::host::{CHANNELS_LAST, Host, on_host, read};
@@ -29,7 +29,7 @@ struct Member {
     bias: Option<Vec<f32>>,
     scale: Option<Vec<f32>>,
     shift: Option<Vec<f32>>,
-    function: f32,
+    function_parameter: f32,
 }
 
 impl Chain {
@@ -55,7 +55,7 @@ impl Chain {
         let [bias, scale, shift] = [&parameters.bias, &parameters.scale, &parameters.shift]
             .map(|tensor| tensor.as_ref().map(numbers));
         // Functions without a parameter do not look at it.
-        let function = parameters
+        let function_parameter = parameters
             .function
             .as_ref()
             .map_or(0.0, |tensor| numbers(tensor)[0]);
@@ -64,21 +64,21 @@ impl Chain {
             bias: bias.as_deref(),
             scale: scale.as_deref(),
             shift: shift.as_deref(),
-            function,
+            function_parameter,
         };
         let prepared = on_host!(parameters.weight, |weight: B| {
             prepared_on::<B>(&block, &weight, others, running.as_ref())
         });
         self.outputs = match block.map {
-            Map::Dense(dense) => Some(dense.outputs),
-            Map::Convolution(_) => None,
+            LinearMap::Dense(dense) => Some(dense.outputs),
+            LinearMap::Convolution(_) => None,
         };
         self.links.push(Member {
             prepared,
             bias,
             scale,
             shift,
-            function,
+            function_parameter,
         });
     }
 
@@ -119,7 +119,7 @@ impl Member {
                 bias: self.bias.as_deref(),
                 scale: self.scale.as_deref(),
                 shift: self.shift.as_deref(),
-                function: self.function,
+                function_parameter: self.function_parameter,
             },
         }
     }

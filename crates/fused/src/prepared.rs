@@ -102,7 +102,7 @@ mod tests {
     use std::sync::Mutex;
 
     use burn::backend::{Flex, NdArray};
-    use kernels::block::Map;
+    use kernels::block::LinearMap;
     use kernels::buffer::Buffer;
     use kernels::dense::Dense;
     use kernels::function::Function;
@@ -111,7 +111,7 @@ mod tests {
 
     fn dense_block(inputs: usize, outputs: usize) -> Block {
         Block {
-            map: Map::Dense(Dense {
+            map: LinearMap::Dense(Dense {
                 pixels: 1,
                 channels: inputs,
                 outputs,
@@ -133,7 +133,7 @@ mod tests {
                 bias: Some(&[bias]),
                 scale: None,
                 shift: None,
-                function: 0.0,
+                function_parameter: 0.0,
             };
             let prepared = prepare::<B>(&block, weight, parameters, None);
             let output = prepared.infer(1, &[1.0; 4], parameters)[0];
@@ -177,7 +177,7 @@ mod tests {
                 bias: None,
                 scale: None,
                 shift: None,
-                function: 0.0,
+                function_parameter: 0.0,
             };
             prepare::<Flex>(&block, weight, parameters, None)
         };

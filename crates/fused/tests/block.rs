@@ -5,7 +5,7 @@ use burn::tensor::module::{conv2d, linear};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Gradients, Tensor, TensorData, activation};
 use fused::{Chain, Parameters, Statistics};
-use kernels::block::{Block, Map, Normalization};
+use kernels::block::{Block, LinearMap, Normalization};
 use kernels::convolution::Convolution;
 use kernels::dense::Dense;
 use kernels::function::Function;
@@ -67,7 +67,7 @@ fn convolutions_of_any_shape() {
         ] {
             let [height, width] = size;
             let block = Block {
-                map: Map::Convolution(Convolution {
+                map: LinearMap::Convolution(Convolution {
                     height,
                     width,
                     inputs,
@@ -122,7 +122,7 @@ fn dense_layers_read_images_of_any_layout() {
     for device in devices() {
         let device = device.autodiff();
         let block = Block {
-            map: Map::Dense(Dense {
+            map: LinearMap::Dense(Dense {
                 pixels: 15,
                 channels: 7,
                 outputs: 19,
@@ -166,7 +166,7 @@ fn dense_layers_read_images_of_any_layout() {
 /// A dense layer of images of 3×5 pixels of 7 channels, and a weight of this shape.
 fn dense(weight: [usize; 2]) -> (Block, Parameters<2>) {
     let block = Block {
-        map: Map::Dense(Dense {
+        map: LinearMap::Dense(Dense {
             pixels: 15,
             channels: 7,
             outputs: 19,
@@ -230,7 +230,7 @@ const SIZE: usize = 12;
 
 fn pooled(dropout: f32) -> Block {
     Block {
-        map: Map::Convolution(Convolution {
+        map: LinearMap::Convolution(Convolution {
             height: SIZE,
             width: SIZE,
             inputs: 3,
@@ -298,7 +298,7 @@ fn a_chain_computes_one_block_after_the_other() {
         let pooled = pooled(0.0);
         let [height, width, channels] = pooled.output_size();
         let dense = Block {
-            map: Map::Dense(Dense {
+            map: LinearMap::Dense(Dense {
                 pixels: height * width,
                 channels,
                 outputs: 4,

@@ -161,22 +161,22 @@ fn convolution_seconds(isa: Isa, convolution: Convolution) -> [f64; 4] {
     let weights = vec![0.01; convolution.weight_len()];
     let forward = ForwardPanel::new(isa, convolution, &weights, None);
     let backward = BackwardPanel::new(isa, convolution, &weights);
-    let images = WeightGradient::group(&convolution);
-    let group = forward.group();
+    let images = WeightGradient::images_at_once(&convolution);
+    let forward_images = forward.images_at_once();
     let mut weight_gradient = WeightGradient::new(isa, convolution);
-    let padded = vec![0.5; images.max(group) * convolution.padded_len()];
+    let padded = vec![0.5; images.max(forward_images) * convolution.padded_len()];
     let bordered = vec![0.5; images * convolution.bordered_len()];
-    let mut output = vec![0.0; group * convolution.output_len()];
+    let mut output = vec![0.0; forward_images * convolution.output_len()];
     let [height, width] = convolution.output_size();
-    let mut pooled = vec![0.0; group * (height / 2) * (width / 2) * convolution.outputs];
+    let mut pooled = vec![0.0; forward_images * (height / 2) * (width / 2) * convolution.outputs];
     let mut input_gradient = vec![0.0; images * convolution.input_len()];
-    let of_group = &padded[..group * convolution.padded_len()];
+    let of_forward = &padded[..forward_images * convolution.padded_len()];
     let of_images = &padded[..images * convolution.padded_len()];
     [
-        fastest(|| forward.output(of_group, &mut output)) / group as f64,
+        fastest(|| forward.output(of_forward, &mut output)) / forward_images as f64,
         fastest(|| backward.input_gradient(&bordered, &mut input_gradient)) / images as f64,
         fastest(|| weight_gradient.add(of_images, &bordered)) / images as f64,
-        fastest(|| forward.pooled_output(of_group, &mut pooled)) / group as f64,
+        fastest(|| forward.pooled_output(of_forward, &mut pooled)) / forward_images as f64,
     ]
 }
 

@@ -18,8 +18,8 @@ pub struct Adam {
     pub weight_decay: f32,
 }
 
-/// Numbers that one task updates.
-const TASK: usize = 1 << 15;
+/// Numbers that one task updates, at most.
+const MAX_TASK_LEN: usize = 1 << 15;
 
 impl Adam {
     /// Step number `time`, counted from 1: fills `updated` with what `parameter` becomes, and
@@ -52,19 +52,31 @@ impl Adam {
             epsilon: self.epsilon,
             keep: (1.0 - learning_rate * f64::from(self.weight_decay)) as f32,
         };
-        if parameter.len() <= TASK {
-            isa.run(Update(step, parameter, updated, gradient, [first, second]));
+        if parameter.len() <= MAX_TASK_LEN {
+            isa.run(Update {
+                step,
+                parameter,
+                updated,
+                gradient,
+                moments: [first, second],
+            });
             return;
         }
         tasks::for_each(
             parameter
-                .par_chunks(TASK)
-                .zip(updated.par_chunks_mut(TASK))
-                .zip(gradient.par_chunks(TASK))
-                .zip(first.par_chunks_mut(TASK))
-                .zip(second.par_chunks_mut(TASK)),
+                .par_chunks(MAX_TASK_LEN)
+                .zip(updated.par_chunks_mut(MAX_TASK_LEN))
+                .zip(gradient.par_chunks(MAX_TASK_LEN))
+                .zip(first.par_chunks_mut(MAX_TASK_LEN))
+                .zip(second.par_chunks_mut(MAX_TASK_LEN)),
             |((((parameter, updated), gradient), first), second)| {
-                isa.run(Update(step, parameter, updated, gradient, [first, second]));
+                isa.run(Update {
+                    step,
+                    parameter,
+                    updated,
+                    gradient,
+                    moments: [first, second],
+                });
             },
         );
     }
@@ -80,20 +92,29 @@ struct Step {
     keep: f32,
 }
 
-struct Update<'a>(
-    Step,
-    &'a [f32],
-    &'a mut [f32],
-    &'a [f32],
-    [&'a mut [f32]; 2],
-);
+/// A step of some parameters.
+struct Update<'a> {
+    step: Step,
+    parameter: &'a [f32],
+    /// Becomes the parameters after the step.
+    updated: &'a mut [f32],
+    gradient: &'a [f32],
+    /// The means of gradients and of squared gradients.
+    moments: [&'a mut [f32]; 2],
+}
 
 impl Routine for Update<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self(step, parameter, updated, gradient, [first, second]) = self;
+        let Self {
+            step,
+            parameter,
+            updated,
+            gradient,
+            moments: [first, second],
+        } = self;
         let [beta1, beta2] = step.beta.map(
             #[inline(always)]
             |beta| (simd.splat(beta), simd.splat(1.0 - beta)),

@@ -12,7 +12,7 @@ mod backward;
 mod inference;
 mod linear_gradient;
 mod normalization;
-mod packed_map;
+mod packed_linear_map;
 mod training;
 
 pub use backward::Gradients;
@@ -26,9 +26,9 @@ use crate::function::{Context, Draws, Function};
 /// Linear map → normalisation → activation function → 2×2 max pooling → dropout.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Block {
-    /// What is computed from the input.
-    pub map: Map,
-    /// What stands between the map and the function.
+    /// What is computed from the input: the linear output.
+    pub map: LinearMap,
+    /// What stands between the map and the function, which is given the pre-activation.
     pub normalization: Normalization,
     /// The activation function.
     pub function: Function,
@@ -41,14 +41,14 @@ pub struct Block {
 
 /// A linear map with learnable weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Map {
+pub enum LinearMap {
     /// A convolution.
     Convolution(Convolution),
     /// A dense layer, whose output is an image of one pixel.
     Dense(Dense),
 }
 
-/// A normalisation of the map's output.
+/// A normalisation of the linear output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Normalization {
     /// None.
@@ -80,11 +80,11 @@ pub struct Parameters<'a> {
     /// The normalisation's shift β, `[outputs]`; zeros if absent, as it is without normalisation.
     pub shift: Option<&'a [f32]>,
     /// The function's parameter, if it has one.
-    pub function: f32,
+    pub function_parameter: f32,
 }
 
-/// Into how many tasks a batch is cut, at most. Each has a weight gradient of its own.
-const TASKS: usize = 16;
+/// The most tasks that a batch is cut into. Each has a weight gradient of its own.
+const MAX_TASKS: usize = 16;
 
 /// Tells the draws of a randomised function from those of dropout.
 const FUNCTION_DRAWS: u64 = 0x6a09_e667_f3bc_c908;
@@ -101,22 +101,22 @@ impl Block {
     /// dense layer does not ask for the shape of an image, but for its number of pixels.
     pub fn reads(&self, [height, width, channels]: [usize; 3]) -> bool {
         match self.map {
-            Map::Convolution(convolution) => {
+            LinearMap::Convolution(convolution) => {
                 [convolution.height, convolution.width, convolution.inputs]
                     == [height, width, channels]
             }
-            Map::Dense(dense) => [dense.pixels, dense.channels] == [height * width, channels],
+            LinearMap::Dense(dense) => [dense.pixels, dense.channels] == [height * width, channels],
         }
     }
 
-    /// Height, width and channels of what the map gives.
+    /// Height, width and channels of the linear output.
     fn linear_size(&self) -> [usize; 3] {
         match self.map {
-            Map::Convolution(convolution) => {
+            LinearMap::Convolution(convolution) => {
                 let [height, width] = convolution.output_size();
                 [height, width, convolution.outputs]
             }
-            Map::Dense(dense) => [1, 1, dense.outputs],
+            LinearMap::Dense(dense) => [1, 1, dense.outputs],
         }
     }
 
@@ -130,8 +130,8 @@ impl Block {
 
     fn input_len(&self) -> usize {
         match self.map {
-            Map::Convolution(convolution) => convolution.input_len(),
-            Map::Dense(dense) => dense.inputs(),
+            LinearMap::Convolution(convolution) => convolution.input_len(),
+            LinearMap::Dense(dense) => dense.inputs(),
         }
     }
 
@@ -142,8 +142,8 @@ impl Block {
 
     fn weight_len(&self) -> usize {
         match self.map {
-            Map::Convolution(convolution) => convolution.weight_len(),
-            Map::Dense(dense) => dense.weight_len(),
+            LinearMap::Convolution(convolution) => convolution.weight_len(),
+            LinearMap::Dense(dense) => dense.weight_len(),
         }
     }
 
@@ -187,8 +187,8 @@ impl Block {
         }
     }
 
-    /// What the function needs for the numbers that begin at `start` in image number `image` of
-    /// the map's output.
+    /// What the function needs for the numbers that begin at `start` in image number `image` of the
+    /// linear output.
     fn context(
         &self,
         parameters: Parameters,
@@ -197,7 +197,7 @@ impl Block {
         start: usize,
     ) -> Context {
         Context {
-            parameter: parameters.function,
+            parameter: parameters.function_parameter,
             draws: key.map(|key| Draws {
                 key: key ^ FUNCTION_DRAWS,
                 first: (image * self.linear_len() + start) as u64,
@@ -208,5 +208,5 @@ impl Block {
 
 /// Images in a task.
 fn task_len(images: usize) -> usize {
-    images.div_ceil(TASKS).max(1)
+    images.div_ceil(MAX_TASKS).max(1)
 }

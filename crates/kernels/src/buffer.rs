@@ -32,11 +32,11 @@ enum Memory {
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-/// A free buffer is used for a smaller one if at least one part in this many of it is used.
-const LARGEST_WASTE: usize = 2;
+/// A free buffer is used for one that is smaller by this factor at most.
+const MAX_SIZE_RATIO: usize = 2;
 
-/// Free buffers that are kept.
-const MOST_FREE: usize = 128;
+/// The most free buffers that are kept.
+const MAX_FREE: usize = 128;
 
 static FREE: Mutex<Free> = Mutex::new(Free(Vec::new()));
 
@@ -50,7 +50,7 @@ impl Free {
         let free = self.0.iter().enumerate();
         let best = free
             .clone()
-            .filter(|(_, memory)| memory.len() >= bytes && memory.len() / LARGEST_WASTE <= bytes)
+            .filter(|(_, memory)| memory.len() >= bytes && memory.len() / MAX_SIZE_RATIO <= bytes)
             .min_by_key(|(_, memory)| memory.len())
             .map(|(index, _)| index);
         if let Some(index) = best {
@@ -59,7 +59,7 @@ impl Free {
         // In the place of one that is a little too small: where sizes vary, as those of batches
         // do by one image, the largest remain, and not some of every size.
         let too_small = free
-            .filter(|(_, memory)| memory.len() < bytes && bytes / LARGEST_WASTE <= memory.len())
+            .filter(|(_, memory)| memory.len() < bytes && bytes / MAX_SIZE_RATIO <= memory.len())
             .max_by_key(|(_, memory)| memory.len())
             .map(|(index, _)| index);
         Err(too_small.map(|index| self.0.remove(index)))
@@ -67,7 +67,7 @@ impl Free {
 
     /// Keeps one more, and gives back the oldest, to be dropped, if there are too many.
     fn keep(&mut self, memory: Memory) -> Option<Memory> {
-        let oldest = (self.0.len() == MOST_FREE).then(|| self.0.remove(0));
+        let oldest = (self.0.len() == MAX_FREE).then(|| self.0.remove(0));
         self.0.push(memory);
         oldest
     }
@@ -215,7 +215,7 @@ mod tests {
             assert!(free.keep(Memory::zeroed(lines * line)).is_none());
         }
         assert!(matches!(free.take(line), Ok(memory) if memory.len() == line));
-        let evicted: Vec<_> = (0..MOST_FREE)
+        let evicted: Vec<_> = (0..MAX_FREE)
             .filter_map(|_| free.keep(Memory::zeroed(line)))
             .map(|memory| memory.len() / line)
             .collect();

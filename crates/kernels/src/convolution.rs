@@ -18,6 +18,7 @@ pub use backward::BackwardPanel;
 pub use forward::ForwardPanel;
 pub use weight_gradient::WeightGradient;
 
+use crate::lengths::checked_product;
 use crate::{winograd, winograd_rows};
 
 /// The shape of a convolution, the same border of zeros on all sides.
@@ -63,19 +64,19 @@ impl Convolution {
 
     /// Numbers in an input image.
     pub fn input_len(&self) -> usize {
-        product([self.height, self.width, self.inputs])
+        checked_product([self.height, self.width, self.inputs])
     }
 
     /// Numbers in an output image.
     pub fn output_len(&self) -> usize {
         let [height, width] = self.output_size();
-        product([height, width, self.outputs])
+        checked_product([height, width, self.outputs])
     }
 
     /// Numbers in the weights: `[outputs, inputs, kernel rows, kernel columns]`.
     pub fn weight_len(&self) -> usize {
         let [rows, columns] = self.kernel;
-        product([self.outputs, self.inputs, rows, columns])
+        checked_product([self.outputs, self.inputs, rows, columns])
     }
 
     /// Pixels of a cell in one direction. An image with its border is made of cells, whose pixels
@@ -236,12 +237,4 @@ impl Convolution {
             padded[to..to + len].copy_from_slice(&image[from..from + len]);
         });
     }
-}
-
-/// The lengths of slices are checked by it, so that it must not wrap around.
-pub(crate) fn product<const N: usize>(numbers: [usize; N]) -> usize {
-    numbers
-        .into_iter()
-        .try_fold(1_usize, usize::checked_mul)
-        .unwrap_or_else(|| panic!("{numbers:?} are more numbers than can be counted"))
 }

@@ -7,10 +7,10 @@
 use rayon::prelude::*;
 
 use crate::buffer::Buffer;
-use crate::convolution::product;
+use crate::lengths::checked_product;
 use crate::simd::Isa;
 use crate::tasks;
-use crate::tile::{Block, Blocks, MatrixProduct, Order, OuterProduct, Start};
+use crate::tile::{ChannelBlock, ChannelBlocks, MatrixProduct, Order, OuterProduct, Start};
 
 /// The shape of a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,21 +23,21 @@ pub struct Dense {
     pub outputs: usize,
 }
 
-/// Rows of a panel that are used before the next, so that they stay in the second-level cache.
-const DEPTH: usize = 512;
+/// Rows of a panel that are used before the next, at most, so that they stay in the second-level cache.
+const MAX_DEPTH: usize = 512;
 
-/// Rows of the weight gradient that one task computes.
-const TASK_ROWS: usize = 96;
+/// Rows of the weight gradient that one task computes, at most.
+const MAX_TASK_ROWS: usize = 96;
 
 impl Dense {
     /// Numbers in an input image: `[pixels, channels]`.
     pub fn inputs(&self) -> usize {
-        product([self.pixels, self.channels])
+        checked_product([self.pixels, self.channels])
     }
 
     /// Numbers in the weights: `[channels · pixels, outputs]`.
     pub fn weight_len(&self) -> usize {
-        product([self.pixels, self.channels, self.outputs])
+        checked_product([self.pixels, self.channels, self.outputs])
     }
 
     /// Row of the weights that belongs to input number `input` of an image.
@@ -52,7 +52,7 @@ impl Dense {
 pub struct ForwardPanel {
     dense: Dense,
     isa: Isa,
-    blocks: Blocks,
+    blocks: ChannelBlocks,
     weights: Buffer,
     bias: Vec<f32>,
 }
@@ -61,15 +61,15 @@ impl ForwardPanel {
     /// `weights`: `[channels · pixels, outputs]`; `bias`: `[outputs]`, or nothing for zeros.
     pub fn new(isa: Isa, dense: Dense, weights: &[f32], bias: Option<&[f32]>) -> Self {
         assert_eq!(weights.len(), dense.weight_len());
-        let blocks = Blocks::new(isa, dense.outputs);
+        let blocks = ChannelBlocks::new(isa, dense.outputs);
         let depth = dense.inputs();
         let mut panel = Buffer::new(blocks.panel_len(depth));
-        for_each_block(blocks, depth, &mut panel, |block, columns, panel| {
-            let width = blocks.width(block);
+        for_each_block(blocks, depth, &mut panel, |block, channels, panel| {
+            let width = blocks.padded_width(block);
             for (input, row) in panel.chunks_exact_mut(width).enumerate() {
-                let from = dense.row(input) * dense.outputs + block.first;
-                row[..columns].copy_from_slice(&weights[from..from + columns]);
-                row[columns..].fill(0.0);
+                let from = dense.row(input) * dense.outputs + block.first_channel;
+                row[..channels].copy_from_slice(&weights[from..from + channels]);
+                row[channels..].fill(0.0);
             }
         });
         let mut padded_bias = vec![0.0; blocks.panel_len(1)];
@@ -114,7 +114,7 @@ impl ForwardPanel {
 pub struct BackwardPanel {
     dense: Dense,
     isa: Isa,
-    blocks: Blocks,
+    blocks: ChannelBlocks,
     weights: Buffer,
 }
 
@@ -122,16 +122,16 @@ impl BackwardPanel {
     /// `weights`: `[channels · pixels, outputs]`.
     pub fn new(isa: Isa, dense: Dense, weights: &[f32]) -> Self {
         assert_eq!(weights.len(), dense.weight_len());
-        let blocks = Blocks::new(isa, dense.inputs());
+        let blocks = ChannelBlocks::new(isa, dense.inputs());
         let depth = dense.outputs;
         let mut panel = Buffer::new(blocks.panel_len(depth));
-        for_each_block(blocks, depth, &mut panel, |block, columns, panel| {
-            let width = blocks.width(block);
-            if columns < width {
+        for_each_block(blocks, depth, &mut panel, |block, channels, panel| {
+            let width = blocks.padded_width(block);
+            if channels < width {
                 panel.fill(0.0);
             }
-            for column in 0..columns {
-                let row = dense.row(block.first + column) * depth;
+            for column in 0..channels {
+                let row = dense.row(block.first_channel + column) * depth;
                 let weights = &weights[row..row + depth];
                 for (to, &weight) in panel[column..].iter_mut().step_by(width).zip(weights) {
                     *to = weight;
@@ -173,27 +173,27 @@ impl BackwardPanel {
 /// Calls `f` with every block of a panel: the block, its number of channels and its part of the
 /// panel.
 fn for_each_block(
-    blocks: Blocks,
+    blocks: ChannelBlocks,
     depth: usize,
     panel: &mut [f32],
-    f: impl Fn(Block, usize, &mut [f32]) + Sync,
+    f: impl Fn(ChannelBlock, usize, &mut [f32]) + Sync,
 ) {
     let mut parts = Vec::new();
     let mut rest = panel;
     for block in blocks.iter() {
-        let (part, after) = rest.split_at_mut(blocks.width(block) * depth);
+        let (part, after) = rest.split_at_mut(blocks.padded_width(block) * depth);
         parts.push((block, part));
         rest = after;
     }
     tasks::for_each(parts.into_par_iter(), |(block, part)| {
-        f(block, blocks.columns(block), part);
+        f(block, blocks.channels_of(block), part);
     });
 }
 
 /// `target[image] = start + source[image] · panel`.
 struct Multiply<'a> {
     isa: Isa,
-    blocks: Blocks,
+    blocks: ChannelBlocks,
     depth: usize,
     panel: &'a [f32],
     start: Start<&'a [f32]>,
@@ -205,7 +205,7 @@ impl Multiply<'_> {
     fn run(self) {
         let channels = self.blocks.channels();
         let images = self.target.len() / channels;
-        for first in (0..self.depth).step_by(DEPTH) {
+        for first in (0..self.depth).step_by(MAX_DEPTH) {
             self.isa.run(MatrixProduct {
                 blocks: self.blocks,
                 panel: self.panel,
@@ -222,7 +222,7 @@ impl Multiply<'_> {
                 source_pixel_stride: self.depth,
                 source_tap_stride: 0,
                 taps: 1,
-                tap_len: DEPTH.min(self.depth - first),
+                tap_len: MAX_DEPTH.min(self.depth - first),
                 target: self.target,
                 target_start: 0,
                 target_row_stride: 0,
@@ -244,17 +244,17 @@ pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32])
     let count = gradient.len() / outputs;
     assert_eq!(images.len(), count * inputs);
     assert_eq!(gradient.len(), count * outputs);
-    let blocks = Blocks::new(isa, outputs);
+    let blocks = ChannelBlocks::new(isa, outputs);
     let mut sums = Buffer::new(dense.weight_len());
     tasks::for_each(
-        sums.par_chunks_mut(TASK_ROWS * outputs).enumerate(),
+        sums.par_chunks_mut(MAX_TASK_ROWS * outputs).enumerate(),
         |(task, sums)| {
             sums.fill(0.0);
             isa.run(OuterProduct {
                 blocks,
                 inputs: sums.len() / outputs,
                 source: images,
-                source_start: task * TASK_ROWS,
+                source_start: task * MAX_TASK_ROWS,
                 source_row_stride: 0,
                 source_pixel_stride: inputs,
                 gradient,

@@ -1,6 +1,6 @@
 //! Activation functions and their derivatives, element by element.
 //!
-//! A new one takes a variant of [`Function`], an arm in `for_each`, and a line in the tests. An arm
+//! A new one takes a variant of [`Function`], an arm in `dispatch`, and a line in the tests. An arm
 //! gives the value together with the derivative; where only one of them is wanted, the compiler
 //! drops what the other alone needs.
 //!
@@ -11,17 +11,19 @@
 //!
 //! Where the functions and their constants come from, `Activation::facts` of the crate `model` says.
 
-#[allow(unsafe_code)]
 mod max_pooling;
 mod piecewise;
 #[allow(unsafe_code)]
-mod row;
+mod pooling_rows;
+#[allow(unsafe_code)]
+mod row_gradient;
 mod smooth;
 
 use crate::random::{Uniforms, same_upper};
 use crate::simd::{Isa, Routine, Simd};
 
-pub(crate) use row::{PooledRow, RowGradient, TrainedRow};
+pub(crate) use pooling_rows::{PoolingRows, TrainingPoolingRows};
+pub(crate) use row_gradient::RowGradient;
 
 /// An element-wise activation function, with its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -151,7 +153,11 @@ impl Function {
     pub fn apply(self, isa: Isa, context: Context, values: &mut [f32]) {
         let here = self.drawn_together(context, values.len());
         let (values, rest) = values.split_at_mut(here);
-        isa.run(Apply(self, context, values));
+        isa.run(ElementwiseRoutine {
+            function: self,
+            context,
+            elements: Values(values),
+        });
         if !rest.is_empty() {
             self.apply(isa, context.after(here), rest);
         }
@@ -167,7 +173,11 @@ impl Function {
         let here = self.drawn_together(context, inputs.len());
         let (inputs, rest) = inputs.split_at(here);
         let (gradients, gradients_rest) = gradients.split_at_mut(here);
-        isa.run(Backward(self, context, inputs, gradients));
+        isa.run(ElementwiseRoutine {
+            function: self,
+            context,
+            elements: Derivatives { inputs, gradients },
+        });
         if !rest.is_empty() {
             self.backward(isa, context.after(here), rest, gradients_rest);
         }
@@ -195,7 +205,12 @@ impl Function {
         let portions = inputs.chunks(PORTION).zip(gradients.chunks(PORTION));
         let sum: f64 = portions
             .map(|(inputs, gradients)| {
-                isa.run(ParameterGradient(self, context, inputs, gradients)) as f64
+                isa.run(ParameterGradient {
+                    function: self,
+                    parameter: context.parameter,
+                    inputs,
+                    gradients,
+                }) as f64
             })
             .sum();
         sum as f32
@@ -276,17 +291,45 @@ impl Context {
     }
 }
 
-/// What is done with a function's value and derivative at every element.
-trait Loop<S: Simd>: Sized {
-    fn run(self, s: S, f: impl FnMut(S::F32) -> (S::F32, S::F32));
+/// A loop over some slices that takes a function's value or derivative at every element.
+///
+/// [`dispatch`] passes it the function, so that the loop is compiled for each of them.
+pub(crate) trait Elementwise: Sized {
+    /// Runs the loop with `f`, which gives (f(x), f′(x)) and is called with the x from the first
+    /// vector to the last.
+    fn run<S: Simd>(self, s: S, f: impl FnMut(S::F32) -> (S::F32, S::F32));
 
-    /// [`Loop::run`] where f(x) = x, if anything is left to do then.
-    fn run_identity(self, _: S) {}
+    /// [`run`](Self::run) for f(x) = x.
+    #[inline(always)]
+    fn run_identity<S: Simd>(self, s: S) {
+        let one = s.splat(1.0);
+        self.run(
+            s,
+            #[inline(always)]
+            |x| (x, one),
+        );
+    }
 }
 
-/// Runs `elements` with the function that gives (f(x), f′(x)).
+/// [`dispatch`] as a routine.
+struct ElementwiseRoutine<E> {
+    function: Function,
+    context: Context,
+    elements: E,
+}
+
+impl<E: Elementwise> Routine for ElementwiseRoutine<E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        dispatch(s, self.function, self.context, self.elements);
+    }
+}
+
+/// Runs `elements` with `function`.
 #[inline(always)]
-fn for_each<S: Simd>(s: S, function: Function, context: Context, elements: impl Loop<S>) {
+fn dispatch<S: Simd>(s: S, function: Function, context: Context, elements: impl Elementwise) {
     use piecewise::*;
     use smooth::*;
     // Not a function, because what is not inlined is not compiled for the instruction set.
@@ -360,51 +403,33 @@ fn for_each<S: Simd>(s: S, function: Function, context: Context, elements: impl 
     }
 }
 
-struct Apply<'a>(Function, Context, &'a mut [f32]);
-
-impl Routine for Apply<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self(function, context, values) = self;
-        for_each(s, function, context, Values(values));
-    }
-}
-
+/// Every x becomes f(x).
 struct Values<'a>(&'a mut [f32]);
 
-impl<S: Simd> Loop<S> for Values<'_> {
+impl Elementwise for Values<'_> {
     #[inline(always)]
-    fn run(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
+    fn run<S: Simd>(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
         s.map(
             self.0,
             #[inline(always)]
             |x| f(x).0,
         );
     }
-}
 
-struct Backward<'a>(Function, Context, &'a [f32], &'a mut [f32]);
-
-impl Routine for Backward<'_> {
-    type Output = ();
-
+    /// Nothing changes.
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self(function, context, inputs, gradients) = self;
-        for_each(s, function, context, Derivatives { inputs, gradients });
-    }
+    fn run_identity<S: Simd>(self, _: S) {}
 }
 
+/// Every gradient becomes gradient · f′(x).
 struct Derivatives<'a> {
     inputs: &'a [f32],
     gradients: &'a mut [f32],
 }
 
-impl<S: Simd> Loop<S> for Derivatives<'_> {
+impl Elementwise for Derivatives<'_> {
     #[inline(always)]
-    fn run(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
+    fn run<S: Simd>(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
         s.zip_map(
             self.gradients,
             self.inputs,
@@ -412,32 +437,41 @@ impl<S: Simd> Loop<S> for Derivatives<'_> {
             |gradient, x| s.mul(gradient, f(x).1),
         );
     }
+
+    /// Nothing changes.
+    #[inline(always)]
+    fn run_identity<S: Simd>(self, _: S) {}
 }
 
-struct ParameterGradient<'a>(Function, Context, &'a [f32], &'a [f32]);
+/// The sum of gradient · ∂f/∂parameter.
+struct ParameterGradient<'a> {
+    function: Function,
+    parameter: f32,
+    inputs: &'a [f32],
+    gradients: &'a [f32],
+}
 
 impl Routine for ParameterGradient<'_> {
     type Output = f32;
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> f32 {
-        let Self(function, context, inputs, gradients) = self;
         let mut sum = s.splat(0.0);
-        match function {
+        match self.function {
             Function::Prelu => s.zip_for_each(
-                inputs,
-                gradients,
+                self.inputs,
+                self.gradients,
                 #[inline(always)]
                 |x, gradient| {
                     sum = s.mul_add(gradient, piecewise::rectifier_by_slope(s, x), sum);
                 },
             ),
             Function::SwishBeta => s.zip_for_each(
-                inputs,
-                gradients,
+                self.inputs,
+                self.gradients,
                 #[inline(always)]
                 |x, gradient| {
-                    let beta = s.splat(context.parameter);
+                    let beta = s.splat(self.parameter);
                     sum = s.mul_add(gradient, smooth::swish_by_beta(s, x, beta), sum);
                 },
             ),

@@ -25,6 +25,7 @@ pub mod buffer;
 pub mod convolution;
 pub mod dense;
 pub mod function;
+mod lengths;
 pub mod math;
 pub mod random;
 #[allow(unsafe_code)]

@@ -2,8 +2,8 @@
 //!
 //! Accuracy is given in ulp, the spacing of `f32` at the true value, and is the largest error that
 //! `tests/math.rs` found on any instruction set; results below the smallest normal number are as
-//! close as the spacing there allows, where nothing else is said. What is not a number stays so, and
-//! odd functions keep the sign of zero.
+//! close as the spacing there allows, where nothing else is said. NaN stays NaN, and odd functions
+//! keep the sign of zero.
 //!
 //! The polynomials are minimax polynomials of our own, from `tests/reference/polynomials.py`.
 

@@ -5,7 +5,7 @@
 //!
 //! The closures are `#[inline(always)]` for the reason that [`Routine`] gives.
 
-use crate::simd::{AtPlace, Isa, Place, Routine, Simd, for_each_place, visit_places};
+use crate::simd::{Isa, Place, PlaceVisitor, Routine, Simd, for_each_place, visit_places};
 
 /// Declares a pass: a function that checks its slices, and the loop over vectors.
 macro_rules! pass {
@@ -49,9 +49,9 @@ macro_rules! pass {
                     visit_places(simd, self.$channels, &mut self);
                 }
             }
-            impl<$l> AtPlace for Pass<$l> {
+            impl<$l> PlaceVisitor for Pass<$l> {
                 #[inline(always)]
-                fn at<S: Simd>(&mut self, $simd: S, $place: Place) {
+                fn visit<S: Simd>(&mut self, $simd: S, $place: Place) {
                     let Self { $($arg),* } = self;
                     $body
                 }
@@ -64,7 +64,7 @@ macro_rules! pass {
 
 pass! {
     /// sum += g, product += g · (y − mean).
-    fn reduce<'a>(
+    fn accumulate_sums<'a>(
         g: &'a [f32],
         y: &'a [f32],
         mean: &'a [f32],
@@ -90,7 +90,7 @@ pass! {
 
 pass! {
     /// out = slope · (y − mean) + offset.
-    fn centred<'a>(
+    fn normalize<'a>(
         y: &'a [f32],
         mean: &'a [f32],
         slope: &'a [f32],
@@ -117,7 +117,7 @@ pass! {
 
 pass! {
     /// y = slope · (y − mean) + offset.
-    fn centred_in_place<'a>(
+    fn normalize_in_place<'a>(
         mean: &'a [f32],
         slope: &'a [f32],
         offset: &'a [f32],
@@ -139,7 +139,7 @@ pass! {
 pass! {
     /// out = slope · (y − mean) + offset + scale · g, with mean, slope and offset in
     /// `normalization`.
-    fn centred_and_scaled<'a>(
+    fn normalize_and_add_scaled<'a>(
         y: &'a [f32],
         normalization: [&'a [f32]; 3],
         g: &'a [f32],
@@ -173,15 +173,14 @@ pass! {
 }
 
 pass! {
-    /// The largest of each 2×2 window: the first of several equal ones; one that is not a number,
-    /// if there is one.
-    fn pool<'a>(rows: [&'a [f32]; 2], channels: usize, largest: &'a mut [f32])
+    /// The largest of each 2×2 window: the first of several equal ones; NaN if there is one.
+    fn max_pool<'a>(rows: [&'a [f32]; 2], channels: usize, largest: &'a mut [f32])
     where
         rows.iter().all(|row| row.len() >= 2 * largest.len()),
         largest.len().is_multiple_of(channels);
     |simd| {
         for start in (0..largest.len()).step_by(channels) {
-            let window = window(rows, start, channels);
+            let window = window_corners(rows, start, channels);
             let to = largest[start..].as_mut_ptr();
             // SAFETY: `channels` numbers from `start` on, and from the window's corners, are in
             // their slices.
@@ -193,40 +192,43 @@ pass! {
 }
 
 pass! {
-    /// [`pool`] for training: also which corner it was, 0 and 1 above, 2 and 3 below, and what
-    /// stands there in two other rows.
-    fn pool_with<'a>(
+    /// [`max_pool`] of `rows` for training: also which corner it was, 0 and 1 above, 2 and 3 below,
+    /// and what stands there in `linear`.
+    fn max_pool_with_argmax<'a>(
         rows: [&'a [f32]; 2],
-        others: [&'a [f32]; 2],
+        linear: [&'a [f32]; 2],
         channels: usize,
         largest: &'a mut [f32],
-        other: &'a mut [f32],
+        linear_at_argmax: &'a mut [f32],
         argmax: &'a mut [u8],
     )
     where
-        rows.iter().chain(&others).all(|row| row.len() >= 2 * largest.len()),
-        other.len() == largest.len(),
+        rows.iter().chain(&linear).all(|row| row.len() >= 2 * largest.len()),
+        linear_at_argmax.len() == largest.len(),
         argmax.len() == largest.len(),
         largest.len().is_multiple_of(channels);
     |simd| {
         for start in (0..largest.len()).step_by(channels) {
-            let (corners, others) = (window(rows, start, channels), window(others, start, channels));
-            let (largest, other) = (largest[start..].as_mut_ptr(), other[start..].as_mut_ptr());
+            let corners = window_corners(rows, start, channels);
+            let linear = window_corners(linear, start, channels);
+            let largest = largest[start..].as_mut_ptr();
+            let linear_at_argmax = linear_at_argmax[start..].as_mut_ptr();
             let argmax = argmax[start..].as_mut_ptr();
-            // SAFETY: as in `pool`.
+            // SAFETY: as in `max_pool`.
             for_each_place(simd, channels, #[inline(always)] |place| unsafe {
                 let mut best = simd.load_at(corners[0], place);
-                let mut there = simd.load_at(others[0], place);
+                let mut linear_at_best = simd.load_at(linear[0], place);
                 let mut index = simd.splat(0.0);
                 for corner in 1..4 {
                     let x = simd.load_at(corners[corner], place);
-                    let better = larger(simd, x, best);
+                    let better = replaces_maximum(simd, x, best);
                     best = simd.select(better, x, best);
-                    there = simd.select(better, simd.load_at(others[corner], place), there);
+                    let linear = simd.load_at(linear[corner], place);
+                    linear_at_best = simd.select(better, linear, linear_at_best);
                     index = simd.select(better, simd.splat(corner as f32), index);
                 }
                 simd.store_at(largest, place, best);
-                simd.store_at(other, place, there);
+                simd.store_at(linear_at_argmax, place, linear_at_best);
                 simd.store_bytes_at(argmax, place, simd.to_int(index));
             });
         }
@@ -234,20 +236,20 @@ pass! {
 }
 
 pass! {
-    /// [`pool_with`] of slope · (y − mean) + offset, with mean, slope and offset in
-    /// `normalization`, and y there for `other`.
-    fn centred_and_pooled<'a>(
-        rows: [&'a [f32]; 2],
+    /// [`max_pool_with_argmax`] of slope · (linear − mean) + offset, with mean, slope and offset in
+    /// `normalization`.
+    fn normalize_and_max_pool<'a>(
+        linear: [&'a [f32]; 2],
         normalization: [&'a [f32]; 3],
         channels: usize,
         largest: &'a mut [f32],
-        other: &'a mut [f32],
+        linear_at_argmax: &'a mut [f32],
         argmax: &'a mut [u8],
     )
     where
-        rows.iter().all(|row| row.len() >= 2 * largest.len()),
+        linear.iter().all(|row| row.len() >= 2 * largest.len()),
         normalization.iter().all(|row| row.len() >= channels),
-        other.len() == largest.len(),
+        linear_at_argmax.len() == largest.len(),
         argmax.len() == largest.len(),
         largest.len().is_multiple_of(channels);
     |simd, place of channels| {
@@ -255,24 +257,25 @@ pass! {
         // SAFETY: what normalises has a number for each channel.
         let [mean, slope, offset] = unsafe { load_all(simd, *normalization, place) };
         for start in (0..largest.len()).step_by(channels) {
-            let corners = window(*rows, start, channels);
-            let (largest, other) = (largest[start..].as_mut_ptr(), other[start..].as_mut_ptr());
+            let corners = window_corners(*linear, start, channels);
+            let largest = largest[start..].as_mut_ptr();
+            let linear_at_argmax = linear_at_argmax[start..].as_mut_ptr();
             let argmax = argmax[start..].as_mut_ptr();
-            // SAFETY: as in `pool`.
+            // SAFETY: as in `max_pool`.
             unsafe {
-                let mut there = simd.load_at(corners[0], place);
-                let mut best = simd.mul_add(slope, simd.sub(there, mean), offset);
+                let mut linear_at_best = simd.load_at(corners[0], place);
+                let mut best = simd.mul_add(slope, simd.sub(linear_at_best, mean), offset);
                 let mut index = simd.splat(0.0);
-                for (corner, &y) in corners.iter().enumerate().skip(1) {
-                    let y = simd.load_at(y, place);
-                    let x = simd.mul_add(slope, simd.sub(y, mean), offset);
-                    let better = larger(simd, x, best);
+                for (corner, &linear) in corners.iter().enumerate().skip(1) {
+                    let linear = simd.load_at(linear, place);
+                    let x = simd.mul_add(slope, simd.sub(linear, mean), offset);
+                    let better = replaces_maximum(simd, x, best);
                     best = simd.select(better, x, best);
-                    there = simd.select(better, y, there);
+                    linear_at_best = simd.select(better, linear, linear_at_best);
                     index = simd.select(better, simd.splat(corner as f32), index);
                 }
                 simd.store_at(largest, place, best);
-                simd.store_at(other, place, there);
+                simd.store_at(linear_at_argmax, place, linear_at_best);
                 simd.store_bytes_at(argmax, place, simd.to_int(index));
             }
         }
@@ -317,7 +320,7 @@ pub(crate) unsafe fn load_corners<S: Simd>(
     loaded
 }
 
-/// The largest of four: the first of several equal ones; not a number, if one of them is none.
+/// The largest of four: the first of several equal ones; NaN if one of them is NaN.
 #[inline(always)]
 pub(crate) fn largest_of<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> S::F32 {
     // Of equal ones `max` gives the second.
@@ -326,8 +329,8 @@ pub(crate) fn largest_of<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> S::F32 
     simd.select(nan, simd.splat(f32::NAN), largest)
 }
 
-/// The smallest and the largest of four, and whether one of the four is not a number; what they are
-/// then is not said.
+/// The smallest and the largest of four, and whether one of the four is NaN; what they are then is
+/// not said.
 #[inline(always)]
 pub(crate) fn extremes<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> ([S::F32; 2], S::Mask) {
     let smallest = simd.min(simd.min(a, b), simd.min(c, d));
@@ -336,7 +339,7 @@ pub(crate) fn extremes<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> ([S::F32;
     ([smallest, largest], is_nan)
 }
 
-/// The smallest and the largest of four; neither is a number if one of the four is none.
+/// The smallest and the largest of four; both NaN if one of the four is NaN.
 #[inline(always)]
 pub(crate) fn extremes_or_nan<S: Simd>(simd: S, corners: [S::F32; 4]) -> [S::F32; 2] {
     let ([smallest, largest], is_nan) = extremes(simd, corners);
@@ -347,9 +350,10 @@ pub(crate) fn extremes_or_nan<S: Simd>(simd: S, corners: [S::F32; 4]) -> [S::F32
     ]
 }
 
-/// The number of the corner that `x` is, bit by bit: the first of several; the last if it is none.
+/// The index of the corner that `x` is, bit by bit: the first of several; the last if it is none of
+/// them.
 #[inline(always)]
-pub(crate) fn corner_of<S: Simd>(simd: S, corners: [S::F32; 4], x: S::F32) -> S::I32 {
+pub(crate) fn corner_index_of<S: Simd>(simd: S, corners: [S::F32; 4], x: S::F32) -> S::I32 {
     let mut found = simd.splat(3.0);
     for (number, &corner) in corners.iter().enumerate().take(3).rev() {
         let here = simd.equal_int(simd.to_bits(corner), simd.to_bits(x));
@@ -358,9 +362,9 @@ pub(crate) fn corner_of<S: Simd>(simd: S, corners: [S::F32; 4], x: S::F32) -> S:
     simd.to_int(found)
 }
 
-/// Whether x takes the place of the largest so far.
+/// Whether `x` takes the place of the largest so far: it is larger, or NaN.
 #[inline(always)]
-pub(crate) fn larger<S: Simd>(simd: S, x: S::F32, best: S::F32) -> S::Mask {
+pub(crate) fn replaces_maximum<S: Simd>(simd: S, x: S::F32, best: S::F32) -> S::Mask {
     simd.or(simd.less(best, x), simd.is_nan(x))
 }
 
@@ -378,9 +382,9 @@ pass! {
         out.len().is_multiple_of(channels);
     |simd| {
         for start in (0..out.len()).step_by(channels) {
-            let window = window(rows, start, channels);
+            let window = window_corners(rows, start, channels);
             let (to, argmax) = (out[start..].as_mut_ptr(), argmax[start..].as_ptr());
-            // SAFETY: as in `pool`.
+            // SAFETY: as in `max_pool`.
             for_each_place(simd, channels, #[inline(always)] |place| unsafe {
                 let argmax = simd.load_bytes_at(argmax, place);
                 let mut x = simd.load_at(window[0], place);
@@ -413,7 +417,7 @@ pass! {
         for start in (0..g.len()).step_by(channels) {
             let (from, scale) = (g[start..].as_ptr(), scale[start..].as_ptr());
             let argmax = argmax[start..].as_ptr();
-            // SAFETY: as in `pool`.
+            // SAFETY: as in `max_pool`.
             for_each_place(simd, channels, #[inline(always)] |place| unsafe {
                 let g = simd.mul(simd.load_at(from, place), simd.load_at(scale, place));
                 let argmax = simd.load_bytes_at(argmax, place);
@@ -432,7 +436,7 @@ pass! {
 pass! {
     /// out = slope · (y − mean) + offset, and scale · g more at each 2×2 window's corner that
     /// `argmax` names, with mean, slope and offset in `normalization`.
-    fn centred_and_scattered<'a>(
+    fn normalize_and_scatter<'a>(
         y: [&'a [f32]; 2],
         normalization: [&'a [f32]; 3],
         g: &'a [f32],
@@ -459,9 +463,9 @@ pass! {
         };
         let out = [out[0].as_mut_ptr(), out[1].as_mut_ptr()];
         for start in (0..g.len()).step_by(channels) {
-            let corners = window(*y, start, channels);
+            let corners = window_corners(*y, start, channels);
             let (g, argmax) = (g[start..].as_ptr(), argmax[start..].as_ptr());
-            // SAFETY: as in `pool`.
+            // SAFETY: as in `max_pool`.
             unsafe {
                 let g = simd.mul(simd.load_at(g, place), scale);
                 let argmax = simd.load_bytes_at(argmax, place);
@@ -480,7 +484,7 @@ pass! {
 
 /// The corners of the window whose largest is number `start` of its row.
 #[inline(always)]
-pub(crate) fn window(rows: [&[f32]; 2], start: usize, channels: usize) -> [*const f32; 4] {
+pub(crate) fn window_corners(rows: [&[f32]; 2], start: usize, channels: usize) -> [*const f32; 4] {
     let [above, below] = rows.map(|row| row[2 * start..][..2 * channels].as_ptr());
     [
         above,
@@ -496,13 +500,15 @@ pass! {
         image: &'a [f32],
         channels: usize,
         mean: &'a mut [f32],
-        deviations: &'a mut [f32],
+        squared_deviations: &'a mut [f32],
     )
     where
-        mean.len() == channels, deviations.len() == channels, image.len().is_multiple_of(channels);
+        mean.len() == channels,
+        squared_deviations.len() == channels,
+        image.len().is_multiple_of(channels);
     |simd| {
         let reciprocal = simd.splat(channels as f32 / image.len() as f32);
-        let (means, deviations) = (mean.as_mut_ptr(), deviations.as_mut_ptr());
+        let (means, squared_deviations) = (mean.as_mut_ptr(), squared_deviations.as_mut_ptr());
         // A sum of many large numbers may be off by more than their deviations. What the mean lacks
         // is the mean of the deviations from it, and what that adds to their squares is taken off:
         // the corrected two-pass algorithm of Chan, Golub and LeVeque (1983).
@@ -532,7 +538,7 @@ pass! {
             let total = simd.sub(squares, simd.mul(rest, rest_of_mean));
             simd.store_at(means, place, simd.add(near, rest_of_mean));
             // Rounding may leave less than nothing.
-            simd.store_at(deviations, place, simd.max(simd.splat(0.0), total));
+            simd.store_at(squared_deviations, place, simd.max(simd.splat(0.0), total));
         });
     }
 }

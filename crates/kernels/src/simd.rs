@@ -162,20 +162,21 @@ pub(crate) fn for_each_place<S: Simd>(_: S, len: usize, mut f: impl FnMut(Place)
     }
 }
 
-/// What is done with one vector of a row of numbers, of whatever width.
-pub(crate) trait AtPlace {
+/// What is done with each vector of a row of numbers, be it a whole one or a half; see
+/// [`visit_places`].
+pub(crate) trait PlaceVisitor {
     /// Does it at `place`, with the vectors of `simd`. To be `#[inline(always)]`, as a [`Routine`].
-    fn at<S: Simd>(&mut self, simd: S, place: Place);
+    fn visit<S: Simd>(&mut self, simd: S, place: Place);
 }
 
 /// Calls `visitor` for all vectors of a row of `len` numbers, in order; for the last one with half a
 /// vector where that is enough, and takes half the time.
 #[inline(always)]
-pub(crate) fn visit_places<S: Simd>(simd: S, len: usize, visitor: &mut impl AtPlace) {
+pub(crate) fn visit_places<S: Simd>(simd: S, len: usize, visitor: &mut impl PlaceVisitor) {
     let rest = len % S::LANES;
     let whole = len - rest;
     for at in (0..whole).step_by(S::LANES) {
-        visitor.at(simd, Place { at, part: None });
+        visitor.visit(simd, Place { at, part: None });
     }
     if rest > 0 {
         let half = <S::Half as Simd>::LANES;
@@ -184,9 +185,9 @@ pub(crate) fn visit_places<S: Simd>(simd: S, len: usize, visitor: &mut impl AtPl
             part: (rest < lanes).then_some(rest),
         };
         if S::HAS_HALF && rest <= half {
-            visitor.at(simd.half(), place(half));
+            visitor.visit(simd.half(), place(half));
         } else {
-            visitor.at(simd, place(S::LANES));
+            visitor.visit(simd, place(S::LANES));
         }
     }
 }
@@ -299,9 +300,9 @@ pub trait Simd: sealed::Sealed + Copy + Send + Sync + 'static {
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// a · b + c; rounded once if [`FUSED`](Self::FUSED), else twice.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
-    /// The smaller; b where one of them is not a number.
+    /// The smaller; b where one of them is NaN.
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// The larger; b where they are equal or one of them is not a number.
+    /// The larger; b where they are equal or one of them is NaN.
     fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// √a.
     fn sqrt(self, a: Self::F32) -> Self::F32;
@@ -325,13 +326,13 @@ pub trait Simd: sealed::Sealed + Copy + Send + Sync + 'static {
         self.mul(self.mul_add(half, p, half), other_half)
     }
 
-    /// a < b; false where one of them is not a number.
+    /// a < b; false where one of them is NaN.
     fn less(self, a: Self::F32, b: Self::F32) -> Self::Mask;
-    /// a ≤ b; false where one of them is not a number.
+    /// a ≤ b; false where one of them is NaN.
     fn less_equal(self, a: Self::F32, b: Self::F32) -> Self::Mask;
-    /// a is not a number.
+    /// a is NaN.
     fn is_nan(self, a: Self::F32) -> Self::Mask;
-    /// a or b is not a number.
+    /// a or b is NaN.
     fn unordered(self, a: Self::F32, b: Self::F32) -> Self::Mask;
     /// a and b.
     fn and(self, a: Self::Mask, b: Self::Mask) -> Self::Mask;

@@ -6,20 +6,20 @@
 
 use crate::simd::{Isa, Routine, Simd};
 
-/// The most vectors of a block that tiles are compiled for.
-const MOST_VECTORS: usize = 4;
+/// The most vectors of a channel block that tiles are compiled for.
+const MAX_VECTORS: usize = 4;
 
 /// The most vectors of a block that tiles with half a vector at the end are compiled for: the more
 /// vectors, the less a half saves.
-const MOST_VECTORS_WITH_HALF: usize = 2;
+const MAX_VECTORS_WITH_HALF: usize = 2;
 
 /// The most numbers broadcast to a tile that tiles are compiled for.
-const MOST_BROADCASTS: usize = 14;
+const MAX_BROADCASTS: usize = 14;
 
 /// Vectors in the largest block.
-const fn most_vectors<S: Simd>() -> usize {
+const fn max_vectors<S: Simd>() -> usize {
     if S::REGISTERS >= 32 {
-        MOST_VECTORS
+        MAX_VECTORS
     } else if S::REGISTERS >= 16 {
         3
     } else {
@@ -30,24 +30,24 @@ const fn most_vectors<S: Simd>() -> usize {
 /// Broadcasts in the largest tile with `vectors` vectors: as many as leave a register for each
 /// vector of the block and one for the broadcast. Where that would be every single register, 3 × 4
 /// sums in 16 registers, compilers store some of the sums in between: one number less.
-const fn most_broadcasts<S: Simd>(vectors: usize) -> usize {
+const fn max_broadcasts<S: Simd>(vectors: usize) -> usize {
     let most = if S::REGISTERS == 16 && vectors == 3 {
         3
     } else {
         (S::REGISTERS - 1 - vectors) / vectors
     };
-    if most < MOST_BROADCASTS {
+    if most < MAX_BROADCASTS {
         most
     } else {
-        MOST_BROADCASTS
+        MAX_BROADCASTS
     }
 }
 
-/// `len` cut into as few pieces of at most `most` as possible, as equal as possible: their starts
+/// `len` split into as few pieces of at most `max` as possible, as equal as possible: their starts
 /// and lengths.
 #[inline(always)]
-fn cut(len: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = len.div_ceil(most).max(1);
+fn split_evenly(len: usize, max: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = len.div_ceil(max).max(1);
     let (size, longer) = (len / count, len % count);
     (0..count).map(move |piece| {
         let start = piece * size + piece.min(longer);
@@ -55,12 +55,12 @@ fn cut(len: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// How channels are cut into blocks of whole vectors.
+/// How channels are divided into blocks of whole vectors.
 ///
 /// In a panel, blocks follow each other, each `[depth][channels of the block]`, the last one filled
 /// up with zeros to whole vectors.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Blocks {
+pub(crate) struct ChannelBlocks {
     channels: usize,
     lanes: usize,
     /// Vectors in the first blocks; the others have one less.
@@ -75,25 +75,34 @@ pub(crate) struct Blocks {
 
 /// Some channels that are computed together.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Block {
+pub(crate) struct ChannelBlock {
     /// The first channel.
-    pub first: usize,
+    pub first_channel: usize,
     /// Number of vectors.
     pub vectors: usize,
-    /// Channels in the last vector.
-    pub last: usize,
+    /// Channels in the last vector: lanes of it that are used.
+    pub last_lanes: usize,
     /// The last vector is computed as half a one.
     pub half: bool,
 }
 
-impl Blocks {
+/// A channel's numbers in a panel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PanelColumn {
+    /// Where that of the first row stands.
+    pub start: usize,
+    /// From one row to the next.
+    pub stride: usize,
+}
+
+impl ChannelBlocks {
     pub(crate) fn new(isa: Isa, channels: usize) -> Self {
         struct Widest;
         impl Routine for Widest {
             type Output = (usize, usize, bool);
             #[inline(always)]
             fn run<S: Simd>(self, _: S) -> (usize, usize, bool) {
-                (S::LANES, most_vectors::<S>(), S::HAS_HALF)
+                (S::LANES, max_vectors::<S>(), S::HAS_HALF)
             }
         }
         assert!(channels > 0, "there is no channel to compute");
@@ -129,32 +138,32 @@ impl Blocks {
         assert_eq!(self.lanes, S::LANES, "the blocks are of other vectors");
     }
 
-    pub(crate) fn get(&self, index: usize) -> Block {
+    pub(crate) fn get(&self, index: usize) -> ChannelBlock {
         let before = index * self.vectors - index.saturating_sub(self.full);
         let vectors = self.vectors - usize::from(index >= self.full);
-        let first = before * self.lanes;
-        let end = self.channels.min(first + vectors * self.lanes);
-        let last = end - first - (vectors - 1) * self.lanes;
-        Block {
-            first,
+        let first_channel = before * self.lanes;
+        let end = self.channels.min(first_channel + vectors * self.lanes);
+        let last_lanes = end - first_channel - (vectors - 1) * self.lanes;
+        ChannelBlock {
+            first_channel,
             vectors,
-            last,
-            half: self.has_half && vectors <= MOST_VECTORS_WITH_HALF && 2 * last <= self.lanes,
+            last_lanes,
+            half: self.has_half && vectors <= MAX_VECTORS_WITH_HALF && 2 * last_lanes <= self.lanes,
         }
     }
 
-    pub(crate) fn iter(self) -> impl Iterator<Item = Block> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = ChannelBlock> {
         (0..self.count).map(move |index| self.get(index))
     }
 
-    /// Numbers in a row of the panel of `block`.
-    pub(crate) fn width(&self, block: Block) -> usize {
+    /// Numbers in a row of the panel of `block`: its channels, filled up to whole vectors.
+    pub(crate) fn padded_width(&self, block: ChannelBlock) -> usize {
         block.vectors * self.lanes
     }
 
     /// Number of channels in `block`.
-    pub(crate) fn columns(&self, block: Block) -> usize {
-        (block.vectors - 1) * self.lanes + block.last
+    pub(crate) fn channels_of(&self, block: ChannelBlock) -> usize {
+        (block.vectors - 1) * self.lanes + block.last_lanes
     }
 
     /// Numbers in a panel of `depth` rows.
@@ -162,8 +171,8 @@ impl Blocks {
         self.channels.div_ceil(self.lanes) * self.lanes * depth
     }
 
-    /// Where `channel` has its first number in a panel of `depth` rows, and how far the next is.
-    pub(crate) fn column(&self, channel: usize, depth: usize) -> (usize, usize) {
+    /// Where the numbers of `channel` stand in a panel of `depth` rows.
+    pub(crate) fn column(&self, channel: usize, depth: usize) -> PanelColumn {
         let vector = channel / self.lanes;
         let in_full = self.full * self.vectors;
         let index = if vector < in_full {
@@ -172,8 +181,10 @@ impl Blocks {
             self.full + (vector - in_full) / (self.vectors - 1)
         };
         let block = self.get(index);
-        let start = block.first * depth + channel - block.first;
-        (start, block.vectors * self.lanes)
+        PanelColumn {
+            start: block.first_channel * depth + channel - block.first_channel,
+            stride: self.padded_width(block),
+        }
     }
 }
 
@@ -192,7 +203,7 @@ pub(crate) enum Start<B> {
 ///
 /// The one routine for products, so that tiles are compiled once for each instruction set.
 pub(crate) struct MatrixProduct<'a> {
-    pub blocks: Blocks,
+    pub blocks: ChannelBlocks,
     pub panel: &'a [f32],
     /// Rows of each block in the panel, and the first that is used.
     pub panel_rows: (usize, usize),
@@ -294,10 +305,11 @@ impl Routine for MatrixProduct<'_> {
             // SAFETY: `check` has made sure that every address below lies in its slice, and
             // `check_vectors` that the vectors are those that it counted on.
             unsafe {
-                let panel_start = block.first * panel_rows + first_row * self.blocks.width(block);
+                let panel_start =
+                    block.first_channel * panel_rows + first_row * self.blocks.padded_width(block);
                 let start = match self.start {
                     Start::Zero => Start::Zero,
-                    Start::Bias(bias) => Start::Bias(bias.as_ptr().add(block.first)),
+                    Start::Bias(bias) => Start::Bias(bias.as_ptr().add(block.first_channel)),
                     Start::Target => Start::Target,
                 };
                 for row in 0..rows {
@@ -306,8 +318,10 @@ impl Routine for MatrixProduct<'_> {
                         .as_ptr()
                         .add(panel_start + row * self.panel_row_stride);
                     let source = self.source_start + row * self.source_row_stride;
-                    let target = self.target_start + row * self.target_row_stride + block.first;
-                    for (first, pixels) in cut(columns, most_broadcasts::<S>(block.vectors)) {
+                    let target =
+                        self.target_start + row * self.target_row_stride + block.first_channel;
+                    for (first, pixels) in split_evenly(columns, max_broadcasts::<S>(block.vectors))
+                    {
                         let from = source + first * self.source_pixel_stride;
                         let to = target + first * self.target_pixel_stride;
                         let tile = ProductTile {
@@ -320,7 +334,7 @@ impl Routine for MatrixProduct<'_> {
                             tap_len: self.tap_len,
                             target: self.target.as_mut_ptr().add(to),
                             target_pixel_stride: self.target_pixel_stride,
-                            last: block.last,
+                            last_lanes: block.last_lanes,
                         };
                         product(simd, block, pixels, tile);
                     }
@@ -333,7 +347,7 @@ impl Routine for MatrixProduct<'_> {
 /// `sums[i][channel] += Σ source[pixel][i] · gradient[pixel][channel]` over the pixels of some
 /// rows: the one routine for gradients of weights.
 pub(crate) struct OuterProduct<'a> {
-    pub blocks: Blocks,
+    pub blocks: ChannelBlocks,
     /// Numbers of the source at each pixel.
     pub inputs: usize,
     pub source: &'a [f32],
@@ -396,12 +410,12 @@ impl Routine for OuterProduct<'_> {
         for block in self.blocks.iter() {
             let (start, row) = match self.order {
                 Order::Panel { rows, first } => {
-                    let width = self.blocks.width(block);
-                    (block.first * rows + first * width, width)
+                    let width = self.blocks.padded_width(block);
+                    (block.first_channel * rows + first * width, width)
                 }
-                Order::Plain => (block.first, channels),
+                Order::Plain => (block.first_channel, channels),
             };
-            for (first, inputs) in cut(self.inputs, most_broadcasts::<S>(block.vectors)) {
+            for (first, inputs) in split_evenly(self.inputs, max_broadcasts::<S>(block.vectors)) {
                 // SAFETY: all addresses lie in their slices, of vectors such as `S` has, as asserted
                 // above.
                 unsafe {
@@ -412,12 +426,12 @@ impl Routine for OuterProduct<'_> {
                         gradient: self
                             .gradient
                             .as_ptr()
-                            .add(self.gradient_start + block.first),
+                            .add(self.gradient_start + block.first_channel),
                         gradient_row_stride: self.gradient_row_stride,
                         gradient_pixel_stride: self.gradient_pixel_stride,
                         rows,
                         columns,
-                        last: block.last,
+                        last_lanes: block.last_lanes,
                         sums: self.sums.as_mut_ptr().add(start + first * row),
                         sums_row_stride: row,
                     };
@@ -442,7 +456,7 @@ struct ProductTile {
     target: *mut f32,
     target_pixel_stride: usize,
     /// Channels in the last vector of the block.
-    last: usize,
+    last_lanes: usize,
 }
 
 /// `sums[i][channel] += Σ source[pixel][i] · gradient[pixel][channel]`, over the pixels of some
@@ -458,7 +472,7 @@ struct OuterTile {
     rows: usize,
     columns: usize,
     /// Channels in the last vector of the block.
-    last: usize,
+    last_lanes: usize,
     /// `[i][channels of the block]`.
     sums: *mut f32,
     sums_row_stride: usize,
@@ -480,21 +494,21 @@ macro_rules! for_size {
         match ($block.half, $block.vectors, $broadcasts) {
             $($( ($half, $v, $b)
                 if (S::HAS_HALF || !$half)
-                    && $v <= most_vectors::<S>()
-                    && $b <= most_broadcasts::<S>($v) =>
+                    && $v <= max_vectors::<S>()
+                    && $b <= max_broadcasts::<S>($v) =>
                 // SAFETY: the caller's.
                 unsafe { $function::<S, $v, $b, $half>($simd, $argument) }, )*)*
-            _ => unreachable!("`Blocks` and `cut` keep to the sizes that are compiled"),
+            _ => unreachable!("`ChannelBlocks` and `split_evenly` keep to the sizes that are compiled"),
         }
     };
 }
 
 /// # Safety
 ///
-/// All that the loops address must be readable, the target's first `last` channels of the last
+/// All that the loops address must be readable, the target's first `last_lanes` channels of the last
 /// vector and all of the others writable.
 #[inline(always)]
-unsafe fn product<S: Simd>(simd: S, block: Block, pixels: usize, product: ProductTile) {
+unsafe fn product<S: Simd>(simd: S, block: ChannelBlock, pixels: usize, product: ProductTile) {
     for_size!(block, pixels, product_tile(simd, product));
 }
 
@@ -502,7 +516,7 @@ unsafe fn product<S: Simd>(simd: S, block: Block, pixels: usize, product: Produc
 ///
 /// All that the loops address must be readable, the sums writable.
 #[inline(always)]
-unsafe fn outer<S: Simd>(simd: S, block: Block, inputs: usize, outer: OuterTile) {
+unsafe fn outer<S: Simd>(simd: S, block: ChannelBlock, inputs: usize, outer: OuterTile) {
     for_size!(block, inputs, outer_tile(simd, outer));
 }
 
@@ -522,13 +536,13 @@ impl<S: Simd, const V: usize, const HALF: bool> Channels<S, V, HALF> {
         }
     }
 
-    /// The numbers at `from`, of which the last vector has `last`.
+    /// The numbers at `from`, of which the last vector has `last_lanes`.
     ///
     /// # Safety
     ///
     /// They must be readable.
     #[inline(always)]
-    unsafe fn load(simd: S, from: *const f32, last: usize) -> Self {
+    unsafe fn load(simd: S, from: *const f32, last_lanes: usize) -> Self {
         let mut channels = Self::zero(simd);
         // SAFETY: the caller's.
         unsafe {
@@ -537,9 +551,9 @@ impl<S: Simd, const V: usize, const HALF: bool> Channels<S, V, HALF> {
                 if v + 1 < V {
                     channels.vectors[v] = simd.load(from);
                 } else if HALF {
-                    channels.half = simd.half().load_first(from, last);
-                } else if last < S::LANES {
-                    channels.vectors[v] = simd.load_first(from, last);
+                    channels.half = simd.half().load_first(from, last_lanes);
+                } else if last_lanes < S::LANES {
+                    channels.vectors[v] = simd.load_first(from, last_lanes);
                 } else {
                     channels.vectors[v] = simd.load(from);
                 }
@@ -548,13 +562,13 @@ impl<S: Simd, const V: usize, const HALF: bool> Channels<S, V, HALF> {
         channels
     }
 
-    /// Stores the numbers to `to`, of which the last vector has `last`.
+    /// Stores the numbers to `to`, of which the last vector has `last_lanes`.
     ///
     /// # Safety
     ///
     /// They must be writable.
     #[inline(always)]
-    unsafe fn store(self, simd: S, to: *mut f32, last: usize) {
+    unsafe fn store(self, simd: S, to: *mut f32, last_lanes: usize) {
         // SAFETY: the caller's.
         unsafe {
             for v in 0..V {
@@ -562,9 +576,9 @@ impl<S: Simd, const V: usize, const HALF: bool> Channels<S, V, HALF> {
                 if v + 1 < V {
                     simd.store(to, self.vectors[v]);
                 } else if HALF {
-                    simd.half().store_first(to, last, self.half);
-                } else if last < S::LANES {
-                    simd.store_first(to, last, self.vectors[v]);
+                    simd.half().store_first(to, last_lanes, self.half);
+                } else if last_lanes < S::LANES {
+                    simd.store_first(to, last_lanes, self.vectors[v]);
                 } else {
                     simd.store(to, self.vectors[v]);
                 }
@@ -604,7 +618,7 @@ unsafe fn product_tile<S: Simd, const V: usize, const P: usize, const HALF: bool
         tap_len,
         target,
         target_pixel_stride,
-        last,
+        last_lanes,
     } = product;
     // A panel has whole vectors.
     let panel_last = if HALF { S::LANES / 2 } else { S::LANES };
@@ -615,7 +629,9 @@ unsafe fn product_tile<S: Simd, const V: usize, const P: usize, const HALF: bool
             *sums = match start {
                 Start::Zero => Channels::zero(simd),
                 Start::Bias(bias) => Channels::load(simd, bias, panel_last),
-                Start::Target => Channels::load(simd, target.add(p * target_pixel_stride), last),
+                Start::Target => {
+                    Channels::load(simd, target.add(p * target_pixel_stride), last_lanes)
+                }
             };
         }
         let mut panel = panel;
@@ -631,7 +647,7 @@ unsafe fn product_tile<S: Simd, const V: usize, const P: usize, const HALF: bool
             }
         }
         for (p, sums) in sums.iter().enumerate() {
-            sums.store(simd, target.add(p * target_pixel_stride), last);
+            sums.store(simd, target.add(p * target_pixel_stride), last_lanes);
         }
     }
 }
@@ -653,7 +669,7 @@ unsafe fn outer_tile<S: Simd, const V: usize, const I: usize, const HALF: bool>(
         gradient_pixel_stride,
         rows,
         columns,
-        last,
+        last_lanes,
         sums: target,
         sums_row_stride,
     } = outer;
@@ -661,13 +677,13 @@ unsafe fn outer_tile<S: Simd, const V: usize, const I: usize, const HALF: bool>(
     unsafe {
         let mut sums = [Channels::<S, V, HALF>::zero(simd); I];
         for (i, sums) in sums.iter_mut().enumerate() {
-            *sums = Channels::load(simd, target.add(i * sums_row_stride), last);
+            *sums = Channels::load(simd, target.add(i * sums_row_stride), last_lanes);
         }
         for row in 0..rows {
             let mut source = source.add(row * source_row_stride);
             let mut gradient = gradient.add(row * gradient_row_stride);
             for _ in 0..columns {
-                let gradients = Channels::load(simd, gradient, last);
+                let gradients = Channels::load(simd, gradient, last_lanes);
                 for (i, sums) in sums.iter_mut().enumerate() {
                     sums.add_product(simd, simd.splat(*source.add(i)), &gradients);
                 }
@@ -677,7 +693,7 @@ unsafe fn outer_tile<S: Simd, const V: usize, const I: usize, const HALF: bool>(
             }
         }
         for (i, sums) in sums.iter().enumerate() {
-            sums.store(simd, target.add(i * sums_row_stride), last);
+            sums.store(simd, target.add(i * sums_row_stride), last_lanes);
         }
     }
 }
@@ -687,10 +703,10 @@ mod tests {
     use super::*;
 
     /// Blocks of vectors of four numbers, where the portable ones have eight.
-    fn of_other_vectors() -> Blocks {
-        Blocks {
+    fn of_other_vectors() -> ChannelBlocks {
+        ChannelBlocks {
             lanes: 4,
-            ..Blocks::new(Isa::Portable, 4)
+            ..ChannelBlocks::new(Isa::Portable, 4)
         }
     }
 

@@ -19,7 +19,7 @@ use crate::buffer::Buffer;
 use crate::convolution::Convolution;
 use crate::simd::Isa;
 use crate::tasks;
-use crate::tile::{Block, Blocks, MatrixProduct, Order, OuterProduct, Start};
+use crate::tile::{ChannelBlock, ChannelBlocks, MatrixProduct, Order, OuterProduct, Start};
 use transform::{
     GradientToPoints, InputToPoints, KernelsToPoints, PointsToKernels, PointsToOutputs,
     TilesToPoints,
@@ -38,15 +38,15 @@ const POINTS: usize = INPUTS * INPUTS;
 
 const TAPS: usize = KERNEL * KERNEL;
 
-/// Channels below which transforming takes longer than it saves.
-const FEWEST_CHANNELS: usize = 12;
+/// With fewer channels, transforming takes longer than it saves.
+const MIN_CHANNELS: usize = 12;
 
-/// Tiles that are computed at once, so that weights are loaded for many of them.
-const TILES: usize = 12;
+/// Tiles that are computed at once, at least, so that weights are loaded for many of them.
+const MIN_TILES: usize = 12;
 
-/// Numbers of transformed weights above which their gradient is not computed at the points: every
-/// task has sums of its own, and adding them up would take longer than is saved.
-const MOST_SUMS: usize = 1 << 18;
+/// With more transformed weights, their gradient is not computed at the points: every task has sums of
+/// its own, and adding them up would take longer than is saved.
+const MAX_TRANSFORMED_WEIGHTS: usize = 1 << 18;
 
 /// Whether this is the way to compute the convolution: its kernel has 3×3 taps, or it is one with
 /// such a kernel on cells of `stride`×`stride` pixels as channels.
@@ -63,23 +63,23 @@ pub(crate) fn suits(convolution: &Convolution) -> bool {
         && kernel
             .iter()
             .all(|kernel| kernel.div_ceil(stride) == KERNEL)
-        && cell.min(outputs) >= FEWEST_CHANNELS
+        && cell.min(outputs) >= MIN_CHANNELS
         && convolution
             .output_size()
             .iter()
             .all(|&size| size >= OUTPUTS)
 }
 
-/// How many images of `size` outputs are computed at once.
-pub(crate) fn group(size: [usize; 2]) -> usize {
+/// How many images of `size` outputs are best computed at once.
+pub(crate) fn images_at_once(size: [usize; 2]) -> usize {
     let [rows, columns] = size.map(|size| size.div_ceil(OUTPUTS));
-    TILES.div_ceil(rows * columns)
+    MIN_TILES.div_ceil(rows * columns)
 }
 
 /// Whether the gradient of the weights is computed at the points too.
 pub(crate) fn suits_weights(convolution: &Convolution) -> bool {
     let cell = convolution.inputs * convolution.stride * convolution.stride;
-    suits(convolution) && cell * convolution.outputs * POINTS <= MOST_SUMS
+    suits(convolution) && cell * convolution.outputs * POINTS <= MAX_TRANSFORMED_WEIGHTS
 }
 
 /// From the numbers of one point to those of the next, of which each has `len`: an odd number of
@@ -99,7 +99,7 @@ pub(crate) fn covered_inputs(size: usize) -> usize {
 #[derive(Debug)]
 pub(crate) struct Panel {
     isa: Isa,
-    blocks: Blocks,
+    blocks: ChannelBlocks,
     inputs: usize,
     weights: Buffer,
     bias: Vec<f32>,
@@ -107,7 +107,7 @@ pub(crate) struct Panel {
 
 /// Part of a panel: some inputs of a block.
 struct Part<'a> {
-    block: Block,
+    block: ChannelBlock,
     /// The first of the inputs.
     input: usize,
     /// Of each point `[input][output of the block]`.
@@ -118,7 +118,7 @@ impl<'a> Part<'a> {
     /// Inputs in a part.
     const INPUTS: usize = 16;
 
-    fn of(blocks: Blocks, inputs: usize, weights: &'a mut [f32]) -> Vec<Self> {
+    fn of(blocks: ChannelBlocks, inputs: usize, weights: &'a mut [f32]) -> Vec<Self> {
         let mut parts: Vec<Self> = blocks
             .iter()
             .flat_map(|block| {
@@ -133,7 +133,7 @@ impl<'a> Part<'a> {
             let mut rest = point;
             for part in &mut parts {
                 let rows = Self::INPUTS.min(inputs - part.input);
-                let (here, after) = rest.split_at_mut(rows * blocks.width(part.block));
+                let (here, after) = rest.split_at_mut(rows * blocks.padded_width(part.block));
                 part.points.push(here);
                 rest = after;
             }
@@ -160,19 +160,19 @@ impl Panel {
         bias: Option<&[f32]>,
         kernel: impl Fn(usize, usize, usize) -> f32 + Sync,
     ) -> Self {
-        let blocks = Blocks::new(isa, outputs);
+        let blocks = ChannelBlocks::new(isa, outputs);
         let mut weights = Buffer::new(POINTS * blocks.panel_len(inputs));
         let parts = Part::of(blocks, inputs, &mut weights);
         tasks::for_each(parts.into_par_iter(), |part| {
-            let width = blocks.width(part.block);
+            let width = blocks.padded_width(part.block);
             let count = part.points[0].len();
             // Small enough for the first-level cache.
             let mut taps = Buffer::zeros(TAPS * count);
-            for column in 0..blocks.columns(part.block) {
+            for column in 0..blocks.channels_of(part.block) {
                 for row in 0..count / width {
                     for tap in 0..TAPS {
                         taps[tap * count + row * width + column] =
-                            kernel(part.block.first + column, part.input + row, tap);
+                            kernel(part.block.first_channel + column, part.input + row, tap);
                     }
                 }
             }
@@ -264,7 +264,7 @@ impl Panel {
 #[derive(Debug)]
 pub(crate) struct GradientSums {
     isa: Isa,
-    blocks: Blocks,
+    blocks: ChannelBlocks,
     inputs: usize,
     /// In the order of a [`Panel`].
     pub sums: Buffer,
@@ -272,7 +272,7 @@ pub(crate) struct GradientSums {
 
 impl GradientSums {
     pub(crate) fn new(isa: Isa, [outputs, inputs]: [usize; 2]) -> Self {
-        let blocks = Blocks::new(isa, outputs);
+        let blocks = ChannelBlocks::new(isa, outputs);
         Self {
             isa,
             blocks,
@@ -344,10 +344,10 @@ impl GradientSums {
             taps: &mut taps,
         });
         for output in 0..self.blocks.channels() {
-            let (start, width) = self.blocks.column(output, self.inputs);
+            let column = self.blocks.column(output, self.inputs);
             for input in 0..self.inputs {
                 for tap in 0..TAPS {
-                    let gradient = taps[tap * point_len + start + input * width];
+                    let gradient = taps[tap * point_len + column.start + input * column.stride];
                     f(output, input, tap, gradient);
                 }
             }

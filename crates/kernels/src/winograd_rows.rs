@@ -16,7 +16,7 @@
 use crate::buffer::Buffer;
 use crate::convolution::Convolution;
 use crate::rows::largest_of;
-use crate::simd::{AtPlace, Isa, Place, Routine, Simd, for_each_place, visit_places};
+use crate::simd::{Isa, Place, PlaceVisitor, Routine, Simd, for_each_place, visit_places};
 
 /// Columns of a tile's outputs.
 const OUTPUTS: usize = 4;
@@ -308,9 +308,9 @@ impl Routine for Products<'_> {
     }
 }
 
-impl AtPlace for Products<'_> {
+impl PlaceVisitor for Products<'_> {
     #[inline(always)]
-    fn at<S: Simd>(&mut self, simd: S, place: Place) {
+    fn visit<S: Simd>(&mut self, simd: S, place: Place) {
         for first in (0..self.size[0]).step_by(BAND) {
             // SAFETY: weights, inputs, products and outputs lie in their slices, as `run` asserts.
             unsafe {
@@ -535,9 +535,9 @@ impl Routine for AddProducts<'_> {
     }
 }
 
-impl AtPlace for AddProducts<'_> {
+impl PlaceVisitor for AddProducts<'_> {
     #[inline(always)]
-    fn at<S: Simd>(&mut self, simd: S, place: Place) {
+    fn visit<S: Simd>(&mut self, simd: S, place: Place) {
         for first in (0..self.size[0]).step_by(BAND) {
             // SAFETY: inputs, gradients and sums lie in their slices, as `run` asserts.
             unsafe {

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use kernels::block::{self, Block, Gradients, Link, Map, Normalization, Output, Parameters};
+use kernels::block::{self, Block, Gradients, LinearMap, Link, Normalization, Output, Parameters};
 use kernels::convolution::Convolution;
 use kernels::dense::{self, Dense};
 use kernels::function::Function;
@@ -46,7 +46,7 @@ struct Case {
     bias: Option<Vec<f64>>,
     scale: Option<Vec<f64>>,
     shift: Option<Vec<f64>>,
-    function: f64,
+    function_parameter: f64,
     /// What the loss multiplies the outputs by.
     gradient: Vec<f64>,
 }
@@ -58,21 +58,21 @@ struct Floats {
     bias: Option<Vec<f32>>,
     scale: Option<Vec<f32>>,
     shift: Option<Vec<f32>>,
-    function: f32,
+    function_parameter: f32,
     gradient: Vec<f32>,
 }
 
-fn input_len(map: &Map) -> usize {
+fn input_len(map: &LinearMap) -> usize {
     match map {
-        Map::Convolution(c) => c.input_len(),
-        Map::Dense(d) => d.inputs(),
+        LinearMap::Convolution(c) => c.input_len(),
+        LinearMap::Dense(d) => d.inputs(),
     }
 }
 
-fn weight_len(map: &Map) -> usize {
+fn weight_len(map: &LinearMap) -> usize {
     match map {
-        Map::Convolution(c) => c.weight_len(),
-        Map::Dense(d) => d.weight_len(),
+        LinearMap::Convolution(c) => c.weight_len(),
+        LinearMap::Dense(d) => d.weight_len(),
     }
 }
 
@@ -91,7 +91,7 @@ impl Case {
             bias: (!normalized).then(|| number(channels, 3)),
             scale: normalized.then(|| scale(number(channels, 4))),
             shift: normalized.then(|| number(channels, 5)),
-            function: SLOPE.into(),
+            function_parameter: SLOPE.into(),
             gradient: number(images * height * width * channels, 6),
         }
     }
@@ -104,7 +104,7 @@ impl Case {
             bias: self.bias.as_deref().map(floats),
             scale: self.scale.as_deref().map(floats),
             shift: self.shift.as_deref().map(floats),
-            function: self.function as f32,
+            function_parameter: self.function_parameter as f32,
             gradient: floats(&self.gradient),
         }
     }
@@ -114,8 +114,8 @@ impl Case {
         let mut output = Vec::new();
         for image in self.input.chunks_exact(input_len(&self.block.map)) {
             match self.block.map {
-                Map::Convolution(c) => self.convolve(&c, image, &mut output),
-                Map::Dense(d) => {
+                LinearMap::Convolution(c) => self.convolve(&c, image, &mut output),
+                LinearMap::Dense(d) => {
                     for out in 0..d.outputs {
                         let mut sum = self.bias.as_ref().map_or(0.0, |bias| bias[out]);
                         for pixel in 0..d.pixels {
@@ -157,11 +157,11 @@ impl Case {
 
     fn linear_size(&self) -> [usize; 3] {
         match self.block.map {
-            Map::Convolution(c) => {
+            LinearMap::Convolution(c) => {
                 let [rows, columns] = c.output_size();
                 [rows, columns, c.outputs]
             }
-            Map::Dense(d) => [1, 1, d.outputs],
+            LinearMap::Dense(d) => [1, 1, d.outputs],
         }
     }
 
@@ -214,7 +214,7 @@ impl Case {
                     if *x > 0.0 {
                         *x
                     } else {
-                        *x * self.function
+                        *x * self.function_parameter
                     }
                 }
                 Function::Softsign => *x / (1.0 + x.abs()),
@@ -319,9 +319,9 @@ impl Case {
         if let Some(ours) = &gradients.shift {
             self.check_gradient("shift", isa, ours, |c| c.shift.as_mut().unwrap());
         }
-        if let Some(ours) = gradients.function {
+        if let Some(ours) = gradients.function_parameter {
             self.check_gradient("function", isa, &[ours], |c| {
-                std::slice::from_mut(&mut c.function)
+                std::slice::from_mut(&mut c.function_parameter)
             });
         }
     }
@@ -334,7 +334,7 @@ impl Floats {
             bias: self.bias.as_deref(),
             scale: self.scale.as_deref(),
             shift: self.shift.as_deref(),
-            function: self.function,
+            function_parameter: self.function_parameter,
         }
     }
 
@@ -353,7 +353,7 @@ impl Floats {
     }
 }
 
-fn maps() -> impl Strategy<Value = Map> {
+fn maps() -> impl Strategy<Value = LinearMap> {
     let convolution = (
         [1..up_to(9, 6), 1..up_to(11, 7)],
         [1..up_to(6, 4), 1..up_to(21, 12)],
@@ -373,9 +373,9 @@ fn maps() -> impl Strategy<Value = Map> {
         .prop_filter("the kernel fits", |c| {
             c.height + 2 * c.padding[0] >= c.kernel[0] && c.width + 2 * c.padding[1] >= c.kernel[1]
         })
-        .prop_map(Map::Convolution);
+        .prop_map(LinearMap::Convolution);
     let dense = (1usize..10, 1usize..8, 1usize..40).prop_map(|(pixels, channels, outputs)| {
-        Map::Dense(Dense {
+        LinearMap::Dense(Dense {
             pixels,
             channels,
             outputs,
@@ -401,11 +401,11 @@ fn blocks() -> impl Strategy<Value = Block> {
     )
         .prop_map(|(map, normalization, function, pool, dropout)| {
             let (channels, poolable) = match map {
-                Map::Convolution(c) => {
+                LinearMap::Convolution(c) => {
                     let [rows, columns] = c.output_size();
                     (c.outputs, rows >= 2 && columns >= 2)
                 }
-                Map::Dense(d) => (d.outputs, false),
+                LinearMap::Dense(d) => (d.outputs, false),
             };
             let normalization = match normalization {
                 0 => Normalization::None,
@@ -448,7 +448,7 @@ proptest! {
 /// A block with everything in it.
 fn full_block() -> Block {
     Block {
-        map: Map::Convolution(Convolution {
+        map: LinearMap::Convolution(Convolution {
             height: up_to(9, 6),
             width: up_to(10, 7),
             inputs: up_to(3, 2),
@@ -469,7 +469,7 @@ fn the_number_of_threads_does_not_matter() {
     let blocks = [
         full_block(),
         Block {
-            map: Map::Dense(Dense {
+            map: LinearMap::Dense(Dense {
                 pixels: up_to(12, 2),
                 channels: 20,
                 outputs: up_to(33, 13),
@@ -537,7 +537,7 @@ fn all_blocks_at_once_are_one_after_the_other() {
     let convolution = full_block();
     let [height, width, channels] = convolution.output_size();
     let groups = Block {
-        map: Map::Convolution(Convolution {
+        map: LinearMap::Convolution(Convolution {
             height,
             width,
             inputs: channels,
@@ -556,7 +556,7 @@ fn all_blocks_at_once_are_one_after_the_other() {
     };
     let [height, width, channels] = groups.output_size();
     let dense = Block {
-        map: Map::Dense(Dense {
+        map: LinearMap::Dense(Dense {
             pixels: height * width,
             channels,
             outputs: 5,
@@ -610,7 +610,7 @@ fn all_blocks_at_once_are_one_after_the_other() {
 #[should_panic(expected = "images of [2, 3, 4] are not what")]
 fn blocks_that_follow_each_other_agree_on_the_shape() {
     let convolution = |height, width, channels| Block {
-        map: Map::Convolution(Convolution {
+        map: LinearMap::Convolution(Convolution {
             height,
             width,
             inputs: channels,
@@ -641,7 +641,7 @@ fn blocks_read_images_of_their_shape() {
     assert!(dense.reads([1, 1, 3]));
     assert!(!dense.reads([1, 3, 1]) && !dense.reads([3, 1, 1]));
     let pooled = full_block();
-    let Map::Convolution(c) = pooled.map else {
+    let LinearMap::Convolution(c) = pooled.map else {
         unreachable!("it is a convolution")
     };
     assert!(pooled.reads([c.height, c.width, c.inputs]));
@@ -649,11 +649,11 @@ fn blocks_read_images_of_their_shape() {
 }
 
 #[test]
-fn what_is_not_a_number_is_not_hidden_by_pooling() {
+fn nan_is_not_hidden_by_pooling() {
     // Three ways: the smallest or the largest of a window decides, the largest, or neither.
     for function in [Function::Prelu, Function::Relu, Function::Sine] {
         let block = Block {
-            map: Map::Convolution(Convolution {
+            map: LinearMap::Convolution(Convolution {
                 height: 4,
                 width: 4,
                 inputs: 1,
@@ -699,7 +699,7 @@ fn drawn_slopes_are_those_of_the_gradients() {
     for (pool, images) in [(false, 3), (true, 3)] {
         let [height, width] = SIZE;
         let block = Block {
-            map: Map::Convolution(Convolution {
+            map: LinearMap::Convolution(Convolution {
                 height,
                 width,
                 inputs: CHANNELS,
@@ -727,7 +727,7 @@ fn drawn_slopes_are_those_of_the_gradients() {
             bias: None,
             scale: None,
             shift: None,
-            function: 0.0,
+            function_parameter: 0.0,
             gradient: vec![1.0; images * output_height * output_width * CHANNELS],
         };
         for isa in Isa::available() {
@@ -782,8 +782,8 @@ fn a_constant_channel_is_normalised_to_its_shift() {
         outputs: 20,
     };
     for (map, pixels) in [
-        (Map::Dense(dense), 1),
-        (Map::Convolution(convolution), SIDE * SIDE),
+        (LinearMap::Dense(dense), 1),
+        (LinearMap::Convolution(convolution), SIDE * SIDE),
     ] {
         for normalization in [
             Normalization::Batch { epsilon: 1e-5 },
@@ -805,7 +805,7 @@ fn a_constant_channel_is_normalised_to_its_shift() {
                 bias: None,
                 scale: Some(&[3.0; 20]),
                 shift: Some(&[0.25; 20]),
-                function: 0.0,
+                function_parameter: 0.0,
             };
             for isa in Isa::available() {
                 let output = block.train(isa, 5, &input, parameters, KEY).output;
@@ -822,7 +822,7 @@ fn a_constant_channel_is_normalised_to_its_shift() {
 /// A small block that does nothing but multiply, and its parameters.
 fn plain() -> (Block, Parameters<'static>) {
     let block = Block {
-        map: Map::Dense(Dense {
+        map: LinearMap::Dense(Dense {
             pixels: 1,
             channels: 3,
             outputs: 5,
@@ -837,7 +837,7 @@ fn plain() -> (Block, Parameters<'static>) {
         bias: None,
         scale: None,
         shift: None,
-        function: 0.0,
+        function_parameter: 0.0,
     };
     (block, parameters)
 }
@@ -920,7 +920,7 @@ fn gradients_are_of_parameters_of_the_same_length() {
 fn an_image_of_the_output_is_not_empty() {
     let (block, parameters) = plain();
     let block = Block {
-        map: Map::Dense(Dense {
+        map: LinearMap::Dense(Dense {
             pixels: 1,
             channels: 3,
             outputs: 0,
@@ -939,7 +939,7 @@ fn an_image_of_the_output_is_not_empty() {
 fn an_image_of_the_input_is_not_empty() {
     let (block, parameters) = plain();
     let block = Block {
-        map: Map::Convolution(Convolution {
+        map: LinearMap::Convolution(Convolution {
             height: 0,
             width: 4,
             inputs: 3,

@@ -159,7 +159,7 @@ fn check(c: Convolution, images: usize, seed: u64) {
     }
 }
 
-/// Exactly, on every instruction set; `with_nan`: one of the inputs is not a number.
+/// Exactly, on every instruction set; `with_nan`: one of the inputs is NaN.
 fn check_pooled(c: Convolution, images: usize, seed: u64, with_nan: bool) {
     let weights = numbers(c.weight_len(), seed);
     let bias = numbers(c.outputs, seed + 1);

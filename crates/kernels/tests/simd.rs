@@ -48,7 +48,7 @@ impl Routine for Operations<'_> {
                 results.push(($name, values.into_iter().map($to_bits).collect()));
             }};
         }
-        // Which number that is none comes out of arithmetic is left to the processor.
+        // Which NaN comes out of arithmetic is left to the processor.
         let to_bits_or_nan = |x: f32| if x.is_nan() { u32::MAX } else { x.to_bits() };
         macro_rules! arithmetic {
             ($($name:literal: |$a:ident, $b:ident| $result:expr;)*) => {

@@ -10,7 +10,7 @@ use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Dropout, Linear, PaddingConfig2d};
 use burn::tensor::{DType, Tensor};
 use fused::{Chain, Parameters, Statistics};
-use kernels::block::{Block, Map, Normalization};
+use kernels::block::{Block, LinearMap, Normalization};
 use kernels::convolution::Convolution;
 use kernels::dense::Dense;
 use kernels::function::Function;
@@ -136,7 +136,7 @@ impl<'a> Fusion<'a, 4> {
         if stride != other_stride || layer.dilation != [1, 1] || layer.groups != 1 {
             return None;
         }
-        let map = Map::Convolution(Convolution {
+        let map = LinearMap::Convolution(Convolution {
             height,
             width,
             inputs,
@@ -159,7 +159,7 @@ impl<'a> Fusion<'a, 2> {
         follow: &Follow<'a>,
     ) -> Option<Self> {
         let [_, outputs] = layer.weight.shape().dims();
-        let map = Map::Dense(Dense {
+        let map = LinearMap::Dense(Dense {
             pixels: height * width,
             channels,
             outputs,
@@ -171,7 +171,7 @@ impl<'a> Fusion<'a, 2> {
 
 impl<'a, const D: usize> Fusion<'a, D> {
     fn new(
-        map: Map,
+        map: LinearMap,
         weight: Tensor<D>,
         bias: Option<Tensor<1>>,
         follow: &Follow<'a>,

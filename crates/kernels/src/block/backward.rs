@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::linear_gradient::LinearGradient;
 use super::normalization::{ChannelRows, Statistics};
 use super::training::Saved;
-use super::{Block, Map, Normalization, Parameters, task_len};
+use super::{Block, LinearMap, Normalization, Parameters, task_len};
 use crate::buffer::Buffer;
 use crate::function::RowGradient;
 use crate::simd::Isa;
@@ -25,12 +25,11 @@ pub struct Gradients {
     /// Of the normalisation's shift, if there is one.
     pub shift: Option<Vec<f32>>,
     /// Of the function's parameter, if it has one.
-    pub function: Option<f32>,
+    pub function_parameter: Option<f32>,
 }
 
 impl Block {
-    /// The gradients for that of the output, `gradient`: `[images, height, width, outputs]`. The
-    /// other arguments are those of [`Block::train`], and `saved` what came of it.
+    /// The gradients for that of the output: `[images, height, width, outputs]`. The other arguments are those of [`Block::train`], and `saved` what came of it.
     ///
     /// # Panics
     ///
@@ -43,14 +42,14 @@ impl Block {
         input: &[f32],
         parameters: Parameters,
         saved: &Saved,
-        gradient: &[f32],
+        output_gradient: &[f32],
         input_gradient: bool,
     ) -> Gradients {
         assert!(images > 0, "there is no image to train on");
         self.check(parameters);
         assert_eq!(input.len(), images * self.input_len());
         assert_eq!(parameters.weight.len(), self.weight_len());
-        assert_eq!(gradient.len(), images * self.output_len());
+        assert_eq!(output_gradient.len(), images * self.output_len());
         assert!(
             saved.is_of(self, images),
             "what was saved is not of these images and this block"
@@ -58,44 +57,46 @@ impl Block {
         let [.., channels] = self.linear_size();
         tasks::together(|| {
             let task = task_len(images);
-            // Of what the function is given, at the places that its output came from.
-            let mut inner = Buffer::new(gradient.len());
+            let output_len = self.output_len();
+            // At the places that the output came from.
+            let mut pre_activation_gradient = Buffer::new(output_gradient.len());
             let mut sums = vec![0.0; images * (2 * channels + 1)];
             tasks::for_each(
-                inner
-                    .par_chunks_mut(task * self.output_len())
+                pre_activation_gradient
+                    .par_chunks_mut(task * output_len)
                     .zip(sums.par_chunks_mut(task * (2 * channels + 1)))
                     .enumerate(),
-                |(number, (inner, sums))| {
+                |(number, (pre_activation_gradient, sums))| {
                     let mut epilogue = EpilogueGradient::new(self, isa, parameters, saved);
                     let sums = sums.chunks_exact_mut(2 * channels + 1);
-                    for (i, (inner, sums)) in inner
-                        .chunks_exact_mut(self.output_len())
+                    for (i, (pre_activation_gradient, sums)) in pre_activation_gradient
+                        .chunks_exact_mut(output_len)
                         .zip(sums)
                         .enumerate()
                     {
                         let image = number * task + i;
-                        let gradient = &gradient[image * self.output_len()..][..self.output_len()];
-                        epilogue.image(image, gradient, inner, sums);
+                        let output_gradient = &output_gradient[image * output_len..][..output_len];
+                        epilogue.image(image, output_gradient, pre_activation_gradient, sums);
                     }
                 },
             );
-            let totals = Totals::new(self, &saved.statistics, parameters, &sums);
+            let normalization =
+                NormalizationBackward::new(self, &saved.statistics, parameters, &sums);
             let linear = LinearGradient {
                 block: self,
                 isa,
                 saved,
-                totals: &totals,
-                inner: &inner,
+                normalization: &normalization,
+                pre_activation_gradient: &pre_activation_gradient,
             };
             let (weight, input) = match self.map {
-                Map::Convolution(convolution) => linear.through_convolution(
+                LinearMap::Convolution(convolution) => linear.through_convolution(
                     convolution,
                     input,
                     parameters.weight,
                     input_gradient,
                 ),
-                Map::Dense(dense) => {
+                LinearMap::Dense(dense) => {
                     linear.through_dense(dense, input, parameters.weight, input_gradient)
                 }
             };
@@ -103,32 +104,39 @@ impl Block {
             Gradients {
                 input,
                 weight,
-                bias: parameters.bias.map(|_| to_floats(&totals.sum)),
-                scale: parameters.scale.map(|_| to_floats(&totals.product)),
-                shift: parameters.shift.map(|_| to_floats(&totals.sum)),
-                function: self
+                bias: parameters
+                    .bias
+                    .map(|_| to_floats(&normalization.shift_gradient)),
+                scale: parameters
+                    .scale
+                    .map(|_| to_floats(&normalization.scale_gradient)),
+                shift: parameters
+                    .shift
+                    .map(|_| to_floats(&normalization.shift_gradient)),
+                function_parameter: self
                     .function
                     .has_parameter()
-                    .then_some(totals.function as f32),
+                    .then_some(normalization.function_gradient as f32),
             }
         })
     }
 }
 
-/// From the gradient of the block's output back to that of what the function is given.
+/// From the gradient of the block's output back to that of the pre-activation, which the function is
+/// given.
 struct EpilogueGradient<'a> {
     block: &'a Block,
     isa: Isa,
     parameters: Parameters<'a>,
     saved: &'a Saved,
     rows: ChannelRows,
-    /// A row of what the function is given, or of its derivatives, at the places that the output
-    /// came from.
-    values: Buffer,
     /// A row of gradients of what dropout kept.
     kept: Buffer,
-    /// A row of what the function is given.
-    given: Buffer,
+    /// A row of the linear output's size.
+    pre_activation_row: Buffer,
+    /// A row of the output's size: pre-activations, or derivatives, at the places that the output
+    /// came from.
+    scratch_row: Buffer,
     /// Two rows of derivatives, for random functions.
     derivatives: Buffer,
     /// Sums of gradients, and of their products with deviations from the mean, for each place of
@@ -149,20 +157,26 @@ impl<'a> EpilogueGradient<'a> {
             parameters,
             saved,
             rows,
-            values: Buffer::new(row),
             kept: Buffer::new(row),
-            given: Buffer::new(row),
+            pre_activation_row: Buffer::new(row),
+            scratch_row: Buffer::new(row),
             derivatives: Buffer::new(2 * row),
             sums: Buffer::new(row),
             products: Buffer::new(row),
         }
     }
 
-    /// Sets `inner` to the gradient of what the function is given, from `gradient`, that of the
-    /// output of image number `image`; and sets `totals` to each channel's sum of it, each
-    /// channel's sum of its product with the deviation from the mean, and the gradient of the
-    /// function's parameter.
-    fn image(&mut self, image: usize, gradient: &[f32], inner: &mut [f32], totals: &mut [f32]) {
+    /// Sets `pre_activation_gradient`, at the places that the output came from, from
+    /// `output_gradient`, both of image number `image`; and sets `totals` to each channel's sum of
+    /// it, each channel's sum of its product with the deviation from the mean, and the gradient of
+    /// the function's parameter.
+    fn image(
+        &mut self,
+        image: usize,
+        output_gradient: &[f32],
+        pre_activation_gradient: &mut [f32],
+        totals: &mut [f32],
+    ) {
         let (block, isa, saved) = (self.block, self.isa, self.saved);
         let [_, width, channels] = block.linear_size();
         let [_, output_width, _] = block.output_size();
@@ -171,36 +185,38 @@ impl<'a> EpilogueGradient<'a> {
             self.rows
                 .fill_normalization(&saved.statistics, image, channels, self.parameters);
         }
-        let output_start = image * gradient.len();
+        let output_start = image * output_gradient.len();
         let linear = &saved.linear[image * block.linear_len()..][..block.linear_len()];
         self.sums.fill(0.0);
         self.products.fill(0.0);
-        let mut parameter = 0.0f64;
-        let outer = gradient.chunks_exact(output_row);
-        for (number, (outer, gradient)) in outer.zip(inner.chunks_exact_mut(output_row)).enumerate()
+        let mut parameter_gradient = 0.0f64;
+        for (number, (output_gradient, pre_activation_gradient)) in output_gradient
+            .chunks_exact(output_row)
+            .zip(pre_activation_gradient.chunks_exact_mut(output_row))
+            .enumerate()
         {
             let place = output_start + number * output_row;
-            let outer = if block.dropout > 0.0 {
+            let output_gradient = if block.dropout > 0.0 {
                 let kept = &mut self.kept[..output_row];
-                kept.copy_from_slice(outer);
+                kept.copy_from_slice(output_gradient);
                 random::dropout(isa, saved.key, place as u64, block.dropout, kept);
                 &*kept
             } else {
-                outer
+                output_gradient
             };
-            let given = match &saved.pooling {
+            let linear = match &saved.pooling {
                 None => &linear[number * row..][..row],
-                Some(pooling) => &pooling.linear[place..place + output_row],
+                Some(pooling) => &pooling.linear_at_argmax[place..place + output_row],
             };
             if block.is_random() {
-                gradient.copy_from_slice(outer);
-                rows::multiply(isa, gradient, self.random_derivatives(image, number));
-                let mean = &self.rows.mean;
-                rows::reduce(
+                pre_activation_gradient.copy_from_slice(output_gradient);
+                let derivatives = self.random_derivatives(image, number);
+                rows::multiply(isa, pre_activation_gradient, derivatives);
+                rows::accumulate_sums(
                     isa,
-                    gradient,
-                    given,
-                    mean,
+                    pre_activation_gradient,
+                    linear,
+                    &self.rows.mean,
                     &mut self.sums,
                     &mut self.products,
                 );
@@ -208,29 +224,33 @@ impl<'a> EpilogueGradient<'a> {
             }
             let context = block.context(self.parameters, None, image, number * row);
             if block.function.has_parameter() {
-                let values = &mut self.values[..output_row];
-                self.rows.apply(isa, given, values);
-                let function = block.function;
-                let slope = function.parameter_gradient(isa, context, values, outer);
-                parameter += f64::from(slope);
+                let pre_activation = &mut self.scratch_row[..output_row];
+                self.rows.apply(isa, linear, pre_activation);
+                let gradient = block.function.parameter_gradient(
+                    isa,
+                    context,
+                    pre_activation,
+                    output_gradient,
+                );
+                parameter_gradient += f64::from(gradient);
             }
             let row = RowGradient {
-                outer,
-                linear: given,
+                output_gradient,
+                linear,
                 mean: &self.rows.mean,
                 slope: &self.rows.slope,
                 offset: &self.rows.offset,
-                inner: gradient,
+                pre_activation_gradient,
                 sums: &mut self.sums,
                 products: &mut self.products,
             };
             block.function.backward_row(isa, context, row);
         }
         let (channel_sums, rest) = totals.split_at_mut(channels);
-        let (channel_products, function) = rest.split_at_mut(channels);
-        fold(&self.sums[..output_row], channel_sums);
-        fold(&self.products[..output_row], channel_products);
-        function[0] = parameter as f32;
+        let (channel_products, of_parameter) = rest.split_at_mut(channels);
+        sum_columns(&self.sums[..output_row], channel_sums);
+        sum_columns(&self.products[..output_row], channel_products);
+        of_parameter[0] = parameter_gradient as f32;
     }
 
     /// The derivatives of a function that draws, at the places that row `number` of the output of
@@ -241,7 +261,7 @@ impl<'a> EpilogueGradient<'a> {
         let [_, output_width, _] = block.output_size();
         let (row, output_row) = (width * channels, output_width * channels);
         let linear = &saved.linear[image * block.linear_len()..][..block.linear_len()];
-        // Draws belong to places, of which the chosen have lost track: both rows for a pooled one.
+        // Draws belong to places, of which pooling has lost track: both rows for a pooled one.
         let rows = if block.pool { 2 } else { 1 };
         for (i, derivatives) in self
             .derivatives
@@ -251,27 +271,28 @@ impl<'a> EpilogueGradient<'a> {
         {
             let start = (rows * number + i) * row;
             let context = block.context(self.parameters, Some(saved.key), image, start);
+            let pre_activation = &mut self.pre_activation_row;
             self.rows
-                .apply(isa, &linear[start..start + row], &mut self.given);
+                .apply(isa, &linear[start..start + row], pre_activation);
             derivatives.fill(1.0);
             block
                 .function
-                .backward(isa, context, &self.given, derivatives);
+                .backward(isa, context, pre_activation, derivatives);
         }
         let Some(pooling) = &saved.pooling else {
             return &self.derivatives[..row];
         };
         let place = image * block.output_len() + number * output_row;
         let argmax = &pooling.argmax[place..place + output_row];
-        let values = &mut self.values[..output_row];
+        let at_argmax = &mut self.scratch_row[..output_row];
         let derivatives = self.derivatives.split_at(row).into();
-        rows::gather(isa, derivatives, channels, argmax, values);
-        values
+        rows::gather(isa, derivatives, channels, argmax, at_argmax);
+        at_argmax
     }
 }
 
 /// Sums of a row's columns, `[columns, channels]`, for each channel.
-fn fold(row: &[f32], totals: &mut [f32]) {
+fn sum_columns(row: &[f32], totals: &mut [f32]) {
     totals.fill(0.0);
     for column in row.chunks_exact(totals.len()) {
         for (total, x) in totals.iter_mut().zip(column) {
@@ -280,21 +301,25 @@ fn fold(row: &[f32], totals: &mut [f32]) {
     }
 }
 
-/// Sums over the batch, and the linear function that leads from what the function is given to what
-/// the map gave.
-pub(super) struct Totals {
-    /// Gradient of the normalisation's shift.
-    sum: Vec<f64>,
-    /// Gradient of the normalisation's scale.
-    product: Vec<f64>,
-    function: f64,
-    /// `[sets, channels]`: gradient = scale · inner + slope · (y − mean) + offset.
-    pub(super) scale: Vec<f32>,
-    pub(super) slope: Vec<f32>,
+/// The way back through the normalisation, from the gradient g of the pre-activation to that of the
+/// linear output y: gradient_factor · g + deviation_factor · (y − mean) + offset. And the gradients of
+/// what is learned, summed over the batch.
+pub(super) struct NormalizationBackward {
+    /// Of the normalisation's shift, and of a bias: `[channels]`.
+    shift_gradient: Vec<f64>,
+    /// Of the normalisation's scale: `[channels]`.
+    scale_gradient: Vec<f64>,
+    /// Of the function's parameter.
+    function_gradient: f64,
+    /// `[sets, channels]`, with as many sets as the statistics have.
+    pub(super) gradient_factor: Vec<f32>,
+    /// `[sets, channels]`.
+    pub(super) deviation_factor: Vec<f32>,
+    /// `[sets, channels]`.
     pub(super) offset: Vec<f32>,
 }
 
-impl Totals {
+impl NormalizationBackward {
     /// `sums`: of each image, each channel's sum of gradients, each channel's sum of products with
     /// deviations, and the function parameter's gradient.
     ///
@@ -303,17 +328,17 @@ impl Totals {
     fn new(block: &Block, statistics: &Statistics, parameters: Parameters, sums: &[f32]) -> Self {
         let [.., channels] = block.linear_size();
         let per_image = 2 * channels + 1;
-        let mut sum = vec![0.0f64; channels];
-        let mut product = vec![0.0f64; channels];
-        let mut function = 0.0f64;
+        let mut shift_gradient = vec![0.0f64; channels];
+        let mut scale_gradient = vec![0.0f64; channels];
+        let mut function_gradient = 0.0f64;
         for (image, sums) in sums.chunks_exact(per_image).enumerate() {
             let (_, reciprocal) = statistics.of_image(image, channels);
             let (sums, rest) = sums.split_at(channels);
-            for (channel, (&s, &p)) in sums.iter().zip(rest).enumerate() {
-                sum[channel] += f64::from(s);
-                product[channel] += f64::from(p) * f64::from(reciprocal[channel]);
+            for (channel, (&sum, &product)) in sums.iter().zip(rest).enumerate() {
+                shift_gradient[channel] += f64::from(sum);
+                scale_gradient[channel] += f64::from(product) * f64::from(reciprocal[channel]);
             }
-            function += f64::from(rest[channels]);
+            function_gradient += f64::from(rest[channels]);
         }
         let gamma = |channel: usize| {
             parameters
@@ -321,24 +346,20 @@ impl Totals {
                 .map_or(1.0, |scale| f64::from(scale[channel]))
         };
         let sets = statistics.mean.len() / channels;
-        let mut totals = Self {
-            scale: vec![0.0; sets * channels],
-            slope: vec![0.0; sets * channels],
-            offset: vec![0.0; sets * channels],
-            sum: Vec::new(),
-            product: Vec::new(),
-            function,
-        };
+        let mut gradient_factor = vec![0.0; sets * channels];
+        let mut deviation_factor = vec![0.0; sets * channels];
+        let mut offset = vec![0.0; sets * channels];
         for set in 0..sets {
             for channel in 0..channels {
                 let at = set * channels + channel;
                 let reciprocal = f64::from(statistics.reciprocal_deviation[at]);
-                totals.scale[at] = (gamma(channel) * reciprocal) as f32;
+                gradient_factor[at] = (gamma(channel) * reciprocal) as f32;
+                // Σg and Σ(g x̂).
                 let (sum, product) = match block.normalization {
                     Normalization::None => continue,
                     Normalization::Batch { .. } => (
-                        gamma(channel) * sum[channel],
-                        gamma(channel) * product[channel],
+                        gamma(channel) * shift_gradient[channel],
+                        gamma(channel) * scale_gradient[channel],
                     ),
                     Normalization::Group { groups, .. } => {
                         let size = channels / groups;
@@ -352,12 +373,18 @@ impl Totals {
                         (of_group(0), of_group(channels) * reciprocal)
                     }
                 };
-                totals.offset[at] = (-reciprocal * sum / statistics.count) as f32;
-                totals.slope[at] = (-reciprocal * reciprocal * product / statistics.count) as f32;
+                offset[at] = (-reciprocal * sum / statistics.count) as f32;
+                deviation_factor[at] =
+                    (-reciprocal * reciprocal * product / statistics.count) as f32;
             }
         }
-        totals.sum = sum;
-        totals.product = product;
-        totals
+        Self {
+            shift_gradient,
+            scale_gradient,
+            function_gradient,
+            gradient_factor,
+            deviation_factor,
+            offset,
+        }
     }
 }

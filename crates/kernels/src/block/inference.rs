@@ -1,23 +1,23 @@
-//! Forward at inference: normalisation is part of the weights, and what is between layers stays in
-//! the cache.
+//! Forward at inference: batch normalisation is part of the weights, and what is between layers stays
+//! in the cache.
 
 use rayon::prelude::*;
 
 use super::normalization::{ChannelRows, Statistics};
-use super::packed_map::PackedMap;
-use super::{Block, Map, Normalization, Parameters, task_len};
+use super::packed_linear_map::PackedLinearMap;
+use super::{Block, LinearMap, Normalization, Parameters, task_len};
 use crate::buffer::Buffer;
-use crate::function::PooledRow;
+use crate::function::PoolingRows;
 use crate::simd::Isa;
 use crate::{rows, tasks};
 
-/// Images that go through all blocks together at most: enough that weights are read for several, and
+/// The most images that go through all blocks together: enough that weights are read for several, and
 /// few enough for the second-level cache, and that threads get equal shares of a batch.
-const IMAGES_THROUGH_ALL: usize = 8;
+const MAX_IMAGES_THROUGH_ALL: usize = 8;
 
-/// Images of a dense layer's task at inference, at least: every task reads all weights, and a few
+/// The fewest images of a dense layer's task at inference: every task reads all weights, and a few
 /// images have no use for all sums of a register tile.
-const FEWEST_DENSE: usize = 16;
+const MIN_DENSE_IMAGES: usize = 16;
 
 impl Block {
     /// The block with its weights made ready for inference: without dropout, with the mean slope of
@@ -50,10 +50,10 @@ impl Block {
                     bias: Some(&bias),
                     ..parameters
                 };
-                PackedMap::new(isa, &self.map, folded)
+                PackedLinearMap::new(isa, &self.map, folded)
             }
             (Normalization::Batch { .. }, None) => panic!("batch normalisation has no statistics"),
-            _ => PackedMap::new(isa, &self.map, parameters),
+            _ => PackedLinearMap::new(isa, &self.map, parameters),
         };
         Prepared {
             block: *self,
@@ -71,13 +71,13 @@ impl Block {
         let mut weight = Buffer::new(parameters.weight.len());
         weight.copy_from_slice(parameters.weight);
         match self.map {
-            Map::Convolution(_) => {
+            LinearMap::Convolution(_) => {
                 let len = weight.len() / channels;
                 for (weights, slope) in weight.chunks_exact_mut(len).zip(&rows.slope) {
                     weights.iter_mut().for_each(|weight| *weight *= slope);
                 }
             }
-            Map::Dense(_) => {
+            LinearMap::Dense(_) => {
                 for weights in weight.chunks_exact_mut(channels) {
                     for (weight, slope) in weights.iter_mut().zip(&rows.slope) {
                         *weight *= slope;
@@ -104,7 +104,7 @@ impl Block {
             .then(|| ChannelRows::new(width, channels))
     }
 
-    /// Normalises what the map gave for an image by the image's own groups.
+    /// Normalises the linear output of an image by the image's own groups.
     fn normalize_groups(
         &self,
         isa: Isa,
@@ -117,11 +117,11 @@ impl Block {
         };
         let [.., channels] = self.linear_size();
         let mut moments = vec![0.0; 2 * channels];
-        let (mean, deviations) = moments.split_at_mut(channels);
-        rows::moments(isa, linear, channels, mean, deviations);
+        let (mean, squared_deviations) = moments.split_at_mut(channels);
+        rows::moments(isa, linear, channels, mean, squared_deviations);
         rows.fill_normalization(&self.statistics(&moments), 0, channels, parameters);
         for row in linear.chunks_exact_mut(rows.slope.len()) {
-            rows::centred_in_place(isa, &rows.mean, &rows.slope, &rows.offset, row);
+            rows::normalize_in_place(isa, &rows.mean, &rows.slope, &rows.offset, row);
         }
     }
 
@@ -154,14 +154,14 @@ impl Block {
         for (pair, output) in pairs.zip(output.chunks_exact_mut(output_row)) {
             let rows = pair.split_at(row).into();
             if at_once {
-                let row = PooledRow {
+                let row = PoolingRows {
                     rows,
                     channels,
                     output,
                 };
                 self.function.pool(isa, context, row);
             } else {
-                rows::pool(isa, rows, channels, output);
+                rows::max_pool(isa, rows, channels, output);
             }
         }
         if pool_first {
@@ -175,7 +175,7 @@ impl Block {
 pub struct Prepared {
     block: Block,
     isa: Isa,
-    map: PackedMap,
+    map: PackedLinearMap,
 }
 
 impl Prepared {
@@ -199,8 +199,8 @@ impl Prepared {
         assert_eq!(input.len(), images * input_len);
         let mut output = Buffer::new(images * output_len);
         let task = match self.map {
-            PackedMap::Convolution(..) => task_len(images),
-            PackedMap::Dense(..) => task_len(images).max(FEWEST_DENSE),
+            PackedLinearMap::Convolution(..) => task_len(images),
+            PackedLinearMap::Dense(..) => task_len(images).max(MIN_DENSE_IMAGES),
         };
         tasks::for_each(
             output
@@ -226,11 +226,11 @@ impl Prepared {
             });
             return;
         }
-        let group = map.group().min(input.len() / input_len).max(1);
-        let mut padded = map.padded(group);
+        let images_at_once = map.images_at_once().min(input.len() / input_len).max(1);
+        let mut padded = map.padded(images_at_once);
         if block.pools_first() {
-            let outputs = output.chunks_mut(group * output_len);
-            for (inputs, outputs) in input.chunks(group * input_len).zip(outputs) {
+            let outputs = output.chunks_mut(images_at_once * output_len);
+            for (inputs, outputs) in input.chunks(images_at_once * input_len).zip(outputs) {
                 map.images(inputs, &mut padded, true, outputs);
                 let context = block.context(parameters, None, 0, 0);
                 block.function.apply(isa, context, outputs);
@@ -238,9 +238,9 @@ impl Prepared {
             return;
         }
         // The same memory for all, which stays in the cache.
-        let mut linear = Buffer::new(group * linear_len);
-        let outputs = output.chunks_mut(group * output_len);
-        for (inputs, outputs) in input.chunks(group * input_len).zip(outputs) {
+        let mut linear = Buffer::new(images_at_once * linear_len);
+        let outputs = output.chunks_mut(images_at_once * output_len);
+        for (inputs, outputs) in input.chunks(images_at_once * input_len).zip(outputs) {
             let linear = &mut linear[..inputs.len() / input_len * linear_len];
             map.images(inputs, &mut padded, false, linear);
             let linear = linear.chunks_exact_mut(linear_len);
@@ -297,7 +297,7 @@ pub fn infer_all(links: &[Link], images: usize, input: &[f32]) -> Buffer {
     let mut output = Buffer::new(images * output_len);
     let task = images
         .div_ceil(rayon::current_num_threads())
-        .clamp(1, IMAGES_THROUGH_ALL);
+        .clamp(1, MAX_IMAGES_THROUGH_ALL);
     tasks::for_each(
         output
             .par_chunks_mut(task * output_len)

@@ -1,8 +1,8 @@
-//! From the gradient of what the function is given to those of weights and input.
+//! The way back through a block's normalisation and its linear map.
 
 use rayon::prelude::*;
 
-use super::backward::Totals;
+use super::backward::NormalizationBackward;
 use super::normalization::ChannelRows;
 use super::training::{Pooling, Saved};
 use super::{Block, Normalization, task_len};
@@ -12,19 +12,23 @@ use crate::dense::{self, Dense};
 use crate::simd::Isa;
 use crate::{rows, tasks};
 
-/// From the gradient of what the function is given to those of weights and input.
+/// From the gradient of the pre-activation, at the places that the output came from, to those of weights
+/// and input.
 pub(super) struct LinearGradient<'a> {
     pub(super) block: &'a Block,
     pub(super) isa: Isa,
     pub(super) saved: &'a Saved,
-    pub(super) totals: &'a Totals,
-    pub(super) inner: &'a [f32],
+    pub(super) normalization: &'a NormalizationBackward,
+    /// `[images, height, width, outputs]`, the size of the block's output.
+    pub(super) pre_activation_gradient: &'a [f32],
 }
 
 /// The rows that [`LinearGradient::image`] works with.
 struct GradientRows {
+    /// What leads to the gradient of the linear output, but for that of the pre-activation.
     rows: ChannelRows,
-    scale: Vec<f32>,
+    /// What the gradient of the pre-activation is multiplied by.
+    gradient_factor: Vec<f32>,
 }
 
 impl LinearGradient<'_> {
@@ -32,7 +36,7 @@ impl LinearGradient<'_> {
         let [_, width, channels] = self.block.linear_size();
         let mut rows = GradientRows {
             rows: ChannelRows::new(width, channels),
-            scale: vec![0.0; width * channels],
+            gradient_factor: vec![0.0; width * channels],
         };
         self.fill(&mut rows, 0);
         rows
@@ -51,17 +55,17 @@ impl LinearGradient<'_> {
         to.rows.fill(channels, |channel| {
             [
                 mean[channel],
-                self.totals.slope[at + channel],
-                self.totals.offset[at + channel],
+                self.normalization.deviation_factor[at + channel],
+                self.normalization.offset[at + channel],
             ]
         });
-        for column in to.scale.chunks_exact_mut(channels) {
-            column.copy_from_slice(&self.totals.scale[at..at + channels]);
+        for column in to.gradient_factor.chunks_exact_mut(channels) {
+            column.copy_from_slice(&self.normalization.gradient_factor[at..at + channels]);
         }
     }
 
-    /// The gradient of what the map gave for image number `image`: `row_range` is the place of
-    /// each row.
+    /// The gradient of the linear output for image number `image`: `row_range` is the place of each
+    /// row.
     fn image(
         &self,
         rows: &mut GradientRows,
@@ -82,21 +86,27 @@ impl LinearGradient<'_> {
         let Some(Pooling { argmax, .. }) = &self.saved.pooling else {
             for number in 0..height {
                 let gradient = &mut gradient[row_range(number)];
-                let inner = &self.inner[output_start + number * row..][..row];
+                let pre_activation_gradient =
+                    &self.pre_activation_gradient[output_start + number * row..][..row];
                 if normalized {
                     let linear = &linear[number * row..][..row];
-                    rows.rows
-                        .apply_and_add(isa, linear, inner, &rows.scale, gradient);
+                    rows.rows.apply_and_add(
+                        isa,
+                        linear,
+                        pre_activation_gradient,
+                        &rows.gradient_factor,
+                        gradient,
+                    );
                 } else {
-                    gradient.copy_from_slice(inner);
-                    rows::multiply(isa, gradient, &rows.scale[..row]);
+                    gradient.copy_from_slice(pre_activation_gradient);
+                    rows::multiply(isa, gradient, &rows.gradient_factor[..row]);
                 }
             }
             return;
         };
         for number in 0..output_height {
             let start = output_start + number * output_row;
-            let inner = &self.inner[start..start + output_row];
+            let pre_activation_gradient = &self.pre_activation_gradient[start..start + output_row];
             let argmax = &argmax[start..start + output_row];
             let (above, below) = (row_range(2 * number), row_range(2 * number + 1));
             let (first, second) = gradient.split_at_mut(below.start);
@@ -111,19 +121,26 @@ impl LinearGradient<'_> {
                         rows.rows.apply(isa, &linear[rest..], &mut gradient[rest..]);
                     }
                 }
-                rows::centred_and_scattered(
+                rows::normalize_and_scatter(
                     isa,
                     linear,
                     rows.rows.normalization(),
-                    inner,
-                    &rows.scale,
+                    pre_activation_gradient,
+                    &rows.gradient_factor,
                     channels,
                     argmax,
                     windows,
                 );
             } else {
                 windows.iter_mut().for_each(|row| row.fill(0.0));
-                rows::scatter(isa, inner, &rows.scale, channels, argmax, windows);
+                rows::scatter(
+                    isa,
+                    pre_activation_gradient,
+                    &rows.gradient_factor,
+                    channels,
+                    argmax,
+                    windows,
+                );
             }
         }
         for number in 2 * output_height..height {
@@ -150,7 +167,7 @@ impl LinearGradient<'_> {
         let bordered_rows = convolution.bordered_rows();
         let images = input.len() / input_len;
         let task = task_len(images);
-        let group = WeightGradient::group(&convolution).min(task);
+        let images_at_once = WeightGradient::images_at_once(&convolution).min(task);
         let panel =
             input_gradient.then(|| convolution::BackwardPanel::new(isa, convolution, weight));
         let mut gradient = Buffer::new(if input_gradient { input.len() } else { 0 });
@@ -168,10 +185,10 @@ impl LinearGradient<'_> {
             |(number, (input, gradient))| {
                 let mut rows = self.gradient_rows();
                 let mut weight_gradient = WeightGradient::new(isa, convolution);
-                let mut padded = Buffer::zeros(group * padded_len);
-                let mut bordered = Buffer::zeros(group * bordered_len);
-                for (group_number, input) in input.chunks(group * input_len).enumerate() {
-                    let first = group_number * group;
+                let mut padded = Buffer::zeros(images_at_once * padded_len);
+                let mut bordered = Buffer::zeros(images_at_once * bordered_len);
+                for (part, input) in input.chunks(images_at_once * input_len).enumerate() {
+                    let first = part * images_at_once;
                     let count = input.len() / input_len;
                     for (i, image) in input.chunks_exact(input_len).enumerate() {
                         let bordered = &mut bordered[i * bordered_len..][..bordered_len];

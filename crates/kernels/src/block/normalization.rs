@@ -27,8 +27,8 @@ pub(super) struct ChannelRows {
 }
 
 impl Block {
-    /// From mean and squared deviations of each image's channels, `[images, 2, channels]`, to what
-    /// they are normalised by.
+    /// From mean and sum of squared deviations of each image's channels, `[images, 2, channels]`, to
+    /// what they are normalised by.
     pub(super) fn statistics(&self, moments: &[f32]) -> Statistics {
         let [height, width, channels] = self.linear_size();
         let pixels = (height * width) as f64;
@@ -73,7 +73,7 @@ impl Statistics {
     fn of_batch(moments: &[f32], channels: usize, pixels: f64, epsilon: f32) -> Self {
         let images = moments.len() / (2 * channels);
         let mut mean = vec![0.0f64; channels];
-        let mut deviations = vec![0.0f64; channels];
+        let mut squared_deviations = vec![0.0f64; channels];
         for image in moments.chunks_exact(2 * channels) {
             for (total, &mean) in mean.iter_mut().zip(image) {
                 *total += f64::from(mean);
@@ -84,15 +84,18 @@ impl Statistics {
         }
         for image in moments.chunks_exact(2 * channels) {
             let (means, within) = image.split_at(channels);
-            for (((total, &mean), &image_mean), &within) in
-                deviations.iter_mut().zip(&mean).zip(means).zip(within)
+            for (((total, &mean), &image_mean), &within) in squared_deviations
+                .iter_mut()
+                .zip(&mean)
+                .zip(means)
+                .zip(within)
             {
                 let between = f64::from(image_mean) - mean;
                 *total += f64::from(within) + pixels * between * between;
             }
         }
         let count = pixels * images as f64;
-        let variance = deviations.iter().map(|&deviations| deviations / count);
+        let variance = squared_deviations.iter().map(|&sum| sum / count);
         Self {
             mean: mean.iter().map(|&mean| mean as f32).collect(),
             variance: variance.clone().map(|variance| variance as f32).collect(),
@@ -118,7 +121,7 @@ impl Statistics {
             for (means, within) in means.chunks_exact(size).zip(within.chunks_exact(size)) {
                 let total: f64 = means.iter().map(|&mean| f64::from(mean)).sum();
                 let group_mean = total / size as f64;
-                let deviations: f64 = means
+                let squared_deviations: f64 = means
                     .iter()
                     .zip(within)
                     .map(|(&mean, &within)| {
@@ -126,7 +129,7 @@ impl Statistics {
                         f64::from(within) + pixels * between * between
                     })
                     .sum();
-                let variance = deviations / (pixels * size as f64);
+                let variance = squared_deviations / (pixels * size as f64);
                 mean.extend(std::iter::repeat_n(group_mean as f32, size));
                 let deviation = reciprocal_deviation(variance, epsilon);
                 reciprocal.extend(std::iter::repeat_n(deviation, size));
@@ -171,7 +174,7 @@ impl ChannelRows {
 
     /// The function of a row.
     pub(super) fn apply(&self, isa: Isa, y: &[f32], out: &mut [f32]) {
-        rows::centred(isa, y, &self.mean, &self.slope, &self.offset, out);
+        rows::normalize(isa, y, &self.mean, &self.slope, &self.offset, out);
     }
 
     /// The function of a row, and scale · g.
@@ -183,7 +186,7 @@ impl ChannelRows {
         scale: &[f32],
         out: &mut [f32],
     ) {
-        rows::centred_and_scaled(isa, y, self.normalization(), g, scale, out);
+        rows::normalize_and_add_scaled(isa, y, self.normalization(), g, scale, out);
     }
 
     pub(super) fn normalization(&self) -> [&[f32]; 3] {

@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 
 use super::normalization::{ChannelRows, Statistics};
-use super::packed_map::PackedMap;
+use super::packed_linear_map::PackedLinearMap;
 use super::{Block, Normalization, Parameters, task_len};
 use crate::buffer::Buffer;
-use crate::function::TrainedRow;
+use crate::function::TrainingPoolingRows;
 use crate::simd::Isa;
 use crate::{random, rows, tasks};
 
@@ -27,7 +27,7 @@ pub struct Output {
 /// What [`Block::backward`] needs of the forward pass.
 #[derive(Debug)]
 pub struct Saved {
-    /// What the map gave: `[images, height, width, outputs]`.
+    /// The linear output: `[images, height, width, outputs]`.
     pub(super) linear: Buffer,
     pub(super) pooling: Option<Pooling>,
     pub(super) statistics: Statistics,
@@ -37,7 +37,10 @@ pub struct Saved {
 impl Saved {
     /// Whether its lengths are those of so many images of `block`.
     pub(super) fn is_of(&self, block: &Block, images: usize) -> bool {
-        let pooled = self.pooling.as_ref().map(|pooling| pooling.linear.len());
+        let pooled = self
+            .pooling
+            .as_ref()
+            .map(|pooling| pooling.linear_at_argmax.len());
         let [.., channels] = block.linear_size();
         let sets = match block.normalization {
             Normalization::Group { .. } => images,
@@ -54,8 +57,8 @@ impl Saved {
 pub(super) struct Pooling {
     /// Which corner of each window was the largest.
     pub(super) argmax: Buffer<u8>,
-    /// What the map gave there: `[images, height, width, outputs]`, the size of the block's output.
-    pub(super) linear: Buffer,
+    /// The linear output there: `[images, height, width, outputs]`, the size of the block's output.
+    pub(super) linear_at_argmax: Buffer,
 }
 
 impl Block {
@@ -90,8 +93,8 @@ impl Block {
                 &mut linear,
                 |image, linear| {
                     if with_moments {
-                        let (mean, deviations) = image.split_at_mut(channels);
-                        rows::moments(isa, linear, channels, mean, deviations);
+                        let (mean, squared_deviations) = image.split_at_mut(channels);
+                        rows::moments(isa, linear, channels, mean, squared_deviations);
                     }
                 },
                 &mut moments,
@@ -107,7 +110,7 @@ impl Block {
             let mut output = Buffer::new(images * output_len);
             let mut pooling = self.pool.then(|| Pooling {
                 argmax: Buffer::new(output.len()),
-                linear: Buffer::new(output.len()),
+                linear_at_argmax: Buffer::new(output.len()),
             });
             let task = task_len(images);
             let epilogue =
@@ -118,20 +121,23 @@ impl Block {
                         let image = number * task + i;
                         let linear = &linear[image * self.linear_len()..][..self.linear_len()];
                         let range = i * output_len..(i + 1) * output_len;
-                        let pooled = pooled.as_mut().map(|(argmax, linear)| {
-                            (&mut argmax[range.clone()], &mut linear[range])
+                        let pooled = pooled.as_mut().map(|(argmax, linear_at_argmax)| {
+                            (&mut argmax[range.clone()], &mut linear_at_argmax[range])
                         });
                         epilogue.image(image, linear, output, pooled);
                     }
                 };
             let outputs = output.par_chunks_mut(task * output_len).enumerate();
             match &mut pooling {
-                Some(Pooling { argmax, linear }) => tasks::for_each(
+                Some(Pooling {
+                    argmax,
+                    linear_at_argmax,
+                }) => tasks::for_each(
                     outputs
                         .zip(argmax.par_chunks_mut(task * output_len))
-                        .zip(linear.par_chunks_mut(task * output_len)),
-                    |(((number, output), argmax), linear)| {
-                        epilogue(number, output, Some((argmax, linear)));
+                        .zip(linear_at_argmax.par_chunks_mut(task * output_len)),
+                    |(((number, output), argmax), linear_at_argmax)| {
+                        epilogue(number, output, Some((argmax, linear_at_argmax)));
                     },
                 ),
                 None => tasks::for_each(outputs, |(number, output)| epilogue(number, output, None)),
@@ -164,7 +170,7 @@ impl Block {
         let images = linear.len() / self.linear_len();
         let result_len = results.len() / images;
         let task = task_len(images);
-        let map = PackedMap::new(isa, &self.map, parameters);
+        let map = PackedLinearMap::new(isa, &self.map, parameters);
         tasks::for_each(
             linear
                 .par_chunks_mut(task * self.linear_len())
@@ -231,24 +237,26 @@ impl<'a> Epilogue<'a> {
             self.rows
                 .fill_normalization(self.statistics, image, channels, self.parameters);
         }
-        if let Some((argmax, pooled)) = pooled {
+        if let Some((argmax, linear_at_argmax)) = pooled {
             let pairs = linear
                 .chunks_exact(2 * row)
                 .zip(output.chunks_exact_mut(output_row));
             let notes = argmax
                 .chunks_exact_mut(output_row)
-                .zip(pooled.chunks_exact_mut(output_row));
-            for (number, ((linear, output), (argmax, pooled))) in pairs.zip(notes).enumerate() {
+                .zip(linear_at_argmax.chunks_exact_mut(output_row));
+            for (number, ((linear, output), (argmax, linear_at_argmax))) in
+                pairs.zip(notes).enumerate()
+            {
                 if block.function.is_nondecreasing() {
                     let linear = linear.split_at(row).into();
                     let normalization = self.rows.normalization();
-                    rows::centred_and_pooled(
+                    rows::normalize_and_max_pool(
                         isa,
                         linear,
                         normalization,
                         channels,
                         output,
-                        pooled,
+                        linear_at_argmax,
                         argmax,
                     );
                     let context = block.context(self.parameters, None, 0, 0);
@@ -256,16 +264,16 @@ impl<'a> Epilogue<'a> {
                     continue;
                 }
                 if block.function.is_quasiconvex() {
-                    let row = TrainedRow {
+                    let row = TrainingPoolingRows {
                         linear: linear.split_at(row).into(),
                         normalization: self.rows.normalization(),
                         channels,
                         output,
-                        chosen: pooled,
+                        linear_at_argmax,
                         argmax,
                     };
                     let context = block.context(self.parameters, None, 0, 0);
-                    block.function.pool_in_training(isa, context, row);
+                    block.function.pool(isa, context, row);
                     continue;
                 }
                 for (i, (values, linear)) in self
@@ -281,7 +289,15 @@ impl<'a> Epilogue<'a> {
                 }
                 let values = self.values.split_at(row).into();
                 let linear = linear.split_at(row).into();
-                rows::pool_with(isa, values, linear, channels, output, pooled, argmax);
+                rows::max_pool_with_argmax(
+                    isa,
+                    values,
+                    linear,
+                    channels,
+                    output,
+                    linear_at_argmax,
+                    argmax,
+                );
             }
         } else {
             for (number, (linear, output)) in linear

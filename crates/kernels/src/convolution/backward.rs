@@ -3,7 +3,7 @@
 use super::Convolution;
 use crate::buffer::Buffer;
 use crate::simd::Isa;
-use crate::tile::{Blocks, MatrixProduct, Start};
+use crate::tile::{ChannelBlocks, MatrixProduct, Start};
 use crate::winograd;
 
 /// The weights of a convolution in the order in which the gradient of the input is computed.
@@ -25,7 +25,7 @@ enum Backward {
 struct DirectBackward {
     convolution: Convolution,
     isa: Isa,
-    blocks: Blocks,
+    blocks: ChannelBlocks,
     phases: Vec<Phase>,
 }
 
@@ -111,7 +111,7 @@ impl BackwardPanel {
 
 impl DirectBackward {
     fn new(isa: Isa, convolution: Convolution, weights: &[f32]) -> Self {
-        let blocks = Blocks::new(isa, convolution.inputs);
+        let blocks = ChannelBlocks::new(isa, convolution.inputs);
         let stride = convolution.stride;
         let phases = (0..stride * stride)
             .map(|phase| {
@@ -178,7 +178,7 @@ impl Phase {
     /// `remainder`: of an input's row and column, counted from the border's first.
     fn new(
         convolution: &Convolution,
-        blocks: Blocks,
+        blocks: ChannelBlocks,
         weights: &[f32],
         remainder: [usize; 2],
     ) -> Self {
@@ -202,7 +202,7 @@ impl Phase {
         let depth = taps[0] * taps[1] * outputs;
         let mut panel = vec![0.0; blocks.panel_len(depth)];
         for input in 0..inputs {
-            let (start, width) = blocks.column(input, depth);
+            let panel_column = blocks.column(input, depth);
             for row in 0..taps[0] {
                 // Outputs further down were reached by kernel rows further up.
                 let kernel_row = remainder[0] + stride * (taps[0] - 1 - row);
@@ -213,7 +213,7 @@ impl Phase {
                             * kernel[1]
                             + kernel_column;
                         let place = (row * taps[1] + column) * outputs + output;
-                        panel[start + place * width] = weights[weight];
+                        panel[panel_column.start + place * panel_column.stride] = weights[weight];
                     }
                 }
             }

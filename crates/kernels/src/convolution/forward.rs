@@ -3,7 +3,7 @@
 use super::Convolution;
 use crate::buffer::Buffer;
 use crate::simd::Isa;
-use crate::tile::{Blocks, MatrixProduct, Start};
+use crate::tile::{ChannelBlocks, MatrixProduct, Start};
 use crate::{rows, winograd, winograd_rows};
 
 /// The weights of a convolution in the order in which the output is computed.
@@ -26,7 +26,7 @@ struct DirectForward {
     /// The convolution's, which takes a while to find out.
     padded_row: usize,
     isa: Isa,
-    blocks: Blocks,
+    blocks: ChannelBlocks,
     weights: Vec<f32>,
     /// As many as there are channels in all blocks, zeros at the end.
     bias: Vec<f32>,
@@ -57,10 +57,10 @@ impl ForwardPanel {
     }
 
     /// How many images [`output`](Self::output) should have at a time.
-    pub fn group(&self) -> usize {
+    pub fn images_at_once(&self) -> usize {
         match self.way {
             Forward::Direct(_) | Forward::WinogradRows(_) => 1,
-            Forward::Winograd(_) => winograd::group(self.convolution.output_size()),
+            Forward::Winograd(_) => winograd::images_at_once(self.convolution.output_size()),
         }
     }
 
@@ -73,8 +73,8 @@ impl ForwardPanel {
         self.compute(padded, false, output);
     }
 
-    /// The largest of each 2×2 window of the outputs, which halves height and width, rounded down:
-    /// not a number, if one of them is none.
+    /// The largest of each 2×2 window of the outputs, which halves height and width, rounded down;
+    /// NaN where one of them is NaN.
     ///
     /// # Panics
     ///
@@ -128,16 +128,16 @@ impl ForwardPanel {
 
 impl DirectForward {
     fn new(isa: Isa, convolution: Convolution, weights: &[f32], bias: Option<&[f32]>) -> Self {
-        let blocks = Blocks::new(isa, convolution.outputs);
+        let blocks = ChannelBlocks::new(isa, convolution.outputs);
         let [rows, columns] = convolution.kernel;
         let inputs = convolution.inputs;
         let area = rows * columns;
         let mut panel = vec![0.0; blocks.panel_len(area * inputs)];
         for (output, weights) in weights.chunks_exact(inputs * area).enumerate() {
-            let (start, width) = blocks.column(output, area * inputs);
+            let column = blocks.column(output, area * inputs);
             for (input, weights) in weights.chunks_exact(area).enumerate() {
                 for (tap, &weight) in weights.iter().enumerate() {
-                    panel[start + (tap * inputs + input) * width] = weight;
+                    panel[column.start + (tap * inputs + input) * column.stride] = weight;
                 }
             }
         }
@@ -164,7 +164,7 @@ impl DirectForward {
         self.output(padded, &mut output);
         let pairs = output.chunks_exact(2 * row);
         for (pair, pooled) in pairs.zip(pooled.chunks_exact_mut(width / 2 * outputs)) {
-            rows::pool(self.isa, pair.split_at(row).into(), outputs, pooled);
+            rows::max_pool(self.isa, pair.split_at(row).into(), outputs, pooled);
         }
     }
 

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::Convolution;
 use crate::buffer::Buffer;
 use crate::simd::Isa;
-use crate::tile::{Blocks, Order, OuterProduct};
+use crate::tile::{ChannelBlocks, Order, OuterProduct};
 use crate::{tasks, winograd, winograd_rows};
 
 /// The gradient of the weights, summed over images.
@@ -26,7 +26,7 @@ enum Weights {
 #[derive(Debug)]
 struct DirectWeights {
     isa: Isa,
-    blocks: Blocks,
+    blocks: ChannelBlocks,
     sums: Buffer,
 }
 
@@ -42,7 +42,7 @@ impl WeightGradient {
         } else if winograd_rows::suits(&convolution) {
             Weights::WinogradRows(winograd_rows::GradientSums::new(isa, &convolution))
         } else {
-            let blocks = Blocks::new(isa, outputs);
+            let blocks = ChannelBlocks::new(isa, outputs);
             let [rows, columns] = convolution.kernel;
             Weights::Direct(DirectWeights {
                 isa,
@@ -55,7 +55,7 @@ impl WeightGradient {
 
     /// How many images [`add`](Self::add) should have at a time: with few pixels it waits for
     /// memory.
-    pub fn group(convolution: &Convolution) -> usize {
+    pub fn images_at_once(convolution: &Convolution) -> usize {
         let [rows, columns] = convolution.output_size();
         let pixels = if winograd::suits_weights(convolution) {
             1024
@@ -177,10 +177,10 @@ impl WeightGradient {
         match self.way {
             Weights::Direct(DirectWeights { blocks, sums, .. }) => {
                 for (output, weights) in weights.chunks_exact_mut(inputs * area).enumerate() {
-                    let (start, width) = blocks.column(output, area * inputs);
+                    let column = blocks.column(output, area * inputs);
                     for (input, weights) in weights.chunks_exact_mut(area).enumerate() {
                         for (tap, weight) in weights.iter_mut().enumerate() {
-                            *weight = sums[start + (tap * inputs + input) * width];
+                            *weight = sums[column.start + (tap * inputs + input) * column.stride];
                         }
                     }
                 }

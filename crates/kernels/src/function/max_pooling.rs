@@ -1,37 +1,43 @@
-//! Which end of an interval a function is larger at, without computing the function.
+//! Max pooling of functions that fall and then rise.
 //!
-//! GELU and its like fall and then rise, so that the largest of several values comes from the
-//! smallest or the largest of several inputs. A polynomial tells nearly always which, so that the
-//! function is computed for one of them instead of two.
+//! The largest of several values of GELU and its like comes from the smallest or the largest of
+//! several inputs. A polynomial tells nearly always which, so that the function is computed for one
+//! of these extremes instead of two.
 
 use std::ops::Range;
 
-use super::row::{PooledRow, TrainedRow, Windows};
-use super::{Context, Function};
+use super::pooling_rows::PoolingWindows;
+use super::{Context, ElementwiseRoutine, Function};
 use crate::math;
-use crate::rows::{corner_of, extremes, load_all, load_corners, window};
-use crate::simd::{AtPlace, Isa, Place, Routine, Simd, visit_places};
+use crate::simd::{Isa, Place, PlaceVisitor, Routine, Simd, visit_places};
 
 /// How far the polynomials may be off: at most 9e-4 by themselves, and rounding.
 const MARGIN: f32 = 0.002;
 
-/// The largest distance of two ends that the polynomials are good for.
-const LONGEST: f32 = 4.0;
+/// The largest distance of two extremes that the polynomials are good for.
+const MAX_DISTANCE: f32 = 4.0;
 
-/// Where a function that falls, rises and is negative exactly below zero has the same value twice:
-/// at l < h ≤ 0, the sum l + h is a smooth function of the distance h − l. With a smaller sum the
-/// value at l is the larger.
+/// Tells at which of two numbers a function is the larger, without computing the function.
+///
+/// The function falls and then rises, and is negative exactly below zero. Where it has the same value
+/// twice, at l < h ≤ 0, the sum l + h is a smooth function of the distance h − l. With a smaller sum
+/// the value at l is the larger.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Balance {
+pub(crate) struct ExtremeChooser {
     /// The sum l + h by the square of the distance; from `tests/reference/polynomials.py`.
     sum: [f32; 5],
 }
 
-impl Balance {
+impl ExtremeChooser {
     /// Whether the function is larger at `low` than at `high`, where low ≤ high; and whether that is
     /// unknown.
     #[inline(always)]
-    fn prefers_low<S: Simd>(self, s: S, low: S::F32, high: S::F32) -> (S::Mask, S::Mask) {
+    pub(super) fn prefers_low<S: Simd>(
+        self,
+        s: S,
+        low: S::F32,
+        high: S::F32,
+    ) -> (S::Mask, S::Mask) {
         let zero = s.splat(0.0);
         let distance = s.sub(high, low);
         let square = s.mul(distance, distance);
@@ -39,7 +45,7 @@ impl Balance {
         let excess = s.sub(s.add(low, high), balance);
         let is_negative = s.less(high, zero);
         let is_close = s.less(s.abs(excess), s.splat(MARGIN));
-        let is_far = s.less(s.splat(LONGEST), distance);
+        let is_far = s.less(s.splat(MAX_DISTANCE), distance);
         // Flat parts of images have windows of equal numbers, of which any will do.
         let differs = s.less(low, high);
         (
@@ -50,8 +56,8 @@ impl Balance {
 }
 
 impl Function {
-    /// What tells the larger end, if it takes less time than the function.
-    fn balance(self) -> Option<Balance> {
+    /// What chooses between two extremes, if it takes less time than the function.
+    fn extreme_chooser(self) -> Option<ExtremeChooser> {
         let sum = match self {
             Self::Gelu => [
                 -1.502_732_4,
@@ -90,39 +96,42 @@ impl Function {
             ],
             _ => return None,
         };
-        Some(Balance { sum })
+        Some(ExtremeChooser { sum })
     }
 
     /// The largest value of the function in each 2×2 window of two rows.
     ///
     /// # Panics
     ///
-    /// If a slice of `row` is too short, or the function is not quasiconvex.
-    pub(crate) fn pool(self, isa: Isa, context: Context, mut row: PooledRow) {
-        let Some(balance) = self.balance() else {
-            return self.pool_at_both_ends(isa, context, row);
+    /// If a slice of `windows` is too short, or the function is not quasiconvex.
+    pub(crate) fn pool(self, isa: Isa, context: Context, mut windows: impl PoolingWindows) {
+        let Some(chooser) = self.extreme_chooser() else {
+            return self.pool_by_evaluating_both_extremes(isa, context, windows);
         };
-        let unknown = isa.run(Choose::new(balance, &mut row));
-        self.apply(isa, context, row.output);
-        for run in runs(&unknown, row.channels) {
-            self.pool_at_both_ends(isa, context, row.part(run));
+        let unknown = isa.run(ChooseExtremes::new(chooser, &mut windows));
+        self.apply(isa, context, windows.output());
+        for run in runs(&unknown, windows.channels()) {
+            self.pool_by_evaluating_both_extremes(isa, context, windows.part(run));
         }
     }
 
-    /// [`pool`](Self::pool) for training.
+    /// [`pool`](Self::pool) with the function computed at both extremes of each window.
     ///
     /// # Panics
     ///
-    /// If a slice of `row` is too short, or the function is not quasiconvex.
-    pub(crate) fn pool_in_training(self, isa: Isa, context: Context, mut row: TrainedRow) {
-        let Some(balance) = self.balance() else {
-            return self.pool_in_training_at_both_ends(isa, context, row);
-        };
-        let unknown = isa.run(Choose::new(balance, &mut row));
-        self.apply(isa, context, row.output);
-        for run in runs(&unknown, row.channels) {
-            self.pool_in_training_at_both_ends(isa, context, row.part(run));
-        }
+    /// As [`pool`](Self::pool).
+    fn pool_by_evaluating_both_extremes(
+        self,
+        isa: Isa,
+        context: Context,
+        windows: impl PoolingWindows,
+    ) {
+        assert!(self.is_quasiconvex());
+        isa.run(ElementwiseRoutine {
+            function: self,
+            context,
+            elements: windows,
+        });
     }
 }
 
@@ -135,29 +144,53 @@ fn runs(starts: &[usize], channels: usize) -> impl Iterator<Item = Range<usize>>
 }
 
 /// Sets the output to what the function is to be given for each window. Gives back where the pixels
-/// begin that are to be done otherwise, each once and in rising order: those that the polynomial
-/// cannot decide, and those with something that is not a number.
-struct Choose<'r, R> {
-    balance: Balance,
-    row: &'r mut R,
+/// begin that are to be done otherwise, each once and in rising order: those that the chooser does
+/// not know, and those with NaN.
+struct ChooseExtremes<'w, W> {
+    chooser: ExtremeChooser,
+    windows: &'w mut W,
     unknown: Vec<usize>,
 }
 
-impl<'r, R> Choose<'r, R> {
-    fn new(balance: Balance, row: &'r mut R) -> Self {
+impl<'w, W> ChooseExtremes<'w, W> {
+    fn new(chooser: ExtremeChooser, windows: &'w mut W) -> Self {
         Self {
-            balance,
-            row,
+            chooser,
+            windows,
             unknown: Vec::new(),
         }
     }
+}
 
-    /// Notes the pixel that begins at `start` if something of it is unknown.
+impl<W: PoolingWindows> Routine for ChooseExtremes<'_, W> {
+    type Output = Vec<usize>;
+
     #[inline(always)]
-    fn note<S: Simd>(&mut self, s: S, is_unknown: S::Mask, start: usize) {
-        if s.any(is_unknown) {
-            push(&mut self.unknown, start);
-        }
+    fn run<S: Simd>(mut self, s: S) -> Vec<usize> {
+        self.windows.check();
+        visit_places(s, self.windows.channels(), &mut self);
+        // A pixel of several vectors may have been noted for each of them.
+        self.unknown.sort_unstable();
+        self.unknown.dedup();
+        self.unknown
+    }
+}
+
+impl<W: PoolingWindows> PlaceVisitor for ChooseExtremes<'_, W> {
+    #[inline(always)]
+    fn visit<S: Simd>(&mut self, s: S, place: Place) {
+        let unknown = &mut self.unknown;
+        self.windows.choose_extremes(
+            s,
+            place,
+            self.chooser,
+            #[inline(always)]
+            |is_unknown, start| {
+                if s.any(is_unknown) {
+                    push(unknown, start);
+                }
+            },
+        );
     }
 }
 
@@ -168,76 +201,9 @@ fn push(unknown: &mut Vec<usize>, start: usize) {
     unknown.push(start);
 }
 
-impl<R: Windows> Routine for Choose<'_, R>
-where
-    Self: AtPlace,
-{
-    type Output = Vec<usize>;
-
-    #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) -> Vec<usize> {
-        let channels = self.row.check();
-        visit_places(s, channels, &mut self);
-        // A pixel of several vectors may have been noted for each of them.
-        self.unknown.sort_unstable();
-        self.unknown.dedup();
-        self.unknown
-    }
-}
-
-impl AtPlace for Choose<'_, PooledRow<'_>> {
-    #[inline(always)]
-    fn at<S: Simd>(&mut self, s: S, place: Place) {
-        let channels = self.row.channels;
-        for start in (0..self.row.output.len()).step_by(channels) {
-            let window = window(self.row.rows, start, channels);
-            let to = self.row.output[start..].as_mut_ptr();
-            // SAFETY: `channels` numbers from `start` on, and from the window's corners, are in
-            // their slices.
-            unsafe {
-                let ([low, high], is_nan) = extremes(s, load_corners(s, window, place));
-                let (prefers_low, is_unknown) = self.balance.prefers_low(s, low, high);
-                s.store_at(to, place, s.select(prefers_low, low, high));
-                self.note(s, s.or(is_unknown, is_nan), start);
-            }
-        }
-    }
-}
-
-impl AtPlace for Choose<'_, TrainedRow<'_>> {
-    #[inline(always)]
-    fn at<S: Simd>(&mut self, s: S, place: Place) {
-        let channels = self.row.channels;
-        // SAFETY: what normalises has a number for each channel.
-        let [mean, slope, offset] = unsafe { load_all(s, self.row.normalization, place) };
-        // What is given rises with what the map gave, or falls.
-        let falls = s.less(slope, s.splat(0.0));
-        for start in (0..self.row.output.len()).step_by(channels) {
-            let window = window(self.row.linear, start, channels);
-            let output = self.row.output[start..].as_mut_ptr();
-            let chosen = self.row.chosen[start..].as_mut_ptr();
-            let argmax = self.row.argmax[start..].as_mut_ptr();
-            // SAFETY: as above.
-            unsafe {
-                let corners = load_corners(s, window, place);
-                let ([smallest, largest], is_nan) = extremes(s, corners);
-                let of_low = s.select(falls, largest, smallest);
-                let of_high = s.select(falls, smallest, largest);
-                let low = s.mul_add(slope, s.sub(of_low, mean), offset);
-                let high = s.mul_add(slope, s.sub(of_high, mean), offset);
-                let (prefers_low, is_unknown) = self.balance.prefers_low(s, low, high);
-                let best = s.select(prefers_low, of_low, of_high);
-                s.store_at(output, place, s.select(prefers_low, low, high));
-                s.store_at(chosen, place, best);
-                s.store_bytes_at(argmax, place, corner_of(s, corners, best));
-                self.note(s, s.or(is_unknown, is_nan), start);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{PoolingRows, TrainingPoolingRows};
     use super::*;
 
     const FUNCTIONS: [Function; 5] = [
@@ -253,25 +219,25 @@ mod tests {
     };
     const CHANNELS: usize = 19;
 
-    /// Output, what the map gave there, and the corner, of two rows that `normalization` follows.
+    /// Output, linear output there, and corner, of two rows that `normalization` follows.
     fn pooled(
         linear: [&[f32]; 2],
         normalization: [f32; 3],
-        pool: impl Fn(TrainedRow),
+        pool: impl Fn(TrainingPoolingRows),
     ) -> (Vec<f32>, Vec<f32>, Vec<u8>) {
         let len = linear[0].len() / 2;
-        let (mut output, mut chosen) = (vec![0.0; len], vec![0.0; len]);
+        let (mut output, mut linear_at_argmax) = (vec![0.0; len], vec![0.0; len]);
         let mut argmax = vec![0; len];
         let normalization = normalization.map(|x| [x; CHANNELS]);
-        pool(TrainedRow {
+        pool(TrainingPoolingRows {
             linear,
             normalization: [&normalization[0], &normalization[1], &normalization[2]],
             channels: CHANNELS,
             output: &mut output,
-            chosen: &mut chosen,
+            linear_at_argmax: &mut linear_at_argmax,
             argmax: &mut argmax,
         });
-        (output, chosen, argmax)
+        (output, linear_at_argmax, argmax)
     }
 
     /// Two rows with windows of all pairs of some numbers from `lowest` to 1, in the upper left and
@@ -296,17 +262,17 @@ mod tests {
     }
 
     #[test]
-    fn the_larger_end_is_chosen() {
+    fn the_extreme_with_the_larger_value_is_chosen() {
         let rows = rows(-9.0, if cfg!(miri) { 1.3 } else { 0.013 });
         let linear = [&rows[0][..], &rows[1][..]];
         for isa in Isa::available() {
             for function in FUNCTIONS {
                 for normalization in [[0.0, 1.0, 0.0], [0.5, -1.5, 0.3]] {
                     let found = pooled(linear, normalization, |row| {
-                        function.pool_in_training(isa, CONTEXT, row);
+                        function.pool(isa, CONTEXT, row);
                     });
                     let expected = pooled(linear, normalization, |row| {
-                        function.pool_in_training_at_both_ends(isa, CONTEXT, row);
+                        function.pool_by_evaluating_both_extremes(isa, CONTEXT, row);
                     });
                     let mut others = 0;
                     for i in 0..found.0.len() {
@@ -330,7 +296,7 @@ mod tests {
                     );
                     let mut output = vec![0.0; rows[0].len() / 2];
                     if normalization[1] == 1.0 {
-                        let row = PooledRow {
+                        let row = PoolingRows {
                             rows: linear,
                             channels: CHANNELS,
                             output: &mut output,
@@ -350,13 +316,13 @@ mod tests {
         let pixels = rows[0].len() / (2 * CHANNELS);
         let mut output = vec![0.0; rows[0].len() / 2];
         for function in FUNCTIONS {
-            let mut row = PooledRow {
+            let mut row = PoolingRows {
                 rows: [&rows[0], &rows[1]],
                 channels: CHANNELS,
                 output: &mut output,
             };
-            let balance = function.balance().unwrap();
-            let unknown = Isa::best().run(Choose::new(balance, &mut row));
+            let chooser = function.extreme_chooser().unwrap();
+            let unknown = Isa::best().run(ChooseExtremes::new(chooser, &mut row));
             let share = unknown.len() as f32 / pixels as f32;
             assert!(share < 0.04, "{function:?}: {share}");
         }
@@ -375,34 +341,34 @@ mod tests {
             }
         }
         let linear = [&above[..], &below[..]];
-        let bits = |(output, chosen, argmax): (Vec<f32>, Vec<f32>, Vec<u8>)| {
+        let bits = |(output, linear_at_argmax, argmax): (Vec<f32>, Vec<f32>, Vec<u8>)| {
             // Which of the many NaN comes out is left open.
             let bits = |numbers: Vec<f32>| -> Vec<u32> {
                 let bits = |x: f32| if x.is_nan() { f32::NAN } else { x }.to_bits();
                 numbers.into_iter().map(bits).collect()
             };
-            (bits(output), bits(chosen), argmax)
+            (bits(output), bits(linear_at_argmax), argmax)
         };
         for isa in Isa::available() {
             for function in FUNCTIONS {
                 let mut output = [0.0; PIXELS * CHANNELS];
-                let mut row = PooledRow {
+                let mut row = PoolingRows {
                     rows: linear,
                     channels: CHANNELS,
                     output: &mut output,
                 };
-                let balance = function.balance().unwrap();
-                let unknown = isa.run(Choose::new(balance, &mut row));
+                let chooser = function.extreme_chooser().unwrap();
+                let unknown = isa.run(ChooseExtremes::new(chooser, &mut row));
                 assert_eq!(unknown, [1, 2, 4].map(|pixel| pixel * CHANNELS), "{isa}");
                 let places: Vec<_> = runs(&unknown, CHANNELS).collect();
                 let expected = [CHANNELS..3 * CHANNELS, 4 * CHANNELS..5 * CHANNELS];
                 assert_eq!(places, expected);
 
                 let found = pooled(linear, [0.0, 1.0, 0.0], |row| {
-                    function.pool_in_training(isa, CONTEXT, row);
+                    function.pool(isa, CONTEXT, row);
                 });
                 let expected = pooled(linear, [0.0, 1.0, 0.0], |row| {
-                    function.pool_in_training_at_both_ends(isa, CONTEXT, row);
+                    function.pool_by_evaluating_both_extremes(isa, CONTEXT, row);
                 });
                 assert_eq!(bits(found), bits(expected), "{function:?} on {isa}");
             }
@@ -410,17 +376,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_chosen() {
+    fn nan_is_chosen() {
         for isa in Isa::available() {
             for function in FUNCTIONS {
                 for corner in 0..4 {
                     let mut rows = [[-1.0; 2 * CHANNELS], [-3.0; 2 * CHANNELS]];
                     rows[corner / 2][corner % 2 * CHANNELS] = f32::NAN;
                     let linear = [&rows[0][..], &rows[1][..]];
-                    let (output, chosen, _) = pooled(linear, [0.0, 1.0, 0.0], |row| {
-                        function.pool_in_training(isa, CONTEXT, row);
+                    let (output, linear_at_argmax, _) = pooled(linear, [0.0, 1.0, 0.0], |row| {
+                        function.pool(isa, CONTEXT, row);
                     });
-                    assert!(output[0].is_nan() && chosen[0].is_nan());
+                    assert!(output[0].is_nan() && linear_at_argmax[0].is_nan());
                     assert!(output[1..].iter().all(|x| !x.is_nan()));
                 }
             }

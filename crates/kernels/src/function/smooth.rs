@@ -206,14 +206,14 @@ impl Squareplus {
     #[inline(always)]
     pub(super) fn at<S: Simd>(self, s: S, x: S::F32) -> (S::F32, S::F32) {
         // √(x² + b) = √b √((x/√b)² + 1), and |x| itself where the 1 makes no difference. Beyond
-        // `LONGEST` the square of the ratio would overflow; derivatives there are 1 or below any
+        // `MAX_RATIO` the square of the ratio would overflow; derivatives there are 1 or below any
         // normal number.
         const FAR: f32 = (1 << 20) as f32;
-        const LONGEST: f32 = 1e19;
+        const MAX_RATIO: f32 = 1e19;
         let (one, half) = (s.splat(1.0), s.splat(0.5));
         let magnitude = s.abs(x);
         let ratio = s.mul(magnitude, s.splat(self.inverse_root));
-        let ratio = s.min(s.splat(LONGEST), ratio);
+        let ratio = s.min(s.splat(MAX_RATIO), ratio);
         let scaled_root = s.sqrt(s.mul_add(ratio, ratio, one));
         let root = s.mul(scaled_root, s.splat(self.root));
         let root = s.select(s.less(s.splat(FAR), ratio), magnitude, root);

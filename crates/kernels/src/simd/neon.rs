@@ -76,7 +76,7 @@ impl Simd for Neon {
         fn div(a: float32x4_t, b: float32x4_t) -> float32x4_t = vdivq_f32(a, b);
         fn mul_add(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t =
             vfmaq_f32(c, a, b);
-        // NEON's own give what is not a number, whichever of the two it is.
+        // NEON's own give NaN, whichever of the two it is.
         fn min(a: float32x4_t, b: float32x4_t) -> float32x4_t = vbslq_f32(vcltq_f32(a, b), a, b);
         fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t = vbslq_f32(vcgtq_f32(a, b), a, b);
         fn sqrt(a: float32x4_t) -> float32x4_t = vsqrtq_f32(a);

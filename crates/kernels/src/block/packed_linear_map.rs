@@ -1,36 +1,36 @@
 //! A block's linear map, its weights in the order in which they are read.
 
-use super::{Map, Parameters};
+use super::{LinearMap, Parameters};
 use crate::buffer::Buffer;
 use crate::convolution::{self, Convolution};
 use crate::dense::{self, Dense};
 use crate::simd::Isa;
 
-/// A map with its weights packed.
+/// A linear map with its weights packed.
 #[derive(Debug)]
-pub(super) enum PackedMap {
+pub(super) enum PackedLinearMap {
     Convolution(Convolution, convolution::ForwardPanel),
     Dense(Dense, dense::ForwardPanel),
 }
 
-impl PackedMap {
-    pub(super) fn new(isa: Isa, map: &Map, parameters: Parameters) -> Self {
+impl PackedLinearMap {
+    pub(super) fn new(isa: Isa, map: &LinearMap, parameters: Parameters) -> Self {
         let Parameters { weight, bias, .. } = parameters;
         match *map {
-            Map::Convolution(convolution) => {
+            LinearMap::Convolution(convolution) => {
                 let panel = convolution::ForwardPanel::new(isa, convolution, weight, bias);
                 Self::Convolution(convolution, panel)
             }
-            Map::Dense(dense) => {
+            LinearMap::Dense(dense) => {
                 Self::Dense(dense, dense::ForwardPanel::new(isa, dense, weight, bias))
             }
         }
     }
 
     /// How many images are best computed at a time, where their output is to stay in the cache.
-    pub(super) fn group(&self) -> usize {
+    pub(super) fn images_at_once(&self) -> usize {
         match self {
-            Self::Convolution(_, panel) => panel.group(),
+            Self::Convolution(_, panel) => panel.images_at_once(),
             Self::Dense(..) => 1,
         }
     }
@@ -45,8 +45,8 @@ impl PackedMap {
         }
     }
 
-    /// Computes the map of no more images than a group has, with `pool` the largest of each 2×2
-    /// window. `padded`: from [`Self::padded`].
+    /// Computes the map of some images, with `pool` the largest of each 2×2 window. `padded`: from
+    /// [`Self::padded`], for as many images or more.
     pub(super) fn images(&self, input: &[f32], padded: &mut [f32], pool: bool, output: &mut [f32]) {
         let of_panel = |panel: &convolution::ForwardPanel, padded: &[f32], output: &mut [f32]| {
             if pool {
@@ -84,14 +84,14 @@ impl PackedMap {
         match self {
             Self::Convolution(convolution, _) => {
                 let (input_len, output_len) = (convolution.input_len(), convolution.output_len());
-                let group = self.group().min(input.len() / input_len).max(1);
-                let mut padded = self.padded(group);
-                let inputs = input.chunks(group * input_len);
-                let outputs = linear.chunks_mut(group * output_len);
+                let images_at_once = self.images_at_once().min(input.len() / input_len).max(1);
+                let mut padded = self.padded(images_at_once);
+                let inputs = input.chunks(images_at_once * input_len);
+                let outputs = linear.chunks_mut(images_at_once * output_len);
                 for (number, (input, outputs)) in inputs.zip(outputs).enumerate() {
                     self.images(input, &mut padded, false, outputs);
                     for (i, output) in outputs.chunks_exact_mut(output_len).enumerate() {
-                        then(number * group + i, output);
+                        then(number * images_at_once + i, output);
                     }
                 }
             }
