@@ -15,7 +15,6 @@ use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 use kernels::block::{Block, LinearMap, Saved};
 use kernels::buffer::Buffer;
 use kernels::convolution::Convolution;
-use kernels::function::Function;
 use kernels::simd::Isa;
 
 use crate::host::{CHANNELS_LAST, Host};
@@ -63,7 +62,7 @@ pub fn train<const D: usize>(
     parameters: Parameters<D>,
 ) -> (Tensor<D>, Option<Statistics>) {
     let device = input.device();
-    let draws = block.dropout > 0.0 || matches!(block.function, Function::Rrelu { .. });
+    let draws = block.dropout > 0.0 || block.function.is_random();
     let key = if draws { draw_key(&device) } else { 0 };
     let operands = Operands::new(input, parameters);
     let Trained { output, statistics } = <Dispatch as Training>::train(operands, block, key);

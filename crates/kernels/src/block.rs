@@ -135,11 +135,6 @@ impl Block {
         }
     }
 
-    /// Whether the function draws, in training.
-    fn is_random(&self) -> bool {
-        matches!(self.function, Function::Rrelu { .. })
-    }
-
     fn weight_len(&self) -> usize {
         match self.map {
             LinearMap::Convolution(convolution) => convolution.weight_len(),

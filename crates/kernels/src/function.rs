@@ -265,6 +265,22 @@ impl Function {
         }
     }
 
+    /// How max pooling of the function's values is computed.
+    pub(crate) fn pooling_order(self) -> PoolingOrder {
+        if self.is_nondecreasing() {
+            PoolingOrder::PoolThenActivate
+        } else if self.is_quasiconvex() {
+            PoolingOrder::ActivateExtremes
+        } else {
+            PoolingOrder::ActivateThenPool
+        }
+    }
+
+    /// Whether the function draws random numbers, in training.
+    pub fn is_random(self) -> bool {
+        matches!(self, Self::Rrelu { .. })
+    }
+
     /// Whether the function has a parameter that is learnt.
     pub fn has_parameter(self) -> bool {
         matches!(self, Self::Prelu | Self::SwishBeta)
@@ -273,11 +289,23 @@ impl Function {
     /// How many of `len` elements one loop can do: the places of the numbers that it draws must
     /// have the same upper 32 bits.
     fn drawn_together(self, context: Context, len: usize) -> usize {
-        match (self, context.draws) {
-            (Self::Rrelu { .. }, Some(draws)) => same_upper(draws.first, len),
+        match context.draws {
+            Some(draws) if self.is_random() => same_upper(draws.first, len),
             _ => len,
         }
     }
+}
+
+/// How max pooling of a function's values is computed: the largest value comes from the largest input,
+/// from the smallest or the largest, or from any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PoolingOrder {
+    /// The function of the largest input alone.
+    PoolThenActivate,
+    /// Of the smallest and the largest input, by [`Function::pool`].
+    ActivateExtremes,
+    /// Of all inputs.
+    ActivateThenPool,
 }
 
 impl Context {

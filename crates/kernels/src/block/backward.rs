@@ -208,7 +208,7 @@ impl<'a> EpilogueGradient<'a> {
                 None => &linear[number * row..][..row],
                 Some(pooling) => &pooling.linear_at_argmax[place..place + output_row],
             };
-            if block.is_random() {
+            if block.function.is_random() {
                 pre_activation_gradient.copy_from_slice(output_gradient);
                 let derivatives = self.random_derivatives(image, number);
                 rows::multiply(isa, pre_activation_gradient, derivatives);

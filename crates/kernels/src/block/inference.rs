@@ -7,7 +7,7 @@ use super::normalization::{ChannelRows, Statistics};
 use super::packed_linear_map::PackedLinearMap;
 use super::{Block, LinearMap, Normalization, Parameters, task_len};
 use crate::buffer::Buffer;
-use crate::function::PoolingRows;
+use crate::function::{PoolingOrder, PoolingRows};
 use crate::simd::Isa;
 use crate::{rows, tasks};
 
@@ -125,47 +125,57 @@ impl Block {
         }
     }
 
-    /// Whether pooling may come before everything that follows the map: a function that does not
-    /// decrease keeps the largest.
-    fn pools_first(&self) -> bool {
+    /// Whether the linear map gives its output pooled, and the function follows: nothing between them
+    /// needs all of it.
+    fn pools_linear_output(&self) -> bool {
         let by_groups = matches!(self.normalization, Normalization::Group { .. });
-        self.pool && !by_groups && self.function.is_nondecreasing()
+        let order = self.function.pooling_order();
+        self.pool && !by_groups && order == PoolingOrder::PoolThenActivate
     }
 
-    /// The function of an image and then its pooling, or the other way round or both at once where it
-    /// comes to the same.
-    fn apply_and_pool(
+    /// The function of an image's pre-activations and its pooling, in the order that is best.
+    fn activate_and_pool(
         &self,
         isa: Isa,
         parameters: Parameters,
-        linear: &mut [f32],
+        pre_activation: &mut [f32],
         output: &mut [f32],
     ) {
         let [_, width, channels] = self.linear_size();
         let [_, output_width, _] = self.output_size();
         let (row, output_row) = (width * channels, output_width * channels);
         let context = self.context(parameters, None, 0, 0);
-        let pool_first = self.function.is_nondecreasing();
-        let at_once = !pool_first && self.function.is_quasiconvex();
-        if !pool_first && !at_once {
-            self.function.apply(isa, context, linear);
-        }
-        let pairs = linear.chunks_exact(2 * row);
-        for (pair, output) in pairs.zip(output.chunks_exact_mut(output_row)) {
-            let rows = pair.split_at(row).into();
-            if at_once {
-                let row = PoolingRows {
-                    rows,
-                    channels,
-                    output,
-                };
-                self.function.pool(isa, context, row);
-            } else {
-                rows::max_pool(isa, rows, channels, output);
+        match self.function.pooling_order() {
+            PoolingOrder::PoolThenActivate => {
+                self.max_pool(isa, pre_activation, output);
+                self.function.apply(isa, context, output);
+            }
+            PoolingOrder::ActivateExtremes => {
+                let pairs = pre_activation.chunks_exact(2 * row);
+                for (pair, output) in pairs.zip(output.chunks_exact_mut(output_row)) {
+                    let rows = PoolingRows {
+                        rows: pair.split_at(row).into(),
+                        channels,
+                        output,
+                    };
+                    self.function.pool(isa, context, rows);
+                }
+            }
+            PoolingOrder::ActivateThenPool => {
+                self.function.apply(isa, context, pre_activation);
+                self.max_pool(isa, pre_activation, output);
             }
         }
-        if pool_first {
-            self.function.apply(isa, context, output);
+    }
+
+    /// The largest of each 2×2 window of an image of the linear output's size.
+    fn max_pool(&self, isa: Isa, image: &[f32], output: &mut [f32]) {
+        let [_, width, channels] = self.linear_size();
+        let [_, output_width, _] = self.output_size();
+        let row = width * channels;
+        let outputs = output.chunks_exact_mut(output_width * channels);
+        for (pair, output) in image.chunks_exact(2 * row).zip(outputs) {
+            rows::max_pool(isa, pair.split_at(row).into(), channels, output);
         }
     }
 }
@@ -228,7 +238,7 @@ impl Prepared {
         }
         let images_at_once = map.images_at_once().min(input.len() / input_len).max(1);
         let mut padded = map.padded(images_at_once);
-        if block.pools_first() {
+        if block.pools_linear_output() {
             let outputs = output.chunks_mut(images_at_once * output_len);
             for (inputs, outputs) in input.chunks(images_at_once * input_len).zip(outputs) {
                 map.images(inputs, &mut padded, true, outputs);
@@ -246,7 +256,7 @@ impl Prepared {
             let linear = linear.chunks_exact_mut(linear_len);
             for (linear, output) in linear.zip(outputs.chunks_exact_mut(output_len)) {
                 block.normalize_groups(isa, parameters, &mut rows, linear);
-                block.apply_and_pool(isa, parameters, linear, output);
+                block.activate_and_pool(isa, parameters, linear, output);
             }
         }
     }

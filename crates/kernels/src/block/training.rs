@@ -1,4 +1,5 @@
-//! Forward in training: the map of all images, then all that follows it in one pass.
+//! Forward in training: the linear map of all images, then all that follows it in one pass, the
+//! epilogue.
 
 use rayon::prelude::*;
 
@@ -6,7 +7,7 @@ use super::normalization::{ChannelRows, Statistics};
 use super::packed_linear_map::PackedLinearMap;
 use super::{Block, Normalization, Parameters, task_len};
 use crate::buffer::Buffer;
-use crate::function::TrainingPoolingRows;
+use crate::function::{Context, PoolingOrder, TrainingPoolingRows};
 use crate::simd::Isa;
 use crate::{random, rows, tasks};
 
@@ -82,66 +83,15 @@ impl Block {
         self.check(parameters);
         assert_eq!(input.len(), images * self.input_len());
         tasks::together(|| {
-            let [.., channels] = self.linear_size();
-            let mut linear = Buffer::new(images * self.linear_len());
-            let mut moments = vec![0.0; images * 2 * channels];
-            let with_moments = self.normalization != Normalization::None;
-            self.linear(
-                isa,
-                input,
-                parameters,
-                &mut linear,
-                |image, linear| {
-                    if with_moments {
-                        let (mean, squared_deviations) = image.split_at_mut(channels);
-                        rows::moments(isa, linear, channels, mean, squared_deviations);
-                    }
-                },
-                &mut moments,
-            );
+            let (linear, moments) = self.linear_and_moments(isa, images, input, parameters);
             let statistics = self.statistics(&moments);
+            let (output, pooling) = self.epilogue(isa, &linear, parameters, &statistics, key);
             let (mean, variance) = match self.normalization {
                 Normalization::Batch { .. } => {
                     (statistics.mean.clone(), statistics.variance.clone())
                 }
                 _ => (Vec::new(), Vec::new()),
             };
-            let output_len = self.output_len();
-            let mut output = Buffer::new(images * output_len);
-            let mut pooling = self.pool.then(|| Pooling {
-                argmax: Buffer::new(output.len()),
-                linear_at_argmax: Buffer::new(output.len()),
-            });
-            let task = task_len(images);
-            let epilogue =
-                |number: usize, output: &mut [f32], pooled: Option<(&mut [u8], &mut [f32])>| {
-                    let mut epilogue = Epilogue::new(self, isa, parameters, &statistics, key);
-                    let mut pooled = pooled;
-                    for (i, output) in output.chunks_exact_mut(output_len).enumerate() {
-                        let image = number * task + i;
-                        let linear = &linear[image * self.linear_len()..][..self.linear_len()];
-                        let range = i * output_len..(i + 1) * output_len;
-                        let pooled = pooled.as_mut().map(|(argmax, linear_at_argmax)| {
-                            (&mut argmax[range.clone()], &mut linear_at_argmax[range])
-                        });
-                        epilogue.image(image, linear, output, pooled);
-                    }
-                };
-            let outputs = output.par_chunks_mut(task * output_len).enumerate();
-            match &mut pooling {
-                Some(Pooling {
-                    argmax,
-                    linear_at_argmax,
-                }) => tasks::for_each(
-                    outputs
-                        .zip(argmax.par_chunks_mut(task * output_len))
-                        .zip(linear_at_argmax.par_chunks_mut(task * output_len)),
-                    |(((number, output), argmax), linear_at_argmax)| {
-                        epilogue(number, output, Some((argmax, linear_at_argmax)));
-                    },
-                ),
-                None => tasks::for_each(outputs, |(number, output)| epilogue(number, output, None)),
-            }
             Output {
                 output,
                 mean,
@@ -156,36 +106,117 @@ impl Block {
         })
     }
 
-    /// Computes the map for all images, and calls `then` with a chunk of `results` and the map's
-    /// output for each image.
-    fn linear(
+    /// The linear output of all images, and mean and sum of squared deviations of each image's
+    /// channels, `[images, 2, channels]`; zeros without a normalisation.
+    fn linear_and_moments(
         &self,
         isa: Isa,
+        images: usize,
         input: &[f32],
         parameters: Parameters,
-        linear: &mut [f32],
-        then: impl Fn(&mut [f32], &[f32]) + Sync,
-        results: &mut [f32],
-    ) {
-        let images = linear.len() / self.linear_len();
-        let result_len = results.len() / images;
+    ) -> (Buffer, Vec<f32>) {
+        let [.., channels] = self.linear_size();
+        let (linear_len, moments_len) = (self.linear_len(), 2 * channels);
+        let mut linear = Buffer::new(images * linear_len);
+        let mut moments = vec![0.0; images * moments_len];
         let task = task_len(images);
         let map = PackedLinearMap::new(isa, &self.map, parameters);
         tasks::for_each(
             linear
-                .par_chunks_mut(task * self.linear_len())
+                .par_chunks_mut(task * linear_len)
                 .zip(input.par_chunks(task * self.input_len()))
-                .zip(results.par_chunks_mut(task * result_len)),
-            |((linear, input), results)| {
+                .zip(moments.par_chunks_mut(task * moments_len)),
+            |((linear, input), moments)| {
                 map.for_all_images(input, linear, |image, linear| {
-                    then(&mut results[image * result_len..][..result_len], linear);
+                    if self.normalization != Normalization::None {
+                        let moments = &mut moments[image * moments_len..][..moments_len];
+                        let (mean, squared_deviations) = moments.split_at_mut(channels);
+                        rows::moments(isa, linear, channels, mean, squared_deviations);
+                    }
                 });
             },
         );
+        (linear, moments)
+    }
+
+    /// All that follows the linear map, of all images: the output, and where pooling took it from.
+    fn epilogue(
+        &self,
+        isa: Isa,
+        linear: &[f32],
+        parameters: Parameters,
+        statistics: &Statistics,
+        key: u64,
+    ) -> (Buffer, Option<Pooling>) {
+        let (linear_len, output_len) = (self.linear_len(), self.output_len());
+        let images = linear.len() / linear_len;
+        let task = task_len(images);
+        let mut output = Buffer::new(images * output_len);
+        let tasks = linear
+            .par_chunks(task * linear_len)
+            .zip(output.par_chunks_mut(task * output_len));
+        if !self.pool {
+            tasks::for_each(tasks.enumerate(), |(number, (linear, output))| {
+                let mut epilogue = Epilogue::new(self, isa, parameters, statistics, key);
+                let linear = linear.chunks_exact(linear_len);
+                let images = linear.zip(output.chunks_exact_mut(output_len));
+                for (i, (linear, output)) in images.enumerate() {
+                    epilogue.unpooled_image(number * task + i, linear, output);
+                }
+            });
+            return (output, None);
+        }
+        let mut argmax = Buffer::new(images * output_len);
+        let mut linear_at_argmax = Buffer::new(images * output_len);
+        let sources = argmax
+            .par_chunks_mut(task * output_len)
+            .zip(linear_at_argmax.par_chunks_mut(task * output_len));
+        tasks::for_each(
+            tasks.zip(sources).enumerate(),
+            |(number, ((linear, output), (argmax, linear_at_argmax)))| {
+                let mut epilogue = Epilogue::new(self, isa, parameters, statistics, key);
+                let pooled = Pooled {
+                    output,
+                    linear_at_argmax,
+                    argmax,
+                };
+                let linear = linear.chunks_exact(linear_len);
+                for (i, (linear, pooled)) in linear.zip(pooled.chunks(output_len)).enumerate() {
+                    epilogue.pooled_image(number * task + i, linear, pooled);
+                }
+            },
+        );
+        let pooling = Pooling {
+            argmax,
+            linear_at_argmax,
+        };
+        (output, Some(pooling))
     }
 }
 
-/// From the map's output to the block's, in training.
+/// What comes of pooling, of some images or of a row.
+struct Pooled<'a> {
+    output: &'a mut [f32],
+    linear_at_argmax: &'a mut [f32],
+    argmax: &'a mut [u8],
+}
+
+impl<'a> Pooled<'a> {
+    /// Parts of `len` numbers of the output.
+    fn chunks(self, len: usize) -> impl Iterator<Item = Pooled<'a>> {
+        self.output
+            .chunks_exact_mut(len)
+            .zip(self.linear_at_argmax.chunks_exact_mut(len))
+            .zip(self.argmax.chunks_exact_mut(len))
+            .map(|((output, linear_at_argmax), argmax)| Pooled {
+                output,
+                linear_at_argmax,
+                argmax,
+            })
+    }
+}
+
+/// From the linear output to the block's, in training, image by image.
 struct Epilogue<'a> {
     block: &'a Block,
     isa: Isa,
@@ -193,7 +224,7 @@ struct Epilogue<'a> {
     statistics: &'a Statistics,
     key: u64,
     rows: ChannelRows,
-    /// Two rows of what the function gives.
+    /// Two rows of the function's values.
     values: Buffer,
 }
 
@@ -219,99 +250,123 @@ impl<'a> Epilogue<'a> {
         }
     }
 
-    /// The output of image number `image` of the batch; `pooled` is where to note which corners
-    /// pooling chose, and what the map gave there.
-    fn image(
-        &mut self,
-        image: usize,
-        linear: &[f32],
-        output: &mut [f32],
-        pooled: Option<(&mut [u8], &mut [f32])>,
-    ) {
-        let (block, isa) = (self.block, self.isa);
-        let [_, width, channels] = block.linear_size();
-        let [_, output_width, _] = block.output_size();
-        let (row, output_row) = (width * channels, output_width * channels);
-        let first = (image * output.len()) as u64;
+    /// The output of image number `image` of the batch, without pooling.
+    fn unpooled_image(&mut self, image: usize, linear: &[f32], output: &mut [f32]) {
+        let [_, width, channels] = self.block.linear_size();
+        let row = width * channels;
+        self.begin_image(image);
+        let rows = linear.chunks_exact(row).zip(output.chunks_exact_mut(row));
+        for (number, (linear, output)) in rows.enumerate() {
+            self.rows.apply(self.isa, linear, output);
+            let context = self.context(image, number * row);
+            self.block.function.apply(self.isa, context, output);
+        }
+        self.drop_out(image, output);
+    }
+
+    /// The output of image number `image` of the batch, with pooling.
+    fn pooled_image(&mut self, image: usize, linear: &[f32], pooled: Pooled) {
+        let [_, width, channels] = self.block.linear_size();
+        let [_, output_width, _] = self.block.output_size();
+        let order = self.block.function.pooling_order();
+        self.begin_image(image);
+        let Pooled {
+            output,
+            linear_at_argmax,
+            argmax,
+        } = pooled;
+        let pooled = Pooled {
+            output: &mut *output,
+            linear_at_argmax,
+            argmax,
+        };
+        let pairs = linear.chunks_exact(2 * width * channels);
+        let rows = pairs.zip(pooled.chunks(output_width * channels));
+        for (number, (linear, pooled)) in rows.enumerate() {
+            match order {
+                PoolingOrder::PoolThenActivate => self.pool_then_activate(linear, pooled),
+                PoolingOrder::ActivateExtremes => self.activate_extremes(linear, pooled),
+                PoolingOrder::ActivateThenPool => {
+                    self.activate_then_pool(image, number, linear, pooled);
+                }
+            }
+        }
+        self.drop_out(image, output);
+    }
+
+    /// Makes the rows those of image number `image`.
+    fn begin_image(&mut self, image: usize) {
+        let [.., channels] = self.block.linear_size();
         if self.statistics.per_image(channels) {
             self.rows
                 .fill_normalization(self.statistics, image, channels, self.parameters);
         }
-        if let Some((argmax, linear_at_argmax)) = pooled {
-            let pairs = linear
-                .chunks_exact(2 * row)
-                .zip(output.chunks_exact_mut(output_row));
-            let notes = argmax
-                .chunks_exact_mut(output_row)
-                .zip(linear_at_argmax.chunks_exact_mut(output_row));
-            for (number, ((linear, output), (argmax, linear_at_argmax))) in
-                pairs.zip(notes).enumerate()
-            {
-                if block.function.is_nondecreasing() {
-                    let linear = linear.split_at(row).into();
-                    let normalization = self.rows.normalization();
-                    rows::normalize_and_max_pool(
-                        isa,
-                        linear,
-                        normalization,
-                        channels,
-                        output,
-                        linear_at_argmax,
-                        argmax,
-                    );
-                    let context = block.context(self.parameters, None, 0, 0);
-                    block.function.apply(isa, context, output);
-                    continue;
-                }
-                if block.function.is_quasiconvex() {
-                    let row = TrainingPoolingRows {
-                        linear: linear.split_at(row).into(),
-                        normalization: self.rows.normalization(),
-                        channels,
-                        output,
-                        linear_at_argmax,
-                        argmax,
-                    };
-                    let context = block.context(self.parameters, None, 0, 0);
-                    block.function.pool(isa, context, row);
-                    continue;
-                }
-                for (i, (values, linear)) in self
-                    .values
-                    .chunks_exact_mut(row)
-                    .zip(linear.chunks_exact(row))
-                    .enumerate()
-                {
-                    self.rows.apply(isa, linear, values);
-                    let start = (2 * number + i) * row;
-                    let context = block.context(self.parameters, Some(self.key), image, start);
-                    block.function.apply(isa, context, values);
-                }
-                let values = self.values.split_at(row).into();
-                let linear = linear.split_at(row).into();
-                rows::max_pool_with_argmax(
-                    isa,
-                    values,
-                    linear,
-                    channels,
-                    output,
-                    linear_at_argmax,
-                    argmax,
-                );
-            }
-        } else {
-            for (number, (linear, output)) in linear
-                .chunks_exact(row)
-                .zip(output.chunks_exact_mut(row))
-                .enumerate()
-            {
-                self.rows.apply(isa, linear, output);
-                let context = block.context(self.parameters, Some(self.key), image, number * row);
-                block.function.apply(isa, context, output);
-            }
+    }
+
+    /// What the function needs for the numbers that begin at `start` in image number `image` of the
+    /// linear output.
+    fn context(&self, image: usize, start: usize) -> Context {
+        self.block
+            .context(self.parameters, Some(self.key), image, start)
+    }
+
+    /// Two rows of the linear output to a row of the output, for a function that does not decrease.
+    fn pool_then_activate(&self, linear: &[f32], pooled: Pooled) {
+        let [.., channels] = self.block.linear_size();
+        rows::normalize_and_max_pool(
+            self.isa,
+            linear.split_at(linear.len() / 2).into(),
+            self.rows.normalization(),
+            channels,
+            pooled.output,
+            pooled.linear_at_argmax,
+            pooled.argmax,
+        );
+        let context = self.block.context(self.parameters, None, 0, 0);
+        self.block.function.apply(self.isa, context, pooled.output);
+    }
+
+    /// Two rows of the linear output to a row of the output, for a quasiconvex function.
+    fn activate_extremes(&self, linear: &[f32], pooled: Pooled) {
+        let [.., channels] = self.block.linear_size();
+        let rows = TrainingPoolingRows {
+            linear: linear.split_at(linear.len() / 2).into(),
+            normalization: self.rows.normalization(),
+            channels,
+            output: pooled.output,
+            linear_at_argmax: pooled.linear_at_argmax,
+            argmax: pooled.argmax,
+        };
+        let context = self.block.context(self.parameters, None, 0, 0);
+        self.block.function.pool(self.isa, context, rows);
+    }
+
+    /// Two rows of the linear output to row number `number` of the output of image number `image`.
+    fn activate_then_pool(&mut self, image: usize, number: usize, linear: &[f32], pooled: Pooled) {
+        let [_, width, channels] = self.block.linear_size();
+        let row = width * channels;
+        for i in 0..2 {
+            let context = self.context(image, (2 * number + i) * row);
+            let values = &mut self.values[i * row..][..row];
+            self.rows.apply(self.isa, &linear[i * row..][..row], values);
+            self.block.function.apply(self.isa, context, values);
         }
-        if block.dropout > 0.0 {
-            random::dropout(isa, self.key, first, block.dropout, output);
+        rows::max_pool_with_argmax(
+            self.isa,
+            self.values.split_at(row).into(),
+            linear.split_at(row).into(),
+            channels,
+            pooled.output,
+            pooled.linear_at_argmax,
+            pooled.argmax,
+        );
+    }
+
+    /// Dropout of the output of image number `image`.
+    fn drop_out(&self, image: usize, output: &mut [f32]) {
+        if self.block.dropout > 0.0 {
+            let first = (image * output.len()) as u64;
+            random::dropout(self.isa, self.key, first, self.block.dropout, output);
         }
     }
 }
