@@ -10,7 +10,9 @@ use crate::buffer::Buffer;
 use crate::lengths::checked_product;
 use crate::simd::Isa;
 use crate::tasks;
-use crate::tile::{ChannelBlock, ChannelBlocks, MatrixProduct, Order, OuterProduct, Start};
+use crate::tile::{
+    ChannelBlock, ChannelBlocks, MatrixProduct, Order, OuterProduct, Start, Strided, StridedMut,
+};
 
 /// The shape of a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,24 +211,29 @@ impl Multiply<'_> {
             self.isa.run(MatrixProduct {
                 blocks: self.blocks,
                 panel: self.panel,
-                panel_rows: (self.depth, first),
+                panel_depth: self.depth,
+                panel_first_row: first,
                 panel_row_stride: 0,
                 start: if first == 0 {
                     self.start
                 } else {
                     Start::Target
                 },
-                source: self.source,
-                source_start: first,
-                source_row_stride: 0,
-                source_pixel_stride: self.depth,
-                source_tap_stride: 0,
+                source: Strided {
+                    data: self.source,
+                    start: first,
+                    row_stride: 0,
+                    pixel_stride: self.depth,
+                },
                 taps: 1,
                 tap_len: MAX_DEPTH.min(self.depth - first),
-                target: self.target,
-                target_start: 0,
-                target_row_stride: 0,
-                target_pixel_stride: channels,
+                tap_stride: 0,
+                target: StridedMut {
+                    data: self.target,
+                    start: 0,
+                    row_stride: 0,
+                    pixel_stride: channels,
+                },
                 size: [1, images],
             });
         }
@@ -253,16 +260,19 @@ pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32])
             isa.run(OuterProduct {
                 blocks,
                 inputs: sums.len() / outputs,
-                source: images,
-                source_start: task * MAX_TASK_ROWS,
-                source_row_stride: 0,
-                source_pixel_stride: inputs,
-                gradient,
-                gradient_start: 0,
-                gradient_row_stride: 0,
-                gradient_pixel_stride: outputs,
-                rows: 1,
-                columns: count,
+                source: Strided {
+                    data: images,
+                    start: task * MAX_TASK_ROWS,
+                    row_stride: 0,
+                    pixel_stride: inputs,
+                },
+                gradient: Strided {
+                    data: gradient,
+                    start: 0,
+                    row_stride: 0,
+                    pixel_stride: outputs,
+                },
+                size: [1, count],
                 sums,
                 order: Order::Plain,
             });

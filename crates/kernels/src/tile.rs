@@ -188,6 +188,58 @@ impl ChannelBlocks {
     }
 }
 
+/// Numbers at pixels in rows, among others in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strided<'a> {
+    pub data: &'a [f32],
+    /// Where the first number of the first pixel stands.
+    pub start: usize,
+    /// From one row to the next.
+    pub row_stride: usize,
+    /// From one pixel of a row to the next.
+    pub pixel_stride: usize,
+}
+
+/// [`Strided`] for numbers that are written.
+#[derive(Debug)]
+pub(crate) struct StridedMut<'a> {
+    pub data: &'a mut [f32],
+    /// Where the first number of the first pixel stands.
+    pub start: usize,
+    /// From one row to the next.
+    pub row_stride: usize,
+    /// From one pixel of a row to the next.
+    pub pixel_stride: usize,
+}
+
+impl Strided<'_> {
+    /// Whether `len` numbers at every pixel of so many rows and columns, at least one of each, lie in
+    /// the slice. Nothing wraps around.
+    #[inline(always)]
+    pub(crate) fn covers(&self, [rows, columns]: [usize; 2], len: usize) -> bool {
+        let end = || {
+            let row = rows.checked_sub(1)?.checked_mul(self.row_stride)?;
+            let pixel = columns.checked_sub(1)?.checked_mul(self.pixel_stride)?;
+            let first = self.start.checked_add(row)?.checked_add(pixel)?;
+            first.checked_add(len)
+        };
+        end().is_some_and(|end| end <= self.data.len())
+    }
+}
+
+impl StridedMut<'_> {
+    /// The same numbers, to be read.
+    #[inline(always)]
+    fn as_strided(&self) -> Strided<'_> {
+        Strided {
+            data: self.data,
+            start: self.start,
+            row_stride: self.row_stride,
+            pixel_stride: self.pixel_stride,
+        }
+    }
+}
+
 /// What sums begin with.
 #[derive(Clone, Copy)]
 pub(crate) enum Start<B> {
@@ -205,87 +257,53 @@ pub(crate) enum Start<B> {
 pub(crate) struct MatrixProduct<'a> {
     pub blocks: ChannelBlocks,
     pub panel: &'a [f32],
-    /// Rows of each block in the panel, and the first that is used.
-    pub panel_rows: (usize, usize),
+    /// Rows of each block in the panel.
+    pub panel_depth: usize,
+    /// The first row that is used.
+    pub panel_first_row: usize,
     /// From the panel for one row of the target to that for the next.
     pub panel_row_stride: usize,
     pub start: Start<&'a [f32]>,
-    pub source: &'a [f32],
-    /// Where the first tap stands for the first pixel.
-    pub source_start: usize,
-    /// From one row of the target to the next, in the source.
-    pub source_row_stride: usize,
-    pub source_pixel_stride: usize,
-    /// From one tap to the next.
-    pub source_tap_stride: usize,
+    /// The first tap for each pixel of the target.
+    pub source: Strided<'a>,
     pub taps: usize,
     /// Numbers of a tap.
     pub tap_len: usize,
-    pub target: &'a mut [f32],
-    pub target_start: usize,
-    pub target_row_stride: usize,
-    pub target_pixel_stride: usize,
+    /// From one tap to the next, in the source.
+    pub tap_stride: usize,
+    pub target: StridedMut<'a>,
     /// Rows and columns of the target.
     pub size: [usize; 2],
-}
-
-/// Whether `len` numbers lie in `slice` that begin at `start` or at any place that is reached from it
-/// by steps: of each kind a count of places, at least one, and how far they are apart. Nothing wraps
-/// around.
-#[inline(always)]
-fn ends_within<const N: usize>(
-    slice: &[f32],
-    start: usize,
-    steps: [(usize, usize); N],
-    len: usize,
-) -> bool {
-    let mut end = start.checked_add(len);
-    for (count, distance) in steps {
-        let way = count.checked_sub(1).and_then(|n| n.checked_mul(distance));
-        end = match (end, way) {
-            (Some(end), Some(way)) => end.checked_add(way),
-            _ => None,
-        };
-    }
-    end.is_some_and(|end| end <= slice.len())
 }
 
 impl MatrixProduct<'_> {
     /// Panics if the product would leave its slices.
     fn check(&self) {
-        let [rows, columns] = self.size;
         let depth = self.taps * self.tap_len;
-        let (panel_rows, first) = self.panel_rows;
-        assert!(first + depth <= panel_rows);
-        let panel_len = self.blocks.panel_len(panel_rows);
-        assert!(ends_within(
-            self.panel,
-            0,
-            [(rows, self.panel_row_stride)],
-            panel_len
-        ));
+        assert!(self.panel_first_row + depth <= self.panel_depth);
+        let panel = Strided {
+            data: self.panel,
+            start: 0,
+            row_stride: self.panel_row_stride,
+            pixel_stride: 0,
+        };
+        assert!(panel.covers([self.size[0], 1], self.blocks.panel_len(self.panel_depth)));
         if let Start::Bias(bias) = self.start {
             assert!(bias.len() >= self.blocks.panel_len(1));
         }
-        assert!(ends_within(
-            self.source,
-            self.source_start,
-            [
-                (rows, self.source_row_stride),
-                (columns, self.source_pixel_stride),
-                (self.taps.max(1), self.source_tap_stride)
-            ],
-            self.tap_len
-        ));
-        assert!(ends_within(
-            self.target,
-            self.target_start,
-            [
-                (rows, self.target_row_stride),
-                (columns, self.target_pixel_stride)
-            ],
-            self.blocks.channels()
-        ));
+        assert!(
+            self.source_len()
+                .is_some_and(|len| self.source.covers(self.size, len))
+        );
+        let target = self.target.as_strided();
+        assert!(target.covers(self.size, self.blocks.channels()));
+    }
+
+    /// Numbers of the source from the first of a pixel's first tap to the last of its last; `None`
+    /// where they are too many to be counted.
+    fn source_len(&self) -> Option<usize> {
+        let to_last_tap = (self.taps.max(1) - 1).checked_mul(self.tap_stride)?;
+        to_last_tap.checked_add(self.tap_len)
     }
 }
 
@@ -300,16 +318,17 @@ impl Routine for MatrixProduct<'_> {
         }
         self.check();
         self.blocks.check_vectors::<S>();
-        let (panel_rows, first_row) = self.panel_rows;
+        let Self { source, target, .. } = self;
         for block in self.blocks.iter() {
             // SAFETY: `check` has made sure that every address below lies in its slice, and
             // `check_vectors` that the vectors are those that it counted on.
             unsafe {
-                let panel_start =
-                    block.first_channel * panel_rows + first_row * self.blocks.padded_width(block);
+                let first_channel = block.first_channel;
+                let panel_start = first_channel * self.panel_depth
+                    + self.panel_first_row * self.blocks.padded_width(block);
                 let start = match self.start {
                     Start::Zero => Start::Zero,
-                    Start::Bias(bias) => Start::Bias(bias.as_ptr().add(block.first_channel)),
+                    Start::Bias(bias) => Start::Bias(bias.as_ptr().add(first_channel)),
                     Start::Target => Start::Target,
                 };
                 for row in 0..rows {
@@ -317,23 +336,23 @@ impl Routine for MatrixProduct<'_> {
                         .panel
                         .as_ptr()
                         .add(panel_start + row * self.panel_row_stride);
-                    let source = self.source_start + row * self.source_row_stride;
-                    let target =
-                        self.target_start + row * self.target_row_stride + block.first_channel;
-                    for (first, pixels) in split_evenly(columns, max_broadcasts::<S>(block.vectors))
-                    {
-                        let from = source + first * self.source_pixel_stride;
-                        let to = target + first * self.target_pixel_stride;
+                    let from = source.start + row * source.row_stride;
+                    let to = target.start + row * target.row_stride + first_channel;
+                    let pieces = split_evenly(columns, max_broadcasts::<S>(block.vectors));
+                    for (first, pixels) in pieces {
                         let tile = ProductTile {
                             panel,
                             start,
-                            source: self.source.as_ptr().add(from),
-                            source_pixel_stride: self.source_pixel_stride,
-                            source_tap_stride: self.source_tap_stride,
+                            source: source.data.as_ptr().add(from + first * source.pixel_stride),
+                            source_pixel_stride: source.pixel_stride,
                             taps: self.taps,
                             tap_len: self.tap_len,
-                            target: self.target.as_mut_ptr().add(to),
-                            target_pixel_stride: self.target_pixel_stride,
+                            tap_stride: self.tap_stride,
+                            target: target
+                                .data
+                                .as_mut_ptr()
+                                .add(to + first * target.pixel_stride),
+                            target_pixel_stride: target.pixel_stride,
                             last_lanes: block.last_lanes,
                         };
                         product(simd, block, pixels, tile);
@@ -350,16 +369,10 @@ pub(crate) struct OuterProduct<'a> {
     pub blocks: ChannelBlocks,
     /// Numbers of the source at each pixel.
     pub inputs: usize,
-    pub source: &'a [f32],
-    pub source_start: usize,
-    pub source_row_stride: usize,
-    pub source_pixel_stride: usize,
-    pub gradient: &'a [f32],
-    pub gradient_start: usize,
-    pub gradient_row_stride: usize,
-    pub gradient_pixel_stride: usize,
-    pub rows: usize,
-    pub columns: usize,
+    pub source: Strided<'a>,
+    pub gradient: Strided<'a>,
+    /// Rows and columns of pixels.
+    pub size: [usize; 2],
     pub sums: &'a mut [f32],
     pub order: Order,
 }
@@ -367,8 +380,8 @@ pub(crate) struct OuterProduct<'a> {
 /// The order of sums in memory.
 #[derive(Clone, Copy)]
 pub(crate) enum Order {
-    /// That of a panel with so many rows, from a row on.
-    Panel { rows: usize, first: usize },
+    /// That of a panel of `depth` rows, from a row on.
+    Panel { depth: usize, first_row: usize },
     /// `[i][channel]`.
     Plain,
 }
@@ -378,62 +391,47 @@ impl Routine for OuterProduct<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let (rows, columns) = (self.rows, self.columns);
+        let [rows, columns] = self.size;
         if rows == 0 || columns == 0 {
             return;
         }
+        let Self {
+            source, gradient, ..
+        } = self;
         let channels = self.blocks.channels();
         self.blocks.check_vectors::<S>();
-        assert!(ends_within(
-            self.source,
-            self.source_start,
-            [
-                (rows, self.source_row_stride),
-                (columns, self.source_pixel_stride)
-            ],
-            self.inputs
-        ));
-        assert!(ends_within(
-            self.gradient,
-            self.gradient_start,
-            [
-                (rows, self.gradient_row_stride),
-                (columns, self.gradient_pixel_stride)
-            ],
-            channels
-        ));
+        assert!(source.covers(self.size, self.inputs));
+        assert!(gradient.covers(self.size, channels));
         assert!(match self.order {
-            Order::Panel { rows, first } =>
-                first + self.inputs <= rows && self.blocks.panel_len(rows) <= self.sums.len(),
+            Order::Panel { depth, first_row } =>
+                first_row + self.inputs <= depth && self.blocks.panel_len(depth) <= self.sums.len(),
             Order::Plain => self.inputs * channels <= self.sums.len(),
         });
         for block in self.blocks.iter() {
-            let (start, row) = match self.order {
-                Order::Panel { rows, first } => {
+            let first_channel = block.first_channel;
+            let (start, row_stride) = match self.order {
+                Order::Panel { depth, first_row } => {
                     let width = self.blocks.padded_width(block);
-                    (block.first_channel * rows + first * width, width)
+                    (first_channel * depth + first_row * width, width)
                 }
-                Order::Plain => (block.first_channel, channels),
+                Order::Plain => (first_channel, channels),
             };
             for (first, inputs) in split_evenly(self.inputs, max_broadcasts::<S>(block.vectors)) {
                 // SAFETY: all addresses lie in their slices, of vectors such as `S` has, as asserted
                 // above.
                 unsafe {
                     let tile = OuterTile {
-                        source: self.source.as_ptr().add(self.source_start + first),
-                        source_row_stride: self.source_row_stride,
-                        source_pixel_stride: self.source_pixel_stride,
-                        gradient: self
-                            .gradient
-                            .as_ptr()
-                            .add(self.gradient_start + block.first_channel),
-                        gradient_row_stride: self.gradient_row_stride,
-                        gradient_pixel_stride: self.gradient_pixel_stride,
+                        source: source.data.as_ptr().add(source.start + first),
+                        source_row_stride: source.row_stride,
+                        source_pixel_stride: source.pixel_stride,
+                        gradient: gradient.data.as_ptr().add(gradient.start + first_channel),
+                        gradient_row_stride: gradient.row_stride,
+                        gradient_pixel_stride: gradient.pixel_stride,
                         rows,
                         columns,
                         last_lanes: block.last_lanes,
-                        sums: self.sums.as_mut_ptr().add(start + first * row),
-                        sums_row_stride: row,
+                        sums: self.sums.as_mut_ptr().add(start + first * row_stride),
+                        sums_row_stride: row_stride,
                     };
                     outer(simd, block, inputs, tile);
                 }
@@ -450,9 +448,9 @@ struct ProductTile {
     start: Start<*const f32>,
     source: *const f32,
     source_pixel_stride: usize,
-    source_tap_stride: usize,
     taps: usize,
     tap_len: usize,
+    tap_stride: usize,
     target: *mut f32,
     target_pixel_stride: usize,
     /// Channels in the last vector of the block.
@@ -613,9 +611,9 @@ unsafe fn product_tile<S: Simd, const V: usize, const P: usize, const HALF: bool
         start,
         source,
         source_pixel_stride,
-        source_tap_stride,
         taps,
         tap_len,
+        tap_stride,
         target,
         target_pixel_stride,
         last_lanes,
@@ -636,7 +634,7 @@ unsafe fn product_tile<S: Simd, const V: usize, const P: usize, const HALF: bool
         }
         let mut panel = panel;
         for tap in 0..taps {
-            let source = source.add(tap * source_tap_stride);
+            let source = source.add(tap * tap_stride);
             for i in 0..tap_len {
                 let weights = Channels::load(simd, panel, panel_last);
                 panel = panel.add(V * S::LANES);
@@ -710,6 +708,33 @@ mod tests {
         }
     }
 
+    /// Pixels of a row, so many numbers apart.
+    fn row(data: &[f32], pixel_stride: usize) -> Strided<'_> {
+        Strided {
+            data,
+            start: 0,
+            row_stride: 0,
+            pixel_stride,
+        }
+    }
+
+    #[test]
+    fn what_is_covered_ends_within_the_slice() {
+        let numbers = Strided {
+            data: &[0.0; 20],
+            start: 2,
+            row_stride: 8,
+            pixel_stride: 3,
+        };
+        assert!(numbers.covers([2, 3], 4));
+        assert!(!numbers.covers([2, 3], 5));
+        assert!(!numbers.covers([2, 4], 2));
+        assert!(!numbers.covers([3, 1], 3));
+        assert!(!numbers.covers([usize::MAX, 1], 1));
+        assert!(!numbers.covers([1, usize::MAX / 3 + 2], 1));
+        assert!(!numbers.covers([1, 1], usize::MAX));
+    }
+
     #[test]
     #[should_panic(expected = "the blocks are of other vectors")]
     fn products_are_computed_with_the_vectors_of_the_panel() {
@@ -717,20 +742,20 @@ mod tests {
         Isa::Portable.run(MatrixProduct {
             blocks: of_other_vectors(),
             panel: &[1.0; 64],
-            panel_rows: (1, 0),
+            panel_depth: 1,
+            panel_first_row: 0,
             panel_row_stride: 0,
             start: Start::Zero,
-            source: &[1.0; 64],
-            source_start: 0,
-            source_row_stride: 0,
-            source_pixel_stride: 1,
-            source_tap_stride: 0,
+            source: row(&[1.0; 64], 1),
             taps: 1,
             tap_len: 1,
-            target: &mut target,
-            target_start: 0,
-            target_row_stride: 0,
-            target_pixel_stride: 4,
+            tap_stride: 0,
+            target: StridedMut {
+                data: &mut target,
+                start: 0,
+                row_stride: 0,
+                pixel_stride: 4,
+            },
             size: [1, 2],
         });
     }
@@ -742,18 +767,14 @@ mod tests {
         Isa::Portable.run(OuterProduct {
             blocks: of_other_vectors(),
             inputs: 1,
-            source: &[1.0; 64],
-            source_start: 0,
-            source_row_stride: 0,
-            source_pixel_stride: 1,
-            gradient: &[1.0; 64],
-            gradient_start: 0,
-            gradient_row_stride: 0,
-            gradient_pixel_stride: 4,
-            rows: 1,
-            columns: 2,
+            source: row(&[1.0; 64], 1),
+            gradient: row(&[1.0; 64], 4),
+            size: [1, 2],
             sums: &mut sums,
-            order: Order::Panel { rows: 1, first: 0 },
+            order: Order::Panel {
+                depth: 1,
+                first_row: 0,
+            },
         });
     }
 }

@@ -19,7 +19,9 @@ use crate::buffer::Buffer;
 use crate::convolution::Convolution;
 use crate::simd::Isa;
 use crate::tasks;
-use crate::tile::{ChannelBlock, ChannelBlocks, MatrixProduct, Order, OuterProduct, Start};
+use crate::tile::{
+    ChannelBlock, ChannelBlocks, MatrixProduct, Order, OuterProduct, Start, Strided, StridedMut,
+};
 use transform::{
     GradientToPoints, InputToPoints, KernelsToPoints, PointsToKernels, PointsToOutputs,
     TilesToPoints,
@@ -142,16 +144,6 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Images among others in memory.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct View<'a> {
-    pub numbers: &'a [f32],
-    /// The first number of the first tile.
-    pub start: usize,
-    pub row_stride: usize,
-    pub channels: usize,
-}
-
 impl Panel {
     /// `kernel(output, input, tap)` is the weight for tap number `tap` of 9.
     pub(crate) fn new(
@@ -194,11 +186,12 @@ impl Panel {
         }
     }
 
-    /// The convolution's outputs `[rows, columns, outputs]` for some images; with `pool`, the
+    /// The convolution's outputs `[rows, columns, outputs]` for some images, from the first number of the
+    /// first tile on; with `pool`, the
     /// largest of each 2×2 window of them.
     pub(crate) fn output<'a>(
         &self,
-        images: impl Iterator<Item = View<'a>>,
+        images: impl Iterator<Item = Strided<'a>>,
         size: [usize; 2],
         pool: bool,
         output: &mut [f32],
@@ -214,10 +207,10 @@ impl Panel {
         let mut transformed = Buffer::new(POINTS * input_stride);
         let mut products = Buffer::new(POINTS * output_stride);
         for (number, image) in images.enumerate() {
-            assert_eq!(image.channels, self.inputs);
             self.isa.run(TilesToPoints {
                 transform: InputToPoints,
                 image,
+                channels: self.inputs,
                 tiles,
                 first: number * in_image,
                 point_stride: input_stride,
@@ -228,20 +221,25 @@ impl Panel {
         self.isa.run(MatrixProduct {
             blocks: self.blocks,
             panel: &self.weights,
-            panel_rows: (self.inputs, 0),
+            panel_depth: self.inputs,
+            panel_first_row: 0,
             panel_row_stride: point_len,
             start: Start::Zero,
-            source: &transformed,
-            source_start: 0,
-            source_row_stride: input_stride,
-            source_pixel_stride: self.inputs,
-            source_tap_stride: 0,
+            source: Strided {
+                data: &transformed,
+                start: 0,
+                row_stride: input_stride,
+                pixel_stride: self.inputs,
+            },
             taps: 1,
             tap_len: self.inputs,
-            target: &mut products,
-            target_start: 0,
-            target_row_stride: output_stride,
-            target_pixel_stride: outputs,
+            tap_stride: 0,
+            target: StridedMut {
+                data: &mut products,
+                start: 0,
+                row_stride: output_stride,
+                pixel_stride: outputs,
+            },
             size: [POINTS, count],
         });
         for (number, output) in output.chunks_exact_mut(output_len).enumerate() {
@@ -283,7 +281,7 @@ impl GradientSums {
 
     /// Adds what some images contribute; each has `size` outputs, in whole tiles of which those
     /// beyond the image have gradient zero. Pairs of an image and its gradient.
-    pub(crate) fn add(&mut self, images: &[(View, View)], size: [usize; 2]) {
+    pub(crate) fn add(&mut self, images: &[(Strided, Strided)], size: [usize; 2]) {
         let tiles = size.map(|size| size.div_ceil(OUTPUTS));
         let count = tiles[0] * tiles[1];
         let all = images.len() * count;
@@ -297,6 +295,7 @@ impl GradientSums {
             self.isa.run(TilesToPoints {
                 transform: InputToPoints,
                 image,
+                channels: self.inputs,
                 tiles,
                 first,
                 point_stride: input_stride,
@@ -305,6 +304,7 @@ impl GradientSums {
             self.isa.run(TilesToPoints {
                 transform: GradientToPoints,
                 image: gradient,
+                channels: outputs,
                 tiles,
                 first,
                 point_stride: gradient_stride,
@@ -316,20 +316,23 @@ impl GradientSums {
             self.isa.run(OuterProduct {
                 blocks: self.blocks,
                 inputs: self.inputs,
-                source: &inputs,
-                source_start: point * input_stride,
-                source_row_stride: 0,
-                source_pixel_stride: self.inputs,
-                gradient: &gradients,
-                gradient_start: point * gradient_stride,
-                gradient_row_stride: 0,
-                gradient_pixel_stride: outputs,
-                rows: 1,
-                columns: all,
+                source: Strided {
+                    data: &inputs,
+                    start: point * input_stride,
+                    row_stride: 0,
+                    pixel_stride: self.inputs,
+                },
+                gradient: Strided {
+                    data: &gradients,
+                    start: point * gradient_stride,
+                    row_stride: 0,
+                    pixel_stride: outputs,
+                },
+                size: [1, all],
                 sums,
                 order: Order::Panel {
-                    rows: self.inputs,
-                    first: 0,
+                    depth: self.inputs,
+                    first_row: 0,
                 },
             });
         }

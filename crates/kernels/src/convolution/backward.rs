@@ -3,7 +3,7 @@
 use super::Convolution;
 use crate::buffer::Buffer;
 use crate::simd::Isa;
-use crate::tile::{ChannelBlocks, MatrixProduct, Start};
+use crate::tile::{ChannelBlocks, MatrixProduct, Start, Strided, StridedMut};
 use crate::winograd;
 
 /// The weights of a convolution in the order in which the gradient of the input is computed.
@@ -82,21 +82,21 @@ impl BackwardPanel {
             Backward::Winograd(panel) => {
                 let [_, columns] = convolution.bordered_size();
                 let (row, column) = (convolution.reversed_start(0), convolution.reversed_start(1));
-                let views = bordered.map(|numbers| winograd::View {
-                    numbers,
+                let gradients = bordered.map(|data| Strided {
+                    data,
                     start: (row * columns + column) * convolution.outputs,
                     row_stride: columns * convolution.outputs,
-                    channels: convolution.outputs,
+                    pixel_stride: convolution.outputs,
                 });
                 let cells = [convolution.image_cells(0), convolution.image_cells(1)];
                 let size = cells.map(|(_, count)| count);
                 if convolution.cell() == 1 {
-                    panel.output(views, size, false, gradient);
+                    panel.output(gradients, size, false, gradient);
                     return;
                 }
                 let row = size[1] * convolution.cell_channels();
                 let mut by_cells = Buffer::new(images * size[0] * row);
-                panel.output(views, size, false, &mut by_cells);
+                panel.output(gradients, size, false, &mut by_cells);
                 let first = cells.map(|(first, _)| first);
                 let by_cells = by_cells.chunks_exact(size[0] * row);
                 for (gradient, by_cells) in gradient.chunks_exact_mut(input_len).zip(by_cells) {
@@ -154,20 +154,25 @@ impl DirectBackward {
             self.isa.run(MatrixProduct {
                 blocks: self.blocks,
                 panel: &phase.weights,
-                panel_rows: (phase.taps[0] * phase.taps[1] * outputs, 0),
+                panel_depth: phase.taps[0] * phase.taps[1] * outputs,
+                panel_first_row: 0,
                 panel_row_stride: 0,
                 start: Start::Zero,
-                source: bordered,
-                source_start: (start[0] * columns + start[1]) * outputs,
-                source_row_stride: columns * outputs,
-                source_tap_stride: columns * outputs,
-                source_pixel_stride: outputs,
+                source: Strided {
+                    data: bordered,
+                    start: (start[0] * columns + start[1]) * outputs,
+                    row_stride: columns * outputs,
+                    pixel_stride: outputs,
+                },
                 taps: phase.taps[0],
                 tap_len: phase.taps[1] * outputs,
-                target: gradient,
-                target_start: (phase.first[0] * width + phase.first[1]) * inputs,
-                target_row_stride: stride * width * inputs,
-                target_pixel_stride: stride * inputs,
+                tap_stride: columns * outputs,
+                target: StridedMut {
+                    data: gradient,
+                    start: (phase.first[0] * width + phase.first[1]) * inputs,
+                    row_stride: stride * width * inputs,
+                    pixel_stride: stride * inputs,
+                },
                 size: phase.size,
             });
         }

@@ -3,7 +3,7 @@
 use super::Convolution;
 use crate::buffer::Buffer;
 use crate::simd::Isa;
-use crate::tile::{ChannelBlocks, MatrixProduct, Start};
+use crate::tile::{ChannelBlocks, MatrixProduct, Start, Strided, StridedMut};
 use crate::{rows, winograd, winograd_rows};
 
 /// The weights of a convolution in the order in which the output is computed.
@@ -112,15 +112,15 @@ impl ForwardPanel {
                 }
             }
             Forward::Winograd(panel) => {
-                let (row_stride, channels) =
+                let (row_stride, pixel_stride) =
                     (convolution.padded_row(), convolution.cell_channels());
-                let views = padded.map(|numbers| winograd::View {
-                    numbers,
+                let images = padded.map(|data| Strided {
+                    data,
                     start: 0,
                     row_stride,
-                    channels,
+                    pixel_stride,
                 });
-                panel.output(views, convolution.output_size(), pool, output);
+                panel.output(images, convolution.output_size(), pool, output);
             }
         }
     }
@@ -175,20 +175,25 @@ impl DirectForward {
         self.isa.run(MatrixProduct {
             blocks: self.blocks,
             panel: &self.weights,
-            panel_rows: (convolution.kernel[0] * row_len, 0),
+            panel_depth: convolution.kernel[0] * row_len,
+            panel_first_row: 0,
             panel_row_stride: 0,
             start: Start::Bias(&self.bias),
-            source: padded,
-            source_start: 0,
-            source_row_stride: self.padded_row * convolution.stride,
-            source_tap_stride: self.padded_row,
-            source_pixel_stride: convolution.inputs * convolution.stride,
+            source: Strided {
+                data: padded,
+                start: 0,
+                row_stride: self.padded_row * convolution.stride,
+                pixel_stride: convolution.inputs * convolution.stride,
+            },
             taps: convolution.kernel[0],
             tap_len: row_len,
-            target: output,
-            target_start: 0,
-            target_row_stride: width * convolution.outputs,
-            target_pixel_stride: convolution.outputs,
+            tap_stride: self.padded_row,
+            target: StridedMut {
+                data: output,
+                start: 0,
+                row_stride: width * convolution.outputs,
+                pixel_stride: convolution.outputs,
+            },
             size: convolution.output_size(),
         });
     }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::Convolution;
 use crate::buffer::Buffer;
 use crate::simd::Isa;
-use crate::tile::{ChannelBlocks, Order, OuterProduct};
+use crate::tile::{ChannelBlocks, Order, OuterProduct, Strided};
 use crate::{tasks, winograd, winograd_rows};
 
 /// The gradient of the weights, summed over images.
@@ -98,26 +98,26 @@ impl WeightGradient {
             }
             Weights::Winograd(sums) => {
                 let [_, columns] = convolution.bordered_size();
-                let views: Vec<_> = padded
+                let pairs: Vec<_> = padded
                     .chunks_exact(convolution.padded_len())
                     .zip(bordered.chunks_exact(convolution.bordered_len()))
                     .map(|(padded, bordered)| {
-                        let image = winograd::View {
-                            numbers: padded,
+                        let image = Strided {
+                            data: padded,
                             start: 0,
                             row_stride: convolution.padded_row(),
-                            channels: convolution.cell_channels(),
+                            pixel_stride: convolution.cell_channels(),
                         };
-                        let gradient = winograd::View {
-                            numbers: bordered,
+                        let gradient = Strided {
+                            data: bordered,
                             start: convolution.bordered_rows()(0).start,
                             row_stride: columns * convolution.outputs,
-                            channels: convolution.outputs,
+                            pixel_stride: convolution.outputs,
                         };
                         (image, gradient)
                     })
                     .collect();
-                sums.add(&views, convolution.output_size());
+                sums.add(&pairs, convolution.output_size());
             }
         }
     }
@@ -220,7 +220,7 @@ impl DirectWeights {
         // Columns of the kernel that follow each other in the image.
         let run = if cell == 1 { kernel_columns } else { cell };
         let padded_row = convolution.padded_row();
-        let source_pixel_stride = stride / cell * convolution.cell_channels();
+        let pixel_stride = stride / cell * convolution.cell_channels();
         let [_, bordered_columns] = convolution.bordered_size();
         let bordered_rows = convolution.bordered_rows();
         let band = (BAND / (columns * convolution.outputs)).max(1);
@@ -232,26 +232,29 @@ impl DirectWeights {
                 let taps = (0..kernel_rows)
                     .flat_map(|row| (0..kernel_columns).step_by(run).map(move |c| (row, c)));
                 for (row, column) in taps {
-                    let source = (first * stride + row) / cell * padded_row
+                    let start = (first * stride + row) / cell * padded_row
                         + row % cell * cell_row
                         + column / cell * convolution.cell_channels();
                     self.isa.run(OuterProduct {
                         blocks: self.blocks,
                         inputs: run.min(kernel_columns - column) * inputs,
-                        source: padded,
-                        source_start: source,
-                        source_row_stride: stride / cell * padded_row,
-                        source_pixel_stride,
-                        gradient: bordered,
-                        gradient_start: bordered_rows(first).start,
-                        gradient_row_stride: bordered_columns * convolution.outputs,
-                        gradient_pixel_stride: convolution.outputs,
-                        rows: band.min(rows - first),
-                        columns,
+                        source: Strided {
+                            data: padded,
+                            start,
+                            row_stride: stride / cell * padded_row,
+                            pixel_stride,
+                        },
+                        gradient: Strided {
+                            data: bordered,
+                            start: bordered_rows(first).start,
+                            row_stride: bordered_columns * convolution.outputs,
+                            pixel_stride: convolution.outputs,
+                        },
+                        size: [band.min(rows - first), columns],
                         sums: &mut self.sums,
                         order: Order::Panel {
-                            rows: kernel_rows * kernel_columns * inputs,
-                            first: (row * kernel_columns + column) * inputs,
+                            depth: kernel_rows * kernel_columns * inputs,
+                            first_row: (row * kernel_columns + column) * inputs,
                         },
                     });
                 }

@@ -3,9 +3,10 @@
 //! The points of a tile are `[row][column]`, 6×6 of them. A transform is a matrix that is multiplied
 //! to the columns of a square and then to the rows of what comes of it.
 
-use super::{INPUTS, KERNEL, OUTPUTS, POINTS, TAPS, View};
+use super::{INPUTS, KERNEL, OUTPUTS, POINTS, TAPS};
 use crate::rows::largest_of;
 use crate::simd::{Routine, Simd, for_each_place};
+use crate::tile::Strided;
 
 /// Multiplication by a matrix of `TO` rows and `FROM` columns.
 pub(super) trait Transform<const FROM: usize, const TO: usize>: Copy {
@@ -239,7 +240,9 @@ impl Routine for PointsToKernels<'_> {
 /// `first` and after of every point.
 pub(super) struct TilesToPoints<'a, T, const FROM: usize> {
     pub transform: T,
-    pub image: View<'a>,
+    /// From the first number of the first tile on.
+    pub image: Strided<'a>,
+    pub channels: usize,
     /// Rows and columns of tiles.
     pub tiles: [usize; 2],
     pub first: usize,
@@ -255,20 +258,21 @@ impl<T: Transform<FROM, INPUTS>, const FROM: usize> Routine for TilesToPoints<'_
         let Self {
             transform,
             image,
+            channels,
             tiles: [rows, columns],
             first,
             point_stride,
             points,
         } = self;
-        let (row_stride, channels) = (image.row_stride, image.channels);
-        let last_row = image.start + ((rows - 1) * OUTPUTS + FROM - 1) * row_stride;
-        assert!(last_row + ((columns - 1) * OUTPUTS + FROM) * channels <= image.numbers.len());
+        let (row_stride, pixel_stride) = (image.row_stride, image.pixel_stride);
+        let size = [rows, columns].map(|tiles| (tiles - 1) * OUTPUTS + FROM);
+        assert!(image.covers(size, channels));
         assert!((first + rows * columns) * channels <= point_stride);
         assert!(points.len() >= POINTS * point_stride);
         let points = points.as_mut_ptr();
         for tile in 0..rows * columns {
             let (row, column) = (tile / columns * OUTPUTS, tile % columns * OUTPUTS);
-            let start = image.start + row * row_stride + column * channels;
+            let start = image.start + row * row_stride + column * pixel_stride;
             // SAFETY: the tile's rows and columns, and its place at all points, lie within the
             // slices, as asserted above.
             for_each_place(
@@ -276,14 +280,14 @@ impl<T: Transform<FROM, INPUTS>, const FROM: usize> Routine for TilesToPoints<'_
                 channels,
                 #[inline(always)]
                 |place| unsafe {
-                    let from = image.numbers.as_ptr().add(start);
+                    let from = image.data.as_ptr().add(start);
                     let to = points.add((first + tile) * channels);
                     transform_square(
                         simd,
                         transform,
                         #[inline(always)]
                         |row, column| {
-                            simd.load_at(from.add(row * row_stride + column * channels), place)
+                            simd.load_at(from.add(row * row_stride + column * pixel_stride), place)
                         },
                         #[inline(always)]
                         |row, column, x| {
