@@ -13,13 +13,15 @@
 mod backward;
 mod forward;
 mod weight_gradient;
+#[allow(unsafe_code)]
+mod winograd_1d;
+mod winograd_2d;
 
 pub use backward::BackwardPanel;
 pub use forward::ForwardPanel;
 pub use weight_gradient::WeightGradient;
 
 use crate::lengths::checked_product;
-use crate::{winograd, winograd_rows};
 
 /// The shape of a convolution, the same border of zeros on all sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,37 @@ pub struct Convolution {
     pub padding: [usize; 2],
 }
 
+/// How a convolution is computed, or one of its gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Algorithm {
+    /// Matrix products of the input's pixels and the weights.
+    Direct,
+    /// F(4×4, 3×3).
+    Winograd2d,
+    /// F(4, 5) along rows. The gradient of the input is direct.
+    Winograd1d,
+}
+
 impl Convolution {
+    /// How the output is computed, and the gradient of the input.
+    fn algorithm(&self) -> Algorithm {
+        if winograd_2d::suits(self) {
+            Algorithm::Winograd2d
+        } else if winograd_1d::suits(self) {
+            Algorithm::Winograd1d
+        } else {
+            Algorithm::Direct
+        }
+    }
+
+    /// How the gradient of the weights is computed: as the output, or directly.
+    fn weight_gradient_algorithm(&self) -> Algorithm {
+        match self.algorithm() {
+            Algorithm::Winograd2d if !winograd_2d::suits_weight_gradient(self) => Algorithm::Direct,
+            algorithm => algorithm,
+        }
+    }
+
     /// Rows and columns of the output.
     ///
     /// # Panics
@@ -79,46 +111,51 @@ impl Convolution {
         checked_product([self.outputs, self.inputs, rows, columns])
     }
 
-    /// Pixels of a cell in one direction. An image with its border is made of cells, whose pixels
-    /// follow each other; most have one.
+    /// Rows and columns of pixels of a cell. The input with its border is made of cells, in each of
+    /// which the pixels are contiguous. A cell is one pixel, except where [`Algorithm::Winograd2d`]
+    /// takes a convolution with a stride for one without, whose pixels are the cells.
     fn cell(&self) -> usize {
-        if winograd::suits(self) {
+        // The algorithm takes a while to find out.
+        if self.stride > 1 && self.algorithm() == Algorithm::Winograd2d {
             self.stride
         } else {
             1
         }
     }
 
-    /// Rows and columns of cells of an input image with its border, which reaches as far as tiles
-    /// do.
+    /// Rows and columns of cells of the input with its border, which reaches as far as the tiles of
+    /// the algorithm.
     fn padded_size(&self) -> [usize; 2] {
         let cell = self.cell();
-        let size = [
+        let [rows, columns] = [
             (self.height + 2 * self.padding[0]).div_ceil(cell),
             (self.width + 2 * self.padding[1]).div_ceil(cell),
         ];
-        if winograd_rows::suits(self) {
-            let covered = winograd_rows::covered_inputs(self.output_size()[1]);
-            return [size[0], size[1].max(covered)];
+        match self.algorithm() {
+            Algorithm::Direct => [rows, columns],
+            Algorithm::Winograd1d => {
+                let covered = winograd_1d::covered_inputs(self.output_size()[1]);
+                [rows, columns.max(covered)]
+            }
+            Algorithm::Winograd2d => {
+                let covered = self.output_size().map(winograd_2d::covered_inputs);
+                [rows.max(covered[0]), columns.max(covered[1])]
+            }
         }
-        if !winograd::suits(self) {
-            return size;
-        }
-        let covered = self.output_size().map(winograd::covered_inputs);
-        [size[0].max(covered[0]), size[1].max(covered[1])]
     }
 
-    /// Channels of a cell.
+    /// Channels of a cell: those of all its pixels.
     fn cell_channels(&self) -> usize {
         self.cell() * self.cell() * self.inputs
     }
 
-    /// Numbers in a row of an input image with its border.
+    /// Numbers in a row of cells of the input with its border.
     fn padded_row(&self) -> usize {
         self.padded_size()[1] * self.cell_channels()
     }
 
-    /// First row (or column) of cells that has pixels of the image, and how many have.
+    /// The first row (axis 0) or column (axis 1) of cells with pixels of the image, and the number of
+    /// such rows or columns.
     fn image_cells(&self, axis: usize) -> (usize, usize) {
         let size = [self.height, self.width][axis];
         let first = self.padding[axis] / self.cell();
@@ -128,12 +165,12 @@ impl Convolution {
         )
     }
 
-    /// Calls `f(place in an image, place among the image's cells, numbers)` for the parts of an
-    /// image that follow each other in both. `row` is the length of a row of cells, which begins
-    /// with cell number `first` of the border.
+    /// Calls `f(start in the image, start in the cells, length)` for all runs of numbers that are
+    /// contiguous both in an image and in cells. Of the cells, those from row and column `first` on
+    /// are there, in rows of `row` numbers.
     fn for_each_part(&self, first: [usize; 2], row: usize, mut f: impl FnMut(usize, usize, usize)) {
         let (cell, inputs, width) = (self.cell(), self.inputs, self.width);
-        let cell_channels = self.cell_channels();
+        let cell_channels = cell * cell * inputs;
         for y in 0..self.height {
             let y_padded = y + self.padding[0];
             let start = (y_padded / cell - first[0]) * row + y_padded % cell * cell * inputs;
@@ -150,52 +187,56 @@ impl Convolution {
         }
     }
 
-    /// Whether an input image has a border at all.
+    /// Whether the input with its border is another than the input.
     pub fn has_border(&self) -> bool {
         self.cell() > 1 || self.padded_size() != [self.height, self.width]
     }
 
-    /// Numbers in an input image with its border.
+    /// Numbers in the input with its border.
     pub fn padded_len(&self) -> usize {
         self.padded_size()[0] * self.padded_row()
     }
 
-    /// Zeros around an output image for the gradient of the input: rows above and columns to the
-    /// left.
+    /// Rows of zeros above, and columns of zeros to the left, of an image of output gradients, from
+    /// which the gradient of the input is computed.
     fn gradient_border(&self) -> [usize; 2] {
         self.kernel.map(|kernel| kernel.div_ceil(self.stride))
     }
 
-    /// Rows and columns of an output image with zeros around it, for the gradient of the input.
+    /// Rows and columns of an image of output gradients with its border of zeros.
     fn bordered_size(&self) -> [usize; 2] {
         let output = self.output_size();
         let border = self.gradient_border();
         let image = [self.height, self.width];
+        let algorithm = self.algorithm();
         [0, 1].map(|axis| {
             let last = (image[axis] - 1 + self.padding[axis]) / self.stride + 1;
             let size = border[axis] + output[axis].max(last);
-            if axis == 1 && winograd_rows::suits(self) {
-                return size.max(border[axis] + winograd_rows::covered_outputs(output[axis]));
+            match algorithm {
+                Algorithm::Winograd1d if axis == 1 => {
+                    size.max(border[axis] + winograd_1d::covered_outputs(output[axis]))
+                }
+                Algorithm::Direct | Algorithm::Winograd1d => size,
+                Algorithm::Winograd2d => {
+                    let of_weights =
+                        border[axis] + output[axis].next_multiple_of(winograd_2d::OUTPUTS);
+                    let (_, cells) = self.image_cells(axis);
+                    let of_input = self.reversed_start(axis) + winograd_2d::covered_inputs(cells);
+                    size.max(of_weights).max(of_input)
+                }
             }
-            if !winograd::suits(self) {
-                return size;
-            }
-            let of_weights = border[axis] + output[axis].next_multiple_of(winograd::OUTPUTS);
-            let (_, cells) = self.image_cells(axis);
-            let of_input = self.reversed_start(axis) + winograd::covered_inputs(cells);
-            size.max(of_weights).max(of_input)
         })
     }
 
-    /// Where in an output image with zeros around it the first row (or column) of taps stands that
-    /// reaches the first of the image's cells.
+    /// The first row (axis 0) or column (axis 1) of output gradients with their border that the
+    /// gradient of the image's first cells is computed from.
     fn reversed_start(&self, axis: usize) -> usize {
         let taps = self.kernel[axis].div_ceil(self.cell());
         self.gradient_border()[axis] + self.image_cells(axis).0 + 1 - taps
     }
 
-    /// Where among the weights of an output that for each channel of a cell and each tap on cells
-    /// stands, `[channel][3 · row + column]`; nothing where the kernel has no such tap.
+    /// For each channel of a cell and each of the 3×3 taps on cells, `[channel][3 · row + column]`, the
+    /// weight's place among those of an output; `None` where the kernel has no such tap.
     fn cell_taps(&self) -> Vec<Option<usize>> {
         let cell = self.cell();
         let [rows, columns] = self.kernel;
@@ -211,14 +252,14 @@ impl Convolution {
             .collect()
     }
 
-    /// Numbers in an output image with zeros around it.
+    /// Numbers in an image of output gradients with its border of zeros.
     pub fn bordered_len(&self) -> usize {
         let [rows, columns] = self.bordered_size();
         rows * columns * self.outputs
     }
 
-    /// Where the rows of an output image stand in one with zeros around it: a function of their
-    /// number, since it takes a while to find out where the first is.
+    /// Where each row of output gradients stands in an image of them with its border of zeros: a
+    /// function of the row's number, since it takes a while to find out where the first is.
     pub fn bordered_rows(&self) -> impl Fn(usize) -> std::ops::Range<usize> + use<> {
         let [above, left] = self.gradient_border();
         let [_, columns] = self.bordered_size();

@@ -35,6 +35,3 @@ pub mod simd;
 mod tasks;
 #[allow(unsafe_code)]
 mod tile;
-mod winograd;
-#[allow(unsafe_code)]
-mod winograd_rows;

@@ -1,22 +1,21 @@
 //! The gradient of a convolution's input.
 
-use super::Convolution;
+use super::{Algorithm, Convolution, winograd_2d};
 use crate::buffer::Buffer;
 use crate::simd::Isa;
 use crate::tile::{ChannelBlocks, MatrixProduct, Start, Strided, StridedMut};
-use crate::winograd;
 
 /// The weights of a convolution in the order in which the gradient of the input is computed.
 #[derive(Debug)]
 pub struct BackwardPanel {
     convolution: Convolution,
-    way: Backward,
+    algorithm: Backward,
 }
 
 #[derive(Debug)]
 enum Backward {
     Direct(DirectBackward),
-    Winograd(winograd::Panel),
+    Winograd2d(winograd_2d::Panel),
 }
 
 /// A panel for every phase, that is, for every remainder of an input's row and column by the
@@ -44,22 +43,29 @@ impl BackwardPanel {
     /// `weights`: `[outputs, inputs, kernel rows, kernel columns]`.
     pub fn new(isa: Isa, convolution: Convolution, weights: &[f32]) -> Self {
         assert_eq!(weights.len(), convolution.weight_len());
-        let way = if winograd::suits(&convolution) {
-            // The gradient is the convolution of the output's with the kernel turned by 180°.
-            let taps = convolution.cell_taps();
-            let len = weights.len() / convolution.outputs;
-            Backward::Winograd(winograd::Panel::new(
-                isa,
-                [convolution.cell_channels(), convolution.outputs],
-                None,
-                |channel, output, tap| {
-                    taps[9 * channel + 8 - tap].map_or(0.0, |place| weights[output * len + place])
-                },
-            ))
-        } else {
-            Backward::Direct(DirectBackward::new(isa, convolution, weights))
+        let algorithm = match convolution.algorithm() {
+            Algorithm::Direct | Algorithm::Winograd1d => {
+                Backward::Direct(DirectBackward::new(isa, convolution, weights))
+            }
+            Algorithm::Winograd2d => {
+                // The gradient is the convolution of the output's with the kernel turned by 180°.
+                let taps = convolution.cell_taps();
+                let len = weights.len() / convolution.outputs;
+                Backward::Winograd2d(winograd_2d::Panel::new(
+                    isa,
+                    [convolution.cell_channels(), convolution.outputs],
+                    None,
+                    |channel, output, tap| {
+                        taps[9 * channel + 8 - tap]
+                            .map_or(0.0, |place| weights[output * len + place])
+                    },
+                ))
+            }
         };
-        Self { convolution, way }
+        Self {
+            convolution,
+            algorithm,
+        }
     }
 
     /// The gradients of some input images, `[height, width, inputs]`, from those of the outputs
@@ -75,11 +81,11 @@ impl BackwardPanel {
         assert_eq!(bordered.len(), images * bordered_len);
         assert_eq!(gradient.len(), images * input_len);
         let bordered = bordered.chunks_exact(bordered_len);
-        match &self.way {
+        match &self.algorithm {
             Backward::Direct(panel) => bordered
                 .zip(gradient.chunks_exact_mut(input_len))
                 .for_each(|(bordered, gradient)| panel.input_gradient(bordered, gradient)),
-            Backward::Winograd(panel) => {
+            Backward::Winograd2d(panel) => {
                 let [_, columns] = convolution.bordered_size();
                 let (row, column) = (convolution.reversed_start(0), convolution.reversed_start(1));
                 let gradients = bordered.map(|data| Strided {

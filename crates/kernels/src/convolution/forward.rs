@@ -1,23 +1,23 @@
 //! The output of a convolution.
 
-use super::Convolution;
+use super::{Algorithm, Convolution, winograd_1d, winograd_2d};
 use crate::buffer::Buffer;
+use crate::rows;
 use crate::simd::Isa;
 use crate::tile::{ChannelBlocks, MatrixProduct, Start, Strided, StridedMut};
-use crate::{rows, winograd, winograd_rows};
 
 /// The weights of a convolution in the order in which the output is computed.
 #[derive(Debug)]
 pub struct ForwardPanel {
     convolution: Convolution,
-    way: Forward,
+    algorithm: Forward,
 }
 
 #[derive(Debug)]
 enum Forward {
     Direct(DirectForward),
-    Winograd(winograd::Panel),
-    WinogradRows(winograd_rows::Panel),
+    Winograd2d(winograd_2d::Panel),
+    Winograd1d(winograd_1d::Panel),
 }
 
 #[derive(Debug)]
@@ -37,30 +37,37 @@ impl ForwardPanel {
     /// nothing for zeros.
     pub fn new(isa: Isa, convolution: Convolution, weights: &[f32], bias: Option<&[f32]>) -> Self {
         assert_eq!(weights.len(), convolution.weight_len());
-        let way = if winograd::suits(&convolution) {
-            let taps = convolution.cell_taps();
-            let len = weights.len() / convolution.outputs;
-            Forward::Winograd(winograd::Panel::new(
-                isa,
-                [convolution.outputs, convolution.cell_channels()],
-                bias,
-                |output, channel, tap| {
-                    taps[9 * channel + tap].map_or(0.0, |place| weights[output * len + place])
-                },
-            ))
-        } else if winograd_rows::suits(&convolution) {
-            Forward::WinogradRows(winograd_rows::Panel::new(isa, &convolution, weights, bias))
-        } else {
-            Forward::Direct(DirectForward::new(isa, convolution, weights, bias))
+        let algorithm = match convolution.algorithm() {
+            Algorithm::Direct => {
+                Forward::Direct(DirectForward::new(isa, convolution, weights, bias))
+            }
+            Algorithm::Winograd2d => {
+                let taps = convolution.cell_taps();
+                let len = weights.len() / convolution.outputs;
+                Forward::Winograd2d(winograd_2d::Panel::new(
+                    isa,
+                    [convolution.outputs, convolution.cell_channels()],
+                    bias,
+                    |output, channel, tap| {
+                        taps[9 * channel + tap].map_or(0.0, |place| weights[output * len + place])
+                    },
+                ))
+            }
+            Algorithm::Winograd1d => {
+                Forward::Winograd1d(winograd_1d::Panel::new(isa, &convolution, weights, bias))
+            }
         };
-        Self { convolution, way }
+        Self {
+            convolution,
+            algorithm,
+        }
     }
 
     /// How many images [`output`](Self::output) should have at a time.
     pub fn images_at_once(&self) -> usize {
-        match self.way {
-            Forward::Direct(_) | Forward::WinogradRows(_) => 1,
-            Forward::Winograd(_) => winograd::images_at_once(self.convolution.output_size()),
+        match self.algorithm {
+            Forward::Direct(_) | Forward::Winograd1d(_) => 1,
+            Forward::Winograd2d(_) => winograd_2d::images_at_once(self.convolution.output_size()),
         }
     }
 
@@ -93,7 +100,7 @@ impl ForwardPanel {
         assert_eq!(padded.len(), images * padded_len);
         assert_eq!(output.len(), images * output_len);
         let padded = padded.chunks_exact(padded_len);
-        match &self.way {
+        match &self.algorithm {
             Forward::Direct(panel) => {
                 let outputs = output.chunks_exact_mut(output_len);
                 let compute = if pool {
@@ -105,13 +112,13 @@ impl ForwardPanel {
                     .zip(outputs)
                     .for_each(|(padded, output)| compute(panel, padded, output));
             }
-            Forward::WinogradRows(panel) => {
+            Forward::Winograd1d(panel) => {
                 let row = convolution.padded_row();
                 for (padded, output) in padded.zip(output.chunks_exact_mut(output_len)) {
                     panel.output(padded, row, pool, output);
                 }
             }
-            Forward::Winograd(panel) => {
+            Forward::Winograd2d(panel) => {
                 let (row_stride, pixel_stride) =
                     (convolution.padded_row(), convolution.cell_channels());
                 let images = padded.map(|data| Strided {

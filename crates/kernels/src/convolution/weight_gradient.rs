@@ -2,24 +2,24 @@
 
 use rayon::prelude::*;
 
-use super::Convolution;
+use super::{Algorithm, Convolution, winograd_1d, winograd_2d};
 use crate::buffer::Buffer;
 use crate::simd::Isa;
+use crate::tasks;
 use crate::tile::{ChannelBlocks, Order, OuterProduct, Strided};
-use crate::{tasks, winograd, winograd_rows};
 
 /// The gradient of the weights, summed over images.
 #[derive(Debug)]
 pub struct WeightGradient {
     convolution: Convolution,
-    way: Weights,
+    algorithm: Weights,
 }
 
 #[derive(Debug)]
 enum Weights {
     Direct(DirectWeights),
-    Winograd(winograd::GradientSums),
-    WinogradRows(winograd_rows::GradientSums),
+    Winograd2d(winograd_2d::GradientSums),
+    Winograd1d(winograd_1d::GradientSums),
 }
 
 /// In the order in which [`ForwardPanel`](super::ForwardPanel) has the weights.
@@ -36,31 +36,37 @@ impl WeightGradient {
         let Convolution {
             inputs, outputs, ..
         } = convolution;
-        let way = if winograd::suits_weights(&convolution) {
-            let channels = convolution.cell_channels();
-            Weights::Winograd(winograd::GradientSums::new(isa, [outputs, channels]))
-        } else if winograd_rows::suits(&convolution) {
-            Weights::WinogradRows(winograd_rows::GradientSums::new(isa, &convolution))
-        } else {
-            let blocks = ChannelBlocks::new(isa, outputs);
-            let [rows, columns] = convolution.kernel;
-            Weights::Direct(DirectWeights {
-                isa,
-                blocks,
-                sums: Buffer::zeros(blocks.panel_len(rows * columns * inputs)),
-            })
+        let algorithm = match convolution.weight_gradient_algorithm() {
+            Algorithm::Direct => {
+                let blocks = ChannelBlocks::new(isa, outputs);
+                let [rows, columns] = convolution.kernel;
+                Weights::Direct(DirectWeights {
+                    isa,
+                    blocks,
+                    sums: Buffer::zeros(blocks.panel_len(rows * columns * inputs)),
+                })
+            }
+            Algorithm::Winograd2d => {
+                let channels = convolution.cell_channels();
+                Weights::Winograd2d(winograd_2d::GradientSums::new(isa, [outputs, channels]))
+            }
+            Algorithm::Winograd1d => {
+                Weights::Winograd1d(winograd_1d::GradientSums::new(isa, &convolution))
+            }
         };
-        Self { convolution, way }
+        Self {
+            convolution,
+            algorithm,
+        }
     }
 
     /// How many images [`add`](Self::add) should have at a time: with few pixels it waits for
     /// memory.
     pub fn images_at_once(convolution: &Convolution) -> usize {
         let [rows, columns] = convolution.output_size();
-        let pixels = if winograd::suits_weights(convolution) {
-            1024
-        } else {
-            256
+        let pixels = match convolution.weight_gradient_algorithm() {
+            Algorithm::Winograd2d => 1024,
+            Algorithm::Direct | Algorithm::Winograd1d => 256,
         };
         (pixels / (rows * columns)).clamp(1, 8)
     }
@@ -76,9 +82,9 @@ impl WeightGradient {
         let images = padded.len() / convolution.padded_len();
         assert_eq!(padded.len(), images * convolution.padded_len());
         assert_eq!(bordered.len(), images * convolution.bordered_len());
-        match &mut self.way {
+        match &mut self.algorithm {
             Weights::Direct(direct) => direct.add(&convolution, padded, bordered),
-            Weights::WinogradRows(sums) => {
+            Weights::Winograd1d(sums) => {
                 let (row, start) = (
                     convolution.padded_row(),
                     convolution.bordered_rows()(0).start,
@@ -96,7 +102,7 @@ impl WeightGradient {
                     );
                 }
             }
-            Weights::Winograd(sums) => {
+            Weights::Winograd2d(sums) => {
                 let [_, columns] = convolution.bordered_size();
                 let pairs: Vec<_> = padded
                     .chunks_exact(convolution.padded_len())
@@ -153,18 +159,18 @@ impl WeightGradient {
     }
 
     fn sums(&self) -> &[f32] {
-        match &self.way {
+        match &self.algorithm {
             Weights::Direct(direct) => &direct.sums,
-            Weights::Winograd(winograd) => &winograd.sums,
-            Weights::WinogradRows(rows) => &rows.sums,
+            Weights::Winograd2d(winograd) => &winograd.sums,
+            Weights::Winograd1d(rows) => &rows.sums,
         }
     }
 
     fn sums_mut(&mut self) -> &mut [f32] {
-        match &mut self.way {
+        match &mut self.algorithm {
             Weights::Direct(direct) => &mut direct.sums,
-            Weights::Winograd(winograd) => &mut winograd.sums,
-            Weights::WinogradRows(rows) => &mut rows.sums,
+            Weights::Winograd2d(winograd) => &mut winograd.sums,
+            Weights::Winograd1d(rows) => &mut rows.sums,
         }
     }
 
@@ -174,7 +180,7 @@ impl WeightGradient {
         let inputs = self.convolution.inputs;
         let area = rows * columns;
         let mut weights = Buffer::new(self.convolution.weight_len());
-        match self.way {
+        match self.algorithm {
             Weights::Direct(DirectWeights { blocks, sums, .. }) => {
                 for (output, weights) in weights.chunks_exact_mut(inputs * area).enumerate() {
                     let column = blocks.column(output, area * inputs);
@@ -185,13 +191,13 @@ impl WeightGradient {
                     }
                 }
             }
-            Weights::WinogradRows(sums) => sums.for_each_row(|output, row, gradient| {
+            Weights::Winograd1d(sums) => sums.for_each_row(|output, row, gradient| {
                 let start = (output * rows + row) * columns;
                 for (weight, gradient) in weights[start..].iter_mut().zip(gradient) {
                     *weight = gradient as f32;
                 }
             }),
-            Weights::Winograd(sums) => {
+            Weights::Winograd2d(sums) => {
                 let taps = self.convolution.cell_taps();
                 sums.for_each_tap(|output, channel, tap, gradient| {
                     if let Some(place) = taps[9 * channel + tap] {
@@ -204,13 +210,13 @@ impl WeightGradient {
     }
 }
 
-/// Numbers of outputs that are worked through before the next rows of the kernel, so that they stay
-/// in the first-level cache.
-const BAND: usize = 3072;
+/// The most numbers of outputs that are worked through before the next rows of the kernel, so that they
+/// stay in the first-level cache.
+const MAX_BAND_LEN: usize = 3072;
 
 impl DirectWeights {
-    /// Adds what some images contribute. Their pixels may stand in cells, as the output by Winograd has
-    /// them.
+    /// Adds what some images contribute. Their pixels may stand in cells, if the output is computed by
+    /// [`Algorithm::Winograd2d`].
     fn add(&mut self, convolution: &Convolution, padded: &[f32], bordered: &[f32]) {
         let [rows, columns] = convolution.output_size();
         let [kernel_rows, kernel_columns] = convolution.kernel;
@@ -223,7 +229,7 @@ impl DirectWeights {
         let pixel_stride = stride / cell * convolution.cell_channels();
         let [_, bordered_columns] = convolution.bordered_size();
         let bordered_rows = convolution.bordered_rows();
-        let band = (BAND / (columns * convolution.outputs)).max(1);
+        let band = (MAX_BAND_LEN / (columns * convolution.outputs)).max(1);
         let images = padded
             .chunks_exact(convolution.padded_len())
             .zip(bordered.chunks_exact(convolution.bordered_len()));

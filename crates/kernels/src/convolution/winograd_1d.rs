@@ -1,5 +1,5 @@
-//! Convolutions of one channel with 5×5 kernels, as the first layer of a network has them, by
-//! Winograd's minimal filtering along rows.
+//! Convolutions by Winograd's minimal filtering F(4, 5) along rows: one channel and 5×5 kernels, as the
+//! first layer of a network has them.
 //!
 //! A tile of 8 inputs d in a row and a row g of the kernel give 4 outputs Aᵀ[(G g) ⊙ (Bᵀ d)]: 8
 //! multiplications instead of 20. The products are summed over the kernel's rows before Aᵀ. Tiles
@@ -13,8 +13,8 @@
 //! Inputs at the points are `[tile of a row][row][point]`, weights `[vector of outputs][point][row of
 //! the kernel][output of the vector]`.
 
+use super::Convolution;
 use crate::buffer::Buffer;
-use crate::convolution::Convolution;
 use crate::rows::largest_of;
 use crate::simd::{Isa, Place, PlaceVisitor, Routine, Simd, for_each_place, visit_places};
 
@@ -116,8 +116,9 @@ fn to_outputs<S: Simd>(s: S, m: [S::F32; POINTS]) -> [S::F32; OUTPUTS] {
     ]
 }
 
-/// Whether this is the way to compute the convolution's output.
-pub(crate) fn suits(convolution: &Convolution) -> bool {
+/// Whether the convolution's output and the gradient of its weights can be computed so, and are faster
+/// for it.
+pub(super) fn suits(convolution: &Convolution) -> bool {
     convolution.kernel == [KERNEL; 2]
         && convolution.inputs == 1
         && convolution.stride == 1
@@ -125,18 +126,18 @@ pub(crate) fn suits(convolution: &Convolution) -> bool {
 }
 
 /// Columns of input that the tiles of `size` columns of output read.
-pub(crate) fn covered_inputs(size: usize) -> usize {
+pub(super) fn covered_inputs(size: usize) -> usize {
     covered_outputs(size) + KERNEL - 1
 }
 
 /// Columns of output in whole tiles, for `size` of them.
-pub(crate) fn covered_outputs(size: usize) -> usize {
+pub(super) fn covered_outputs(size: usize) -> usize {
     size.next_multiple_of(OUTPUTS)
 }
 
 /// Weights at the points.
 #[derive(Debug)]
-pub(crate) struct Panel {
+pub(super) struct Panel {
     isa: Isa,
     /// Rows and columns of the output.
     size: [usize; 2],
@@ -147,7 +148,7 @@ pub(crate) struct Panel {
 
 impl Panel {
     /// `weights`: `[outputs, 1, 5, 5]`.
-    pub(crate) fn new(
+    pub(super) fn new(
         isa: Isa,
         convolution: &Convolution,
         weights: &[f32],
@@ -175,7 +176,7 @@ impl Panel {
 
     /// The outputs `[rows, columns, outputs]` for an image with its border, whose rows are
     /// `row_stride` apart; with `pool`, the largest of each 2×2 window of them.
-    pub(crate) fn output(&self, padded: &[f32], row_stride: usize, pool: bool, output: &mut [f32]) {
+    pub(super) fn output(&self, padded: &[f32], row_stride: usize, pool: bool, output: &mut [f32]) {
         let (inputs, covered_rows) = inputs_at_points(self.isa, padded, row_stride, self.size);
         let mut products = Buffer::new(band_len(self.isa, self.size));
         self.isa.run(Products {
@@ -440,7 +441,7 @@ impl Products<'_> {
 
 /// The gradient of the weights at the points, summed over tiles.
 #[derive(Debug)]
-pub(crate) struct GradientSums {
+pub(super) struct GradientSums {
     isa: Isa,
     /// Rows and columns of the output.
     size: [usize; 2],
@@ -450,7 +451,7 @@ pub(crate) struct GradientSums {
 }
 
 impl GradientSums {
-    pub(crate) fn new(isa: Isa, convolution: &Convolution) -> Self {
+    pub(super) fn new(isa: Isa, convolution: &Convolution) -> Self {
         let outputs = convolution.outputs;
         Self {
             isa,
@@ -462,7 +463,7 @@ impl GradientSums {
 
     /// Adds what an image contributes. `padded` is the image with its border, `gradient`
     /// that of its outputs, with zeros where the last tile of a row reaches beyond the image.
-    pub(crate) fn add(
+    pub(super) fn add(
         &mut self,
         padded: &[f32],
         padded_row_stride: usize,
@@ -486,7 +487,7 @@ impl GradientSums {
     }
 
     /// Calls `f(output, kernel row, gradients)` for the rows of all kernels.
-    pub(crate) fn for_each_row(&self, mut f: impl FnMut(usize, usize, [f64; KERNEL])) {
+    pub(super) fn for_each_row(&self, mut f: impl FnMut(usize, usize, [f64; KERNEL])) {
         let lanes = self.isa.lanes();
         for output in 0..self.outputs {
             for row in 0..KERNEL {

@@ -1,4 +1,4 @@
-//! Convolutions with 3×3 kernels by Winograd's minimal filtering, with 4×4 outputs to a tile.
+//! Convolutions by Winograd's minimal filtering F(4×4, 3×3): 4×4 outputs to a tile, 3×3 kernels.
 //!
 //! A convolution of stride 2 with a 5×5 kernel is one of stride 1 with a 3×3 kernel on an image of
 //! cells, in which 2×2 pixels are four times as many channels.
@@ -15,8 +15,8 @@ mod transform;
 
 use rayon::prelude::*;
 
+use super::Convolution;
 use crate::buffer::Buffer;
-use crate::convolution::Convolution;
 use crate::simd::Isa;
 use crate::tasks;
 use crate::tile::{
@@ -28,7 +28,7 @@ use transform::{
 };
 
 /// Rows and columns of a tile's outputs.
-pub(crate) const OUTPUTS: usize = 4;
+pub(super) const OUTPUTS: usize = 4;
 
 /// Rows and columns of a tile's inputs.
 const INPUTS: usize = 6;
@@ -50,9 +50,9 @@ const MIN_TILES: usize = 12;
 /// its own, and adding them up would take longer than is saved.
 const MAX_TRANSFORMED_WEIGHTS: usize = 1 << 18;
 
-/// Whether this is the way to compute the convolution: its kernel has 3×3 taps, or it is one with
+/// Whether the convolution can be computed so, and is faster for it: its kernel has 3×3 taps, or it is one with
 /// such a kernel on cells of `stride`×`stride` pixels as channels.
-pub(crate) fn suits(convolution: &Convolution) -> bool {
+pub(super) fn suits(convolution: &Convolution) -> bool {
     let Convolution {
         inputs,
         outputs,
@@ -73,15 +73,15 @@ pub(crate) fn suits(convolution: &Convolution) -> bool {
 }
 
 /// How many images of `size` outputs are best computed at once.
-pub(crate) fn images_at_once(size: [usize; 2]) -> usize {
+pub(super) fn images_at_once(size: [usize; 2]) -> usize {
     let [rows, columns] = size.map(|size| size.div_ceil(OUTPUTS));
     MIN_TILES.div_ceil(rows * columns)
 }
 
-/// Whether the gradient of the weights is computed at the points too.
-pub(crate) fn suits_weights(convolution: &Convolution) -> bool {
+/// Whether the gradient of the weights is faster so too, of a convolution that is computed so.
+pub(super) fn suits_weight_gradient(convolution: &Convolution) -> bool {
     let cell = convolution.inputs * convolution.stride * convolution.stride;
-    suits(convolution) && cell * convolution.outputs * POINTS <= MAX_TRANSFORMED_WEIGHTS
+    cell * convolution.outputs * POINTS <= MAX_TRANSFORMED_WEIGHTS
 }
 
 /// From the numbers of one point to those of the next, of which each has `len`: an odd number of
@@ -93,13 +93,13 @@ fn point_stride(len: usize) -> usize {
 }
 
 /// Rows (or columns) of input that the tiles of `size` outputs read.
-pub(crate) fn covered_inputs(size: usize) -> usize {
+pub(super) fn covered_inputs(size: usize) -> usize {
     size.div_ceil(OUTPUTS) * OUTPUTS + KERNEL - 1
 }
 
 /// Weights at the points, as panels: `[point][block of outputs][input][output of the block]`.
 #[derive(Debug)]
-pub(crate) struct Panel {
+pub(super) struct Panel {
     isa: Isa,
     blocks: ChannelBlocks,
     inputs: usize,
@@ -146,7 +146,7 @@ impl<'a> Part<'a> {
 
 impl Panel {
     /// `kernel(output, input, tap)` is the weight for tap number `tap` of 9.
-    pub(crate) fn new(
+    pub(super) fn new(
         isa: Isa,
         [outputs, inputs]: [usize; 2],
         bias: Option<&[f32]>,
@@ -189,7 +189,7 @@ impl Panel {
     /// The convolution's outputs `[rows, columns, outputs]` for some images, from the first number of the
     /// first tile on; with `pool`, the
     /// largest of each 2×2 window of them.
-    pub(crate) fn output<'a>(
+    pub(super) fn output<'a>(
         &self,
         images: impl Iterator<Item = Strided<'a>>,
         size: [usize; 2],
@@ -260,7 +260,7 @@ impl Panel {
 
 /// The gradient of the weights at the points, summed over tiles.
 #[derive(Debug)]
-pub(crate) struct GradientSums {
+pub(super) struct GradientSums {
     isa: Isa,
     blocks: ChannelBlocks,
     inputs: usize,
@@ -269,7 +269,7 @@ pub(crate) struct GradientSums {
 }
 
 impl GradientSums {
-    pub(crate) fn new(isa: Isa, [outputs, inputs]: [usize; 2]) -> Self {
+    pub(super) fn new(isa: Isa, [outputs, inputs]: [usize; 2]) -> Self {
         let blocks = ChannelBlocks::new(isa, outputs);
         Self {
             isa,
@@ -281,7 +281,7 @@ impl GradientSums {
 
     /// Adds what some images contribute; each has `size` outputs, in whole tiles of which those
     /// beyond the image have gradient zero. Pairs of an image and its gradient.
-    pub(crate) fn add(&mut self, images: &[(Strided, Strided)], size: [usize; 2]) {
+    pub(super) fn add(&mut self, images: &[(Strided, Strided)], size: [usize; 2]) {
         let tiles = size.map(|size| size.div_ceil(OUTPUTS));
         let count = tiles[0] * tiles[1];
         let all = images.len() * count;
@@ -339,7 +339,7 @@ impl GradientSums {
     }
 
     /// Calls `f(output, input, tap, gradient)` for all weights.
-    pub(crate) fn for_each_tap(&self, mut f: impl FnMut(usize, usize, usize, f32)) {
+    pub(super) fn for_each_tap(&self, mut f: impl FnMut(usize, usize, usize, f32)) {
         let point_len = self.blocks.panel_len(self.inputs);
         let mut taps = Buffer::new(TAPS * point_len);
         self.isa.run(PointsToKernels {
