@@ -129,11 +129,8 @@ mod tests {
         let output = |weight: &FloatTensor<B>, bias: f32| {
             let numbers = B::numbers(weight);
             let parameters = Parameters {
-                weight: &numbers,
                 bias: Some(&[bias]),
-                scale: None,
-                shift: None,
-                function_parameter: 0.0,
+                ..Parameters::of_weight(&numbers)
             };
             let prepared = prepare::<B>(&block, weight, parameters, None);
             let output = prepared.infer(1, &[1.0; 4], parameters)[0];
@@ -172,14 +169,7 @@ mod tests {
         let weight = Flex::tensor(Buffer::zeros(inputs * outputs), [inputs, outputs]);
         let prepare = move |weight: &FloatTensor<Flex>| {
             let numbers = Flex::numbers(weight);
-            let parameters = Parameters {
-                weight: &numbers,
-                bias: None,
-                scale: None,
-                shift: None,
-                function_parameter: 0.0,
-            };
-            prepare::<Flex>(&block, weight, parameters, None)
+            prepare::<Flex>(&block, weight, Parameters::of_weight(&numbers), None)
         };
         (weight, prepare)
     }

@@ -22,6 +22,7 @@ pub use training::{Output, Saved};
 use crate::convolution::Convolution;
 use crate::dense::Dense;
 use crate::function::{Context, Draws, Function};
+use crate::lengths::pooled_size;
 
 /// Linear map → normalisation → activation function → 2×2 max pooling → dropout.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,6 +84,19 @@ pub struct Parameters<'a> {
     pub function_parameter: f32,
 }
 
+impl<'a> Parameters<'a> {
+    /// A weight alone.
+    pub fn of_weight(weight: &'a [f32]) -> Self {
+        Self {
+            weight,
+            bias: None,
+            scale: None,
+            shift: None,
+            function_parameter: 0.0,
+        }
+    }
+}
+
 /// The most tasks that a batch is cut into. Each has a weight gradient of its own.
 const MAX_TASKS: usize = 16;
 
@@ -93,8 +107,8 @@ impl Block {
     /// Height, width and channels of the output.
     pub fn output_size(&self) -> [usize; 3] {
         let [height, width, channels] = self.linear_size();
-        let shrink = if self.pool { 2 } else { 1 };
-        [height / shrink, width / shrink, channels]
+        let [height, width] = pooled_size([height, width], self.pool);
+        [height, width, channels]
     }
 
     /// Whether images of this height and width, with so many channels, are what the map reads. A

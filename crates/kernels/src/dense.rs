@@ -74,16 +74,12 @@ impl ForwardPanel {
                 row[channels..].fill(0.0);
             }
         });
-        let mut padded_bias = vec![0.0; blocks.panel_len(1)];
-        if let Some(bias) = bias {
-            padded_bias[..bias.len()].copy_from_slice(bias);
-        }
         Self {
             dense,
             isa,
             blocks,
             weights: panel,
-            bias: padded_bias,
+            bias: blocks.padded_bias(bias),
         }
     }
 

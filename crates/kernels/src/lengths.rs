@@ -1,4 +1,4 @@
-//! Lengths of slices.
+//! Sizes of images and lengths of slices.
 
 /// The product of `numbers`. The lengths of slices are checked by it, so that it must not wrap around.
 ///
@@ -10,4 +10,15 @@ pub(crate) fn checked_product<const N: usize>(numbers: [usize; N]) -> usize {
         .into_iter()
         .try_fold(1_usize, usize::checked_mul)
         .unwrap_or_else(|| panic!("{numbers:?} are more numbers than can be counted"))
+}
+
+/// Rows and columns that `size` has left with `pool`: half of them, rounded down, since the largest of
+/// each 2×2 window remains.
+#[inline(always)]
+pub(crate) fn pooled_size([rows, columns]: [usize; 2], pool: bool) -> [usize; 2] {
+    if pool {
+        [rows / 2, columns / 2]
+    } else {
+        [rows, columns]
+    }
 }

@@ -112,7 +112,7 @@ fn exp_m1_reduced<S: Simd>(s: S, r: S::F32) -> S::F32 {
     s.mul_add(square, polynomial(s, r, &EXP), r)
 }
 
-/// e^(high + low) for −105.2 ≤ high ≤ 89 and a small `low`.
+/// e^(high + low) for −105.2 ≤ high ≤ 0 and a small `low`.
 #[inline(always)]
 fn exp_of_sum<S: Simd>(s: S, high: S::F32, low: Option<S::F32>) -> S::F32 {
     let (r, shifted) = reduce(s, high, TO_SCALE);
@@ -123,17 +123,10 @@ fn exp_of_sum<S: Simd>(s: S, high: S::F32, low: Option<S::F32>) -> S::F32 {
     s.scale(exp_m1_reduced(s, r), shifted)
 }
 
-/// eˣ. Error: 1.1 ulp.
-#[inline(always)]
-pub fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
-    // Half the smallest number is e^−103.97, and e^88.73 is beyond the largest.
-    let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
-    exp_of_sum(s, x, None)
-}
-
 /// eˣ for x ≤ 0, and anything for other numbers. Error: 1.1 ulp.
 #[inline(always)]
 pub fn exp_nonpositive<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    // Half the smallest number is e^−103.97.
     exp_of_sum(s, s.max(s.splat(-104.0), x), None)
 }
 

@@ -7,13 +7,13 @@ use crate::simd::{Isa, Routine, Simd};
 
 /// The two halves of a 64-bit key, mixed with the upper half of the places that it is for.
 #[derive(Clone, Copy, Debug)]
-pub struct Key([i32; 2]);
+struct Key([i32; 2]);
 
 impl Key {
     /// The key for the places whose upper 32 bits are `upper`. Any two keys will do, also
     /// successive numbers.
     #[inline]
-    pub fn new(key: u64, upper: u32) -> Self {
+    fn new(key: u64, upper: u32) -> Self {
         let mixed = mix(key ^ mix(u64::from(upper)));
         Self([mixed as i32, (mixed >> 32) as i32])
     }
@@ -35,7 +35,7 @@ fn mix(x: u64) -> u64 {
 /// the first round and in it, so that the sequences of two keys are not one sequence from two
 /// starting points.
 #[inline(always)]
-pub fn bits<S: Simd>(s: S, key: Key, place: S::I32) -> S::I32 {
+fn bits<S: Simd>(s: S, key: Key, place: S::I32) -> S::I32 {
     let [first, second] = key.0;
     let x = s.xor_int(place, s.splat_int(first));
     let x = s.xor_int(x, s.shift_right::<17>(x));
@@ -50,7 +50,7 @@ pub fn bits<S: Simd>(s: S, key: Key, place: S::I32) -> S::I32 {
 
 /// A random number in [0, 1) for each place, given by its lower 32 bits: a multiple of 2⁻²⁴.
 #[inline(always)]
-pub fn uniform<S: Simd>(s: S, key: Key, place: S::I32) -> S::F32 {
+fn uniform<S: Simd>(s: S, key: Key, place: S::I32) -> S::F32 {
     let upper = s.shift_right::<8>(bits(s, key, place));
     s.mul(s.to_float(upper), s.splat(1.0 / (1 << 24) as f32))
 }

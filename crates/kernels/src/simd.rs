@@ -16,10 +16,10 @@ mod x86;
 use std::fmt;
 
 #[cfg(target_arch = "aarch64")]
-pub use neon::Neon;
+use neon::Neon;
 pub use portable::Portable;
 #[cfg(target_arch = "x86_64")]
-pub use x86::{Avx2, Avx512};
+use x86::{Avx2, Avx512};
 
 /// An instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -171,6 +171,15 @@ impl ChannelBlocks {
         self.channels.div_ceil(self.lanes) * self.lanes * depth
     }
 
+    /// A bias, or zeros, as a panel of one row.
+    pub(crate) fn padded_bias(&self, bias: Option<&[f32]>) -> Vec<f32> {
+        let mut padded = vec![0.0; self.panel_len(1)];
+        if let Some(bias) = bias {
+            padded[..bias.len()].copy_from_slice(bias);
+        }
+        padded
+    }
+
     /// Where the numbers of `channel` stand in a panel of `depth` rows.
     pub(crate) fn column(&self, channel: usize, depth: usize) -> PanelColumn {
         let vector = channel / self.lanes;

@@ -1,8 +1,11 @@
 //! Whole blocks: values against a plain computation in `f64`, gradients against its finite
 //! differences, and results that do not depend on threads.
 
+mod common;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use common::{numbers, up_to};
 use kernels::block::{self, Block, Gradients, LinearMap, Link, Normalization, Output, Parameters};
 use kernels::convolution::Convolution;
 use kernels::dense::{self, Dense};
@@ -13,24 +16,6 @@ use proptest::prelude::*;
 
 const SLOPE: f32 = 0.3;
 const KEY: u64 = 42;
-
-/// A size, a smaller one under Miri, which takes thousands of times as long.
-const fn up_to(size: usize, under_miri: usize) -> usize {
-    if cfg!(miri) { under_miri } else { size }
-}
-
-/// Numbers in −1..1 that look random.
-fn numbers(len: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    (0..len)
-        .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 40) as f32) / (1u32 << 23) as f32 - 1.0
-        })
-        .collect()
-}
 
 fn to_f64(numbers: &[f32]) -> Vec<f64> {
     numbers.iter().map(|&x| x.into()).collect()
@@ -622,11 +607,7 @@ fn blocks_that_follow_each_other_agree_on_the_shape() {
         ..plain().0
     };
     let blocks = [convolution(2, 3, 4), convolution(3, 2, 4)];
-    let (_, parameters) = plain();
-    let parameters = Parameters {
-        weight: &[0.5; 16],
-        ..parameters
-    };
+    let parameters = Parameters::of_weight(&[0.5; 16]);
     let prepared = blocks.map(|block| block.prepare(Isa::best(), parameters, None));
     let links = prepared.each_ref().map(|prepared| Link {
         prepared,
@@ -801,11 +782,9 @@ fn a_constant_channel_is_normalised_to_its_shift() {
             };
             let input = [1000.3f32, 2.7, -13.1].repeat(5 * pixels);
             let parameters = Parameters {
-                weight: &[1.0; 60],
-                bias: None,
                 scale: Some(&[3.0; 20]),
                 shift: Some(&[0.25; 20]),
-                function_parameter: 0.0,
+                ..Parameters::of_weight(&[1.0; 60])
             };
             for isa in Isa::available() {
                 let output = block.train(isa, 5, &input, parameters, KEY).output;
@@ -832,14 +811,7 @@ fn plain() -> (Block, Parameters<'static>) {
         pool: false,
         dropout: 0.0,
     };
-    let parameters = Parameters {
-        weight: &[0.5; 15],
-        bias: None,
-        scale: None,
-        shift: None,
-        function_parameter: 0.0,
-    };
-    (block, parameters)
+    (block, Parameters::of_weight(&[0.5; 15]))
 }
 
 /// They would be taken for the statistics of other images.
@@ -918,7 +890,7 @@ fn gradients_are_of_parameters_of_the_same_length() {
 #[test]
 #[should_panic(expected = "an image of the input or the output has no numbers")]
 fn an_image_of_the_output_is_not_empty() {
-    let (block, parameters) = plain();
+    let (block, _) = plain();
     let block = Block {
         map: LinearMap::Dense(Dense {
             pixels: 1,
@@ -927,11 +899,7 @@ fn an_image_of_the_output_is_not_empty() {
         }),
         ..block
     };
-    let parameters = Parameters {
-        weight: &[],
-        ..parameters
-    };
-    block.train(Isa::best(), 2, &[1.0; 6], parameters, 0);
+    block.train(Isa::best(), 2, &[1.0; 6], Parameters::of_weight(&[]), 0);
 }
 
 #[test]

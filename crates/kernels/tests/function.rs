@@ -766,7 +766,7 @@ fn instruction_sets_agree() {
 }
 
 #[test]
-fn what_is_no_number_stays_so() {
+fn nan_stays_nan() {
     for case in cases() {
         for isa in Isa::available() {
             let (values, _) = case.evaluate(isa, &[f32::NAN; 19]);

@@ -2,6 +2,7 @@
 
 use super::{Algorithm, Convolution, winograd_1d, winograd_2d};
 use crate::buffer::Buffer;
+use crate::lengths::pooled_size;
 use crate::rows;
 use crate::simd::Isa;
 use crate::tile::{ChannelBlocks, MatrixProduct, Start, Strided, StridedMut};
@@ -93,9 +94,8 @@ impl ForwardPanel {
     fn compute(&self, padded: &[f32], pool: bool, output: &mut [f32]) {
         let convolution = &self.convolution;
         let padded_len = convolution.padded_len();
-        let shrink = if pool { 2 } else { 1 };
-        let [height, width] = convolution.output_size();
-        let output_len = (height / shrink) * (width / shrink) * convolution.outputs;
+        let [height, width] = pooled_size(convolution.output_size(), pool);
+        let output_len = height * width * convolution.outputs;
         let images = padded.len() / padded_len;
         assert_eq!(padded.len(), images * padded_len);
         assert_eq!(output.len(), images * output_len);
@@ -148,17 +148,13 @@ impl DirectForward {
                 }
             }
         }
-        let mut padded_bias = vec![0.0; blocks.panel_len(1)];
-        if let Some(bias) = bias {
-            padded_bias[..bias.len()].copy_from_slice(bias);
-        }
         Self {
             convolution,
             padded_row: convolution.padded_row(),
             isa,
             blocks,
             weights: panel,
-            bias: padded_bias,
+            bias: blocks.padded_bias(bias),
         }
     }
 

@@ -15,6 +15,7 @@
 
 use super::Convolution;
 use crate::buffer::Buffer;
+use crate::lengths::pooled_size;
 use crate::rows::largest_of;
 use crate::simd::{Isa, Place, PlaceVisitor, Routine, Simd, for_each_place, visit_places};
 
@@ -298,13 +299,13 @@ impl Routine for Products<'_> {
         let [rows, columns] = self.size;
         let tiles = columns.div_ceil(OUTPUTS);
         let channels = self.bias.len();
-        let shrink = if self.pool { 2 } else { 1 };
+        let [output_rows, output_columns] = pooled_size(self.size, self.pool);
         assert!(rows.next_multiple_of(BAND) + KERNEL - 1 <= self.covered_rows);
         assert!(tiles * self.covered_rows * POINTS <= self.inputs.len());
         assert_eq!(self.lanes, S::LANES);
         assert!(channels.next_multiple_of(S::LANES) * KERNEL * POINTS <= self.weights.len());
         assert!(POINTS * tiles * BAND * S::LANES <= self.products.len());
-        assert!((rows / shrink) * (columns / shrink) * channels <= self.output.len());
+        assert!(output_rows * output_columns * channels <= self.output.len());
         visit_places(simd, channels, &mut self);
     }
 }

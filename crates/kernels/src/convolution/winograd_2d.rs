@@ -17,6 +17,7 @@ use rayon::prelude::*;
 
 use super::Convolution;
 use crate::buffer::Buffer;
+use crate::lengths::pooled_size;
 use crate::simd::Isa;
 use crate::tasks;
 use crate::tile::{
@@ -173,16 +174,12 @@ impl Panel {
                 points: part.points,
             });
         });
-        let mut padded_bias = vec![0.0; blocks.panel_len(1)];
-        if let Some(bias) = bias {
-            padded_bias[..bias.len()].copy_from_slice(bias);
-        }
         Self {
             isa,
             blocks,
             inputs,
             weights,
-            bias: padded_bias,
+            bias: blocks.padded_bias(bias),
         }
     }
 
@@ -199,8 +196,8 @@ impl Panel {
         let tiles = size.map(|size| size.div_ceil(OUTPUTS));
         let in_image = tiles[0] * tiles[1];
         let outputs = self.blocks.channels();
-        let shrink = if pool { 2 } else { 1 };
-        let output_len = (size[0] / shrink) * (size[1] / shrink) * outputs;
+        let [rows, columns] = pooled_size(size, pool);
+        let output_len = rows * columns * outputs;
         let count = output.len() / output_len * in_image;
         let input_stride = point_stride(count * self.inputs);
         let output_stride = point_stride(count * outputs);

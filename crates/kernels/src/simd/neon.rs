@@ -7,7 +7,7 @@ use super::sealed::Sealed;
 
 /// NEON, which all processors that this is compiled for have.
 #[derive(Clone, Copy, Debug)]
-pub struct Neon;
+pub(super) struct Neon;
 
 // A target that goes without it could not run the methods below.
 const _: () = assert!(cfg!(target_feature = "neon"));

@@ -10,16 +10,16 @@ use super::{Routine, Simd, TO_SCALE};
 
 /// AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx2(());
+pub(super) struct Avx2(());
 
 /// AVX-512 F, BW, DQ and VL.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx512(());
+pub(super) struct Avx512(());
 
 impl Avx2 {
     /// The proof that the processor has AVX2 and FMA, if it does.
     #[inline(always)]
-    pub fn detect() -> Option<Self> {
+    pub(super) fn detect() -> Option<Self> {
         (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
     }
 
@@ -37,7 +37,7 @@ impl Avx2 {
 impl Avx512 {
     /// The proof that the processor has AVX-512 F, BW, DQ and VL, and AVX2 and FMA, if it does.
     #[inline(always)]
-    pub fn detect() -> Option<Self> {
+    pub(super) fn detect() -> Option<Self> {
         (Avx2::detect().is_some()
             && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")

@@ -4,6 +4,7 @@
 //! to the columns of a square and then to the rows of what comes of it.
 
 use super::{INPUTS, KERNEL, OUTPUTS, POINTS, TAPS};
+use crate::lengths::pooled_size;
 use crate::rows::largest_of;
 use crate::simd::{Routine, Simd, for_each_place};
 use crate::tile::Strided;
@@ -335,8 +336,8 @@ impl Routine for PointsToOutputs<'_> {
         assert!((first + tiles) * channels <= point_stride);
         assert!(points.len() >= POINTS * point_stride);
         assert!(bias.len() >= channels);
-        let shrink = if pool { 2 } else { 1 };
-        assert!(output.len() >= (rows / shrink) * (columns / shrink) * channels);
+        let [output_rows, output_columns] = pooled_size([rows, columns], pool);
+        assert!(output.len() >= output_rows * output_columns * channels);
         let output = output.as_mut_ptr();
         for tile in 0..tiles {
             let (row, column) = (tile / tile_columns * OUTPUTS, tile % tile_columns * OUTPUTS);
