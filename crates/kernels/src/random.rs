@@ -90,23 +90,28 @@ pub(crate) fn same_upper(first: u64, len: usize) -> usize {
 
 /// Random numbers in [0, 1) for the places from `first` on.
 pub fn fill_uniform(isa: Isa, key: u64, first: u64, values: &mut [f32]) {
-    struct Fill<'a>(u64, u64, &'a mut [f32]);
+    struct Fill<'a> {
+        key: u64,
+        first: u64,
+        values: &'a mut [f32],
+    }
     impl Routine for Fill<'_> {
         type Output = ();
         #[inline(always)]
         fn run<S: Simd>(self, s: S) {
-            let mut uniforms = Uniforms::new(s, self.0, self.1);
+            let mut uniforms = Uniforms::new(s, self.key, self.first);
             s.map(
-                self.2,
+                self.values,
                 #[inline(always)]
                 |_| uniforms.next(),
             );
         }
     }
-    let (values, rest) = values.split_at_mut(same_upper(first, values.len()));
-    isa.run(Fill(key, first, values));
+    let len = same_upper(first, values.len());
+    let (values, rest) = values.split_at_mut(len);
+    isa.run(Fill { key, first, values });
     if !rest.is_empty() {
-        fill_uniform(isa, key, first.wrapping_add(values.len() as u64), rest);
+        fill_uniform(isa, key, first.wrapping_add(len as u64), rest);
     }
 }
 

@@ -106,16 +106,16 @@ impl ChannelBlocks {
             }
         }
         assert!(channels > 0, "there is no channel to compute");
-        let (lanes, most, has_half) = isa.run(Widest);
+        let (lanes, max, has_half) = isa.run(Widest);
         let total = channels.div_ceil(lanes);
         // With 16 registers, tiles of two vectors are the best; but one vector that is left over
         // has a broadcast for every product, and is better computed as the third of three.
-        let most = if most == 3 && total.is_multiple_of(2) {
+        let max = if max == 3 && total.is_multiple_of(2) {
             2
         } else {
-            most
+            max
         };
-        let count = total.div_ceil(most);
+        let count = total.div_ceil(max);
         let vectors = total.div_ceil(count);
         Self {
             channels,

@@ -29,7 +29,8 @@ pub struct Gradients {
 }
 
 impl Block {
-    /// The gradients for that of the output: `[images, height, width, outputs]`. The other arguments are those of [`Block::train`], and `saved` what came of it.
+    /// The gradients for that of the output: `[images, height, width, outputs]`. The other arguments
+    /// are those of [`Block::train`], and `saved` what came of it.
     ///
     /// # Panics
     ///

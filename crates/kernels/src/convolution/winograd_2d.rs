@@ -51,8 +51,8 @@ const MIN_TILES: usize = 12;
 /// its own, and adding them up would take longer than is saved.
 const MAX_TRANSFORMED_WEIGHTS: usize = 1 << 18;
 
-/// Whether the convolution can be computed so, and is faster for it: its kernel has 3×3 taps, or it is one with
-/// such a kernel on cells of `stride`×`stride` pixels as channels.
+/// Whether the convolution can be computed so, and is faster for it: its kernel has 3×3 taps, or it is
+/// one with such a kernel on cells of `stride`×`stride` pixels as channels.
 pub(super) fn suits(convolution: &Convolution) -> bool {
     let Convolution {
         inputs,
@@ -183,9 +183,8 @@ impl Panel {
         }
     }
 
-    /// The convolution's outputs `[rows, columns, outputs]` for some images, from the first number of the
-    /// first tile on; with `pool`, the
-    /// largest of each 2×2 window of them.
+    /// The convolution's outputs `[rows, columns, outputs]` for some images, each given from the first
+    /// number of its first tile on; with `pool`, the largest of each 2×2 window of them.
     pub(super) fn output<'a>(
         &self,
         images: impl Iterator<Item = Strided<'a>>,
