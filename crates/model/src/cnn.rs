@@ -8,9 +8,10 @@ use burn::tensor::{Device, Tensor};
 use fused::Chain;
 
 use crate::activation::ActivationLayer;
-use crate::block::{self, Follow, Fusion, Kernels};
 use crate::config::{CnnConfig, CnnConfigError, Downsampling, Padding, StageConfig};
+use crate::fused_layer::{self, Epilogue, FusedLayer};
 use crate::initialization::normal_weight;
+use crate::kernel_choice::Kernels;
 use crate::normalization::{Normalization, NormalizationLayer};
 use crate::observe::{Observer, Site};
 
@@ -66,6 +67,10 @@ impl Cnn {
     ///
     /// On a device with autodiff the network is in training: dropout and randomised activations
     /// draw from the device's generator, and batch normalisation uses the batch's statistics.
+    ///
+    /// # Panics
+    ///
+    /// If the images are of another size than those of the [`Task`] that the network was made for.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         self.forward_observed(images, &mut ())
     }
@@ -99,23 +104,24 @@ impl Cnn {
     /// All but the output layer as blocks for inference on images such as `images`; `None` where
     /// the kernels cannot compute one of them.
     fn chain(&self, images: &Tensor<4>) -> Option<Chain> {
-        if !block::computes_on(images) {
+        if !fused_layer::computes_on(images) {
             return None;
         }
         let [_, channels, height, width] = images.dims();
         let mut size = [height, width, channels];
         let mut chain = Chain::default();
         for stage in &self.stages {
-            for (number, layer) in stage.layers.iter().enumerate() {
-                let end = (number + 1 == stage.layers.len()).then_some(stage);
+            for (layer, end) in stage.layers() {
                 let [height, width, _] = size;
-                let follow = layer.follow(end);
-                let fusion = Fusion::of_convolution([height, width], &layer.convolution, &follow)?;
-                fusion.append_to(&mut chain);
-                size = fusion.block.output_size();
+                let epilogue = layer.epilogue(end);
+                let layer =
+                    FusedLayer::of_convolution([height, width], &layer.convolution, &epilogue)?;
+                layer.append_to(&mut chain);
+                size = layer.block.output_size();
             }
         }
-        Fusion::of_dense(size, &self.hidden.linear, &self.hidden.follow())?.append_to(&mut chain);
+        FusedLayer::of_dense(size, &self.hidden.linear, &self.hidden.epilogue())?
+            .append_to(&mut chain);
         Some(chain)
     }
 
@@ -194,6 +200,13 @@ impl ModuleVisitor for ParameterCounter {
 }
 
 impl Stage {
+    /// The layers in order, the last one with this stage, whose pooling and dropout follow it.
+    fn layers(&self) -> impl Iterator<Item = (&ConvolutionLayer, Option<&Self>)> {
+        let last = self.layers.len() - 1;
+        let layers = self.layers.iter().enumerate();
+        layers.map(move |(number, layer)| (layer, (number == last).then_some(self)))
+    }
+
     /// `x`: `[batch, channels_in, height, width]`; output: `[batch, channels, height', width']`.
     fn forward<O: Observer>(
         &self,
@@ -202,11 +215,9 @@ impl Stage {
         kernels: Kernels,
         observer: &mut O,
     ) -> Tensor<4> {
-        let last = self.layers.len() - 1;
         let mut x = x;
-        for (layer, convolution) in self.layers.iter().enumerate() {
+        for (layer, (convolution, end)) in self.layers().enumerate() {
             let site = Site::Convolution { stage, layer };
-            let end = (layer == last).then_some(self);
             x = convolution.forward(x, end, site, kernels, observer);
         }
         x
@@ -216,8 +227,8 @@ impl Stage {
 impl ConvolutionLayer {
     /// What follows the convolution, if it is the last one of `end` that stage's pooling and
     /// dropout too.
-    fn follow<'a>(&'a self, end: Option<&'a Stage>) -> Follow<'a> {
-        Follow {
+    fn epilogue<'a>(&'a self, end: Option<&'a Stage>) -> Epilogue<'a> {
+        Epilogue {
             normalization: &self.normalization,
             activation: Some(&self.activation),
             pool: end.is_some_and(|stage| stage.pool.is_some()),
@@ -239,19 +250,15 @@ impl ConvolutionLayer {
         let pool = end.and_then(|stage| stage.pool.as_ref());
         let dropout = end.map(|stage| &stage.dropout);
         if kernels == Kernels::Fused {
-            let follow = self.follow(end);
-            if let Some(output) = block::convolution(&x, &self.convolution, &follow) {
-                if O::ACTIVE
-                    && let Some(bare) = block::convolution(&x, &self.convolution, &follow.bare())
-                {
-                    show(&self.activation, bare, site, observer);
-                }
+            let compute =
+                |epilogue: &Epilogue<'_>| fused_layer::convolution(&x, &self.convolution, epilogue);
+            if let Some(output) = fused(compute, &self.epilogue(end), site, observer) {
                 return output;
             }
         }
         let x = self.convolution.forward(x);
         let x = self.normalization.forward(x);
-        show(&self.activation, x.clone(), site, observer);
+        observe_pre_activation(&self.activation, x.clone(), site, observer);
         let x = self.activation.forward(x);
         let x = match pool {
             Some(pool) => pool.forward(x),
@@ -265,8 +272,8 @@ impl ConvolutionLayer {
 }
 
 impl Hidden {
-    fn follow(&self) -> Follow<'_> {
-        Follow {
+    fn epilogue(&self) -> Epilogue<'_> {
+        Epilogue {
             normalization: &self.normalization,
             activation: Some(&self.activation),
             pool: false,
@@ -277,26 +284,39 @@ impl Hidden {
     /// `x`: `[batch, channels, height, width]`; output: `[batch, units]`.
     fn forward<O: Observer>(&self, x: Tensor<4>, kernels: Kernels, observer: &mut O) -> Tensor<2> {
         if kernels == Kernels::Fused {
-            let follow = self.follow();
-            if let Some(output) = block::dense(&x, &self.linear, &follow) {
-                if O::ACTIVE
-                    && let Some(bare) = block::dense(&x, &self.linear, &follow.bare())
-                {
-                    show(&self.activation, bare, Site::Hidden, observer);
-                }
+            let compute = |epilogue: &Epilogue<'_>| fused_layer::dense(&x, &self.linear, epilogue);
+            if let Some(output) = fused(compute, &self.epilogue(), Site::Hidden, observer) {
                 return output;
             }
         }
         let x = self.linear.forward(x.flatten(1, 3));
         let x = self.normalization.forward(x);
-        show(&self.activation, x.clone(), Site::Hidden, observer);
+        observe_pre_activation(&self.activation, x.clone(), Site::Hidden, observer);
         let x = self.activation.forward(x);
         self.dropout.forward(x)
     }
 }
 
+/// What `compute` gives for a layer with this epilogue, if the kernels can. To an observer that looks,
+/// the pre-activation is shown, which they compute apart.
+fn fused<const D: usize, O: Observer>(
+    compute: impl Fn(&Epilogue<'_>) -> Option<Tensor<D>>,
+    epilogue: &Epilogue<'_>,
+    site: Site,
+    observer: &mut O,
+) -> Option<Tensor<D>> {
+    let output = compute(epilogue)?;
+    if O::ACTIVE
+        && let Some(activation) = epilogue.activation
+        && let Some(pre_activation) = compute(&epilogue.pre_activation_only())
+    {
+        observe_pre_activation(activation, pre_activation, site, observer);
+    }
+    Some(output)
+}
+
 /// Shows `pre_activation`, `[batch, units, ..]`, to an observer that looks.
-fn show<const D: usize, O: Observer>(
+fn observe_pre_activation<const D: usize, O: Observer>(
     layer: &ActivationLayer,
     pre_activation: Tensor<D>,
     site: Site,

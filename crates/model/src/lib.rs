@@ -7,10 +7,11 @@
 //! the layers are computed by kernels of our own, see [`Kernels`].
 
 mod activation;
-mod block;
 mod cnn;
 mod config;
+mod fused_layer;
 mod initialization;
+mod kernel_choice;
 mod normalization;
 mod observe;
 mod preset;
@@ -18,10 +19,10 @@ mod preset;
 pub use activation::{
     Activation, ActivationLayer, Facts, Interval, ParseActivationError, Smoothness,
 };
-pub use block::{Kernels, ParseKernelsError};
 pub use cnn::{Cnn, Layer, Task, Weight};
 pub use config::{CnnConfig, CnnConfigError, Downsampling, Padding, StageConfig};
 pub use initialization::{Initialization, ParseInitializationError};
+pub use kernel_choice::{Kernels, ParseKernelsError};
 pub use normalization::{Normalization, NormalizationLayer, ParseNormalizationError};
 pub use observe::{Observer, Site};
 pub use preset::{ParsePresetError, Preset};

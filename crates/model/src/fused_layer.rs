@@ -1,9 +1,6 @@
-//! A layer with all that follows it as one block of the CPU's kernels.
+//! A layer with its epilogue as one block of the CPU's kernels.
 //!
 //! The results are those of Burn's modules but for rounding, and for what is drawn at random.
-
-use std::fmt;
-use std::str::FromStr;
 
 use burn::module::RunningState;
 use burn::nn::conv::Conv2d;
@@ -14,53 +11,12 @@ use kernels::block::{Block, LinearMap, Normalization};
 use kernels::convolution::Convolution;
 use kernels::dense::Dense;
 use kernels::function::Function;
-use serde::{Deserialize, Serialize};
 
 use crate::activation::ActivationLayer;
 use crate::normalization::NormalizationLayer;
 
-/// What computes the network's layers.
-///
-/// Written as `fused` or `stock`. Where the kernels do not run, on GPUs or for a function that has
-/// none, `Fused` is the same as `Stock`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kernels {
-    /// Burn's operations, one after the other.
-    Stock,
-    /// On CPUs, kernels that compute a layer and what follows it at once.
-    #[default]
-    Fused,
-}
-
-/// Kernels that are not one of those known.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown kernels `{0}`; expected `fused` or `stock`")]
-pub struct ParseKernelsError(String);
-
-impl FromStr for Kernels {
-    type Err = ParseKernelsError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "stock" => Ok(Self::Stock),
-            "fused" => Ok(Self::Fused),
-            _ => Err(ParseKernelsError(text.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for Kernels {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stock => "stock",
-            Self::Fused => "fused",
-        })
-    }
-}
-
-/// What follows a linear map.
-pub(crate) struct Follow<'a> {
+/// What follows a layer's linear map.
+pub(crate) struct Epilogue<'a> {
     pub(crate) normalization: &'a NormalizationLayer,
     /// Without one, the output is the pre-activation.
     pub(crate) activation: Option<&'a ActivationLayer>,
@@ -69,9 +25,9 @@ pub(crate) struct Follow<'a> {
     pub(crate) dropout: Option<&'a Dropout>,
 }
 
-impl Follow<'_> {
+impl Epilogue<'_> {
     /// Nothing but the normalisation: what goes into the activation.
-    pub(crate) fn bare(&self) -> Self {
+    pub(crate) fn pre_activation_only(&self) -> Self {
         Self {
             activation: None,
             pool: false,
@@ -83,23 +39,30 @@ impl Follow<'_> {
 
 /// The convolution of `x`, `[batch, channels_in, height, width]`, and what follows it; `None` where
 /// the kernels cannot compute it.
-pub(crate) fn convolution(x: &Tensor<4>, layer: &Conv2d, follow: &Follow<'_>) -> Option<Tensor<4>> {
+pub(crate) fn convolution(
+    x: &Tensor<4>,
+    layer: &Conv2d,
+    epilogue: &Epilogue<'_>,
+) -> Option<Tensor<4>> {
     if !computes_on(x) {
         return None;
     }
     let [_, _, height, width] = x.dims();
-    compute(x, Fusion::of_convolution([height, width], layer, follow)?)
+    compute(
+        x,
+        FusedLayer::of_convolution([height, width], layer, epilogue)?,
+    )
 }
 
 /// The dense layer of `x`, `[batch, channels, height, width]`, flattened, and what follows it;
 /// `None` where the kernels cannot compute it.
-pub(crate) fn dense(x: &Tensor<4>, layer: &Linear, follow: &Follow<'_>) -> Option<Tensor<2>> {
+pub(crate) fn dense(x: &Tensor<4>, layer: &Linear, epilogue: &Epilogue<'_>) -> Option<Tensor<2>> {
     if !computes_on(x) {
         return None;
     }
     let [_, channels, height, width] = x.dims();
     let size = [height, width, channels];
-    compute(x, Fusion::of_dense(size, layer, follow)?)
+    compute(x, FusedLayer::of_dense(size, layer, epilogue)?)
 }
 
 /// Whether the kernels compute on tensors such as `x`.
@@ -108,19 +71,19 @@ pub(crate) fn computes_on(x: &Tensor<4>) -> bool {
 }
 
 /// A layer with what follows it, for the kernels.
-pub(crate) struct Fusion<'a, const D: usize> {
+pub(crate) struct FusedLayer<'a, const D: usize> {
     pub(crate) block: Block,
     parameters: Parameters<D>,
     /// Where the running statistics are, and to be.
     batch: Option<&'a BatchNorm>,
 }
 
-impl<'a> Fusion<'a, 4> {
+impl<'a> FusedLayer<'a, 4> {
     /// The convolution of images of `[height, width]`; `None` where the kernels cannot compute it.
     pub(crate) fn of_convolution(
         [height, width]: [usize; 2],
         layer: &Conv2d,
-        follow: &Follow<'a>,
+        epilogue: &Epilogue<'a>,
     ) -> Option<Self> {
         let [outputs, inputs, _, _] = layer.weight.shape().dims();
         let padding = match layer.padding {
@@ -146,17 +109,17 @@ impl<'a> Fusion<'a, 4> {
             padding,
         });
         let bias = layer.bias.as_ref().map(|bias| bias.val());
-        Self::new(map, layer.weight.val(), bias, follow)
+        Self::new(map, layer.weight.val(), bias, epilogue)
     }
 }
 
-impl<'a> Fusion<'a, 2> {
+impl<'a> FusedLayer<'a, 2> {
     /// The dense layer of features of `[height, width, channels]`, flattened; `None` where the
     /// kernels cannot compute it.
     pub(crate) fn of_dense(
         [height, width, channels]: [usize; 3],
         layer: &Linear,
-        follow: &Follow<'a>,
+        epilogue: &Epilogue<'a>,
     ) -> Option<Self> {
         let [_, outputs] = layer.weight.shape().dims();
         let map = LinearMap::Dense(Dense {
@@ -165,21 +128,21 @@ impl<'a> Fusion<'a, 2> {
             outputs,
         });
         let bias = layer.bias.as_ref().map(|bias| bias.val());
-        Self::new(map, layer.weight.val(), bias, follow)
+        Self::new(map, layer.weight.val(), bias, epilogue)
     }
 }
 
-impl<'a, const D: usize> Fusion<'a, D> {
+impl<'a, const D: usize> FusedLayer<'a, D> {
     fn new(
         map: LinearMap,
         weight: Tensor<D>,
         bias: Option<Tensor<1>>,
-        follow: &Follow<'a>,
+        epilogue: &Epilogue<'a>,
     ) -> Option<Self> {
         if weight.dtype() != DType::F32 {
             return None;
         }
-        let (normalization, scale, shift) = match follow.normalization {
+        let (normalization, scale, shift) = match epilogue.normalization {
             NormalizationLayer::Batch(layer) => {
                 let epsilon = layer.epsilon as f32;
                 let (scale, shift) = (layer.gamma.val(), layer.beta.val());
@@ -196,18 +159,18 @@ impl<'a, const D: usize> Fusion<'a, D> {
             }
             NormalizationLayer::None(_) => (Normalization::None, None, None),
         };
-        let dropout = follow
+        let dropout = epilogue
             .dropout
             .filter(|dropout| dropout.training.is_enabled())
             .map_or(0.0, |dropout| dropout.prob as f32);
         let block = Block {
             map,
             normalization,
-            function: match follow.activation {
+            function: match epilogue.activation {
                 Some(activation) => activation.kernel()?,
                 None => Function::Identity,
             },
-            pool: follow.pool,
+            pool: epilogue.pool,
             dropout,
         };
         let parameters = Parameters {
@@ -215,9 +178,9 @@ impl<'a, const D: usize> Fusion<'a, D> {
             bias,
             scale,
             shift,
-            function: follow.activation.and_then(ActivationLayer::parameter),
+            function: epilogue.activation.and_then(ActivationLayer::parameter),
         };
-        let batch = match follow.normalization {
+        let batch = match epilogue.normalization {
             NormalizationLayer::Batch(layer) => Some(layer),
             _ => None,
         };
@@ -241,19 +204,19 @@ impl<'a, const D: usize> Fusion<'a, D> {
     }
 }
 
-fn compute<const D: usize>(x: &Tensor<4>, fusion: Fusion<'_, D>) -> Option<Tensor<D>> {
-    if !x.is_autodiff() && !fusion.parameters.weight.is_autodiff() {
-        let running = fusion.running();
-        let Fusion {
+fn compute<const D: usize>(x: &Tensor<4>, layer: FusedLayer<'_, D>) -> Option<Tensor<D>> {
+    if !x.is_autodiff() && !layer.parameters.weight.is_autodiff() {
+        let running = layer.running();
+        let FusedLayer {
             block, parameters, ..
-        } = fusion;
+        } = layer;
         return Some(fused::infer(block, x.clone(), parameters, running));
     }
-    let Fusion {
+    let FusedLayer {
         block,
         parameters,
         batch,
-    } = fusion;
+    } = layer;
     // Frozen among layers that are trained: the kernels have no gradient for that.
     if batch.is_some_and(|layer| !layer.training.is_enabled()) {
         return None;
@@ -276,17 +239,4 @@ fn update_running(layer: &BatchNorm, batch: Statistics) {
     };
     update(&layer.running_mean, batch.mean);
     update(&layer.running_var, batch.variance);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_form_round_trips() {
-        for kernels in [Kernels::Stock, Kernels::Fused] {
-            assert_eq!(kernels.to_string().parse(), Ok(kernels));
-        }
-        assert!("Fused".parse::<Kernels>().is_err());
-    }
 }
