@@ -57,7 +57,7 @@ pub enum Error {
     /// A folder holds none of the files that are looked for.
     #[error(
         "{folder}: found no {expected}; put {archive} there, get MNIST by `trainer data fetch`, or name \
-         a file with --data"
+         a file with --data{others}"
     )]
     NotInFolder {
         /// The folder.
@@ -66,6 +66,8 @@ pub enum Error {
         expected: String,
         /// The archive that holds all of them.
         archive: &'static str,
+        /// Which other tables are there, as the end of the sentence; empty if there are none.
+        others: String,
     },
 
     /// The file has no bytes, or no more than blank lines.

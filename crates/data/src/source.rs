@@ -74,7 +74,27 @@ fn not_in_folder(folder: &Path, labels: Labels) -> Error {
         folder: folder.display().to_string(),
         expected: format!("{plain}, {gzip} or {zip}"),
         archive: ARCHIVE,
+        others: match other_tables(folder).as_slice() {
+            [] => String::new(),
+            names => format!(", such as one of {} there", list(names)),
+        },
     }
+}
+
+/// The names of CSV files in `folder`, plain or compressed, that have none of Kaggle's names. None where
+/// it cannot be read.
+fn other_tables(folder: &Path) -> Vec<String> {
+    let kaggles = [Labels::Required, Labels::Absent].map(file_names).concat();
+    let is_table = |name: &String| {
+        let lower = name.to_lowercase();
+        let is_csv = lower.ends_with(".csv") || lower.ends_with(".csv.gz");
+        is_csv && !kaggles.contains(&name.as_str())
+    };
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(is_table).collect();
+    names.sort();
+    names
 }
 
 fn find_in_folder(folder: &Path, labels: Labels) -> Option<PathBuf> {

@@ -173,6 +173,17 @@ fn what_is_not_there() {
              digit-recognizer.zip there, get MNIST by `trainer data fetch`, or name a file with --data"
         )
     );
+    let others = tempfile::tempdir().unwrap();
+    for name in ["notes.txt", "mine.csv", "a.CSV.gz", "test.csv"] {
+        std::fs::write(others.path().join(name), "").unwrap();
+    }
+    let error = training_error(others.path()).to_string();
+    assert!(
+        error.ends_with(
+            r#"or name a file with --data, such as one of ["a.CSV.gz", "mine.csv"] there"#
+        ),
+        "{error}"
+    );
     assert!(matches!(
         training_error(&empty.path().join("none.csv")),
         Error::Open { .. }
