@@ -1,8 +1,8 @@
 //! Training on Burn's Learner, and what is done with trained networks.
 //!
-//! A command line becomes a [`config::RunConfig`]; with images and a device it becomes a
-//! [`training::Training`], which leaves a [`run_directory::RunDirectory`] behind. Every verb of the
-//! program is a file of [`commands`].
+//! A command line becomes a `config::RunConfig`; with images and a device it becomes a
+//! `training::Training`, which leaves a `run_directory::RunDirectory` behind. Every verb of the
+//! program is a file of `commands`.
 
 mod averaging;
 mod backend;

@@ -65,7 +65,7 @@ pub struct ModelCard {
     pub epoch: EpochRecord,
 }
 
-/// Saves `weights`, a record of the [`Classifier`] that the run in `state` had after `epoch`, with what
+/// Saves `weights`, a record of the `Classifier` that the run in `state` had after `epoch`, with what
 /// is needed to use them.
 ///
 /// The side file is replaced last and names the file of weights, so that the two always fit.
