@@ -65,7 +65,7 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A hidden name beside `path` that nobody else uses: `.name.4711-3.ending`.
+/// A hidden name beside `path` that no other write on this machine uses: `.name.4711-3.ending`.
 pub fn hidden_path(path: &Path, ending: &str) -> PathBuf {
     // Threads of one process may write the same file.
     static NUMBER: AtomicU64 = AtomicU64::new(0);

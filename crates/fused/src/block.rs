@@ -33,7 +33,7 @@ pub struct Parameters<const D: usize> {
     /// The shift of the normalisation, β: `[outputs]`.
     pub shift: Option<Tensor<1>>,
     /// PReLU's slope or Swish's β: `[1]`.
-    pub function: Option<Tensor<1>>,
+    pub function_parameter: Option<Tensor<1>>,
 }
 
 /// Mean and biased variance of every channel over a batch and all its pixels: `[outputs]`.
@@ -207,7 +207,7 @@ impl Operands<Dispatch> {
             bias: operand(parameters.bias),
             scale: operand(parameters.scale),
             shift: operand(parameters.shift),
-            function: operand(parameters.function),
+            function: operand(parameters.function_parameter),
         }
     }
 }

@@ -46,7 +46,10 @@ impl Chain {
         parameters: &Parameters<D>,
         running: Option<&Statistics>,
     ) {
-        let function = parameters.function.as_ref().map(|tensor| tensor.dims());
+        let function = parameters
+            .function_parameter
+            .as_ref()
+            .map(|tensor| tensor.dims());
         let function = function.as_ref().map(<[usize; 1]>::as_slice);
         check_parameters(&block, &parameters.weight.dims(), function);
         let numbers = |tensor: &Tensor<1>| read(tensor, <[f32]>::to_vec);
@@ -56,7 +59,7 @@ impl Chain {
             .map(|tensor| tensor.as_ref().map(numbers));
         // Functions without a parameter do not look at it.
         let function_parameter = parameters
-            .function
+            .function_parameter
             .as_ref()
             .map_or(0.0, |tensor| numbers(tensor)[0]);
         let others = block::Parameters {

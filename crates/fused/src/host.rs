@@ -140,7 +140,7 @@ impl Host for NdArray {
 static ARRAYS: Mutex<Vec<SharedArray<f32>>> = Mutex::new(Vec::new());
 
 /// Arrays that are kept at most.
-const MOST_ARRAYS: usize = 64;
+const MAX_ARRAYS: usize = 64;
 
 /// An array of `len` numbers that is nobody else's.
 fn take_array(len: usize) -> SharedArray<f32> {
@@ -156,7 +156,7 @@ fn take_array(len: usize) -> SharedArray<f32> {
 
 fn keep_array(array: &SharedArray<f32>) {
     let mut arrays = ARRAYS.lock().unwrap_or_else(PoisonError::into_inner);
-    if arrays.len() == MOST_ARRAYS {
+    if arrays.len() == MAX_ARRAYS {
         arrays.remove(0);
     }
     arrays.push(array.clone());

@@ -12,10 +12,10 @@ use kernels::simd::Isa;
 use crate::host::Host;
 
 /// Blocks that are kept whatever their size, so that a large network finds its own again.
-const FEWEST_KEPT: usize = 32;
+const MIN_KEPT: usize = 32;
 /// Weights that are kept of more blocks than that: of a deep network, or of several. In memory they take
 /// 16 MiB, and what was prepared of them as much or a few times more.
-const MOST_WEIGHTS: usize = 4 << 20;
+const MAX_WEIGHTS: usize = 4 << 20;
 
 /// A prepared block and what it was made of.
 pub(crate) struct Kept<B: Backend> {
@@ -28,7 +28,7 @@ pub(crate) struct Kept<B: Backend> {
 }
 
 /// What else goes into the weights of a prepared block: bias, scale, shift, running mean and
-/// variance; their bits, as what is not a number is not equal to itself.
+/// variance; their bits, as NaN is not equal to itself.
 #[derive(PartialEq)]
 struct Others([Option<Vec<u32>>; 5]);
 
@@ -90,8 +90,8 @@ pub(crate) fn prepare<B: Host>(
     all.push(kept);
     let weights = |kept: &Kept<B>| kept.weight.shape().num_elements();
     let mut excess = all.iter().map(weights).sum::<usize>();
-    excess = excess.saturating_sub(MOST_WEIGHTS);
-    while excess > 0 && all.len() > FEWEST_KEPT {
+    excess = excess.saturating_sub(MAX_WEIGHTS);
+    while excess > 0 && all.len() > MIN_KEPT {
         excess = excess.saturating_sub(weights(&all.remove(0)));
     }
     prepared
@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn what_was_used_last_is_kept_of_large_ones() {
         let _alone = alone();
-        let blocks: Vec<_> = (0..=FEWEST_KEPT)
-            .map(|_| dense(MOST_WEIGHTS / 32 / 32, 32))
+        let blocks: Vec<_> = (0..=MIN_KEPT)
+            .map(|_| dense(MAX_WEIGHTS / 32 / 32, 32))
             .collect();
         let first: Vec<_> = blocks
             .iter()
@@ -210,14 +210,14 @@ mod tests {
             let (weight, prepare) = &blocks[index];
             Arc::ptr_eq(&prepare(weight), &first[index])
         };
-        assert!((1..=FEWEST_KEPT).all(is_kept));
+        assert!((1..=MIN_KEPT).all(is_kept));
         assert!(!is_kept(0));
     }
 
     #[test]
     fn a_network_larger_than_the_limit_is_kept() {
         let _alone = alone();
-        let blocks = vec![[MOST_WEIGHTS / 32 / 4, 32]; 5];
+        let blocks = vec![[MAX_WEIGHTS / 32 / 4, 32]; 5];
         assert!(are_found_again(blocks));
     }
 

@@ -89,7 +89,7 @@ fn convolutions_of_any_shape() {
                 bias: Some(bias.clone()),
                 scale: None,
                 shift: None,
-                function: None,
+                function_parameter: None,
             };
             let (found, statistics) = fused::train(block, x.clone(), parameters.clone());
             assert!(statistics.is_none());
@@ -108,7 +108,7 @@ fn convolutions_of_any_shape() {
                 bias: bias.map(Tensor::inner),
                 scale: None,
                 shift: None,
-                function: None,
+                function_parameter: None,
             };
             let inferred = fused::infer(block, x.inner(), parameters, None);
             assert_close(&inferred, &found.inner(), &what);
@@ -149,7 +149,7 @@ fn dense_layers_read_images_of_any_layout() {
                 bias: Some(bias.clone()),
                 scale: None,
                 shift: None,
-                function: None,
+                function_parameter: None,
             };
             let (found, _) = fused::train(block, x.clone(), parameters);
             let expected = linear(x.clone().flatten(1, 3), weight.clone(), Some(bias.clone()));
@@ -182,7 +182,7 @@ fn dense(weight: [usize; 2]) -> (Block, Parameters<2>) {
         bias: None,
         scale: None,
         shift: None,
-        function: Some(tensor([1], &device)),
+        function_parameter: Some(tensor([1], &device)),
     };
     (block, parameters)
 }
@@ -220,7 +220,7 @@ fn a_function_has_one_parameter() {
     let (block, parameters) = dense([105, 19]);
     let [device, _] = devices();
     let parameters = Parameters {
-        function: Some(tensor([2], &device)),
+        function_parameter: Some(tensor([2], &device)),
         ..parameters
     };
     Chain::default().push(block, &parameters, None);
@@ -252,7 +252,7 @@ fn parameters(device: &Device) -> Parameters<4> {
         bias: None,
         scale: Some(tensor([10], device).require_grad()),
         shift: Some(tensor([10], device).require_grad()),
-        function: None,
+        function_parameter: None,
     }
 }
 
@@ -279,7 +279,7 @@ fn statistics_are_the_batchs() {
             bias: None,
             scale: parameters.scale.map(Tensor::inner),
             shift: parameters.shift.map(Tensor::inner),
-            function: None,
+            function_parameter: None,
         };
         let running = Statistics {
             mean: mean.inner(),
@@ -312,14 +312,14 @@ fn a_chain_computes_one_block_after_the_other() {
             bias: None,
             scale: Some(tensor([10], &device)),
             shift: Some(tensor([10], &device)),
-            function: None,
+            function_parameter: None,
         };
         let linear = Parameters {
             weight: tensor([height * width * channels, 4], &device),
             bias: Some(tensor([4], &device)),
             scale: None,
             shift: None,
-            function: None,
+            function_parameter: None,
         };
         for variance in [0.5, 2.0] {
             let running = Statistics {
@@ -395,7 +395,7 @@ fn constants_have_no_gradients() {
             bias: None,
             scale: None,
             shift: Some(tensor([10], &device).require_grad()),
-            function: None,
+            function_parameter: None,
         };
         let (output, _) = fused::train(pooled(0.0), x.clone(), constants.clone());
         let gradients = loss(output).backward();

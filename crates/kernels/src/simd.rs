@@ -147,6 +147,14 @@ pub struct Place {
     part: Option<usize>,
 }
 
+impl Place {
+    /// Panics unless the place, of a vector with `lanes`, lies in a row of `len` numbers.
+    #[inline(always)]
+    pub(crate) fn check(self, len: usize, lanes: usize) {
+        assert!(self.at <= len && self.part.unwrap_or(lanes) <= len - self.at);
+    }
+}
+
 /// Calls `f` for all vectors of a row of `len` numbers, in order.
 #[inline(always)]
 pub(crate) fn for_each_place<S: Simd>(_: S, len: usize, mut f: impl FnMut(Place)) {

@@ -4,6 +4,7 @@
 //! by a block of its columns (channels), [`outer`] a few rows of a weight gradient by a block of
 //! its columns. Both load vectors of a block and broadcast the other factor.
 
+use crate::lengths::checked_product;
 use crate::simd::{Isa, Routine, Simd};
 
 /// The most vectors of a channel block that tiles are compiled for.
@@ -168,7 +169,7 @@ impl ChannelBlocks {
 
     /// Numbers in a panel of `depth` rows.
     pub(crate) fn panel_len(&self, depth: usize) -> usize {
-        self.channels.div_ceil(self.lanes) * self.lanes * depth
+        checked_product([self.channels.div_ceil(self.lanes), self.lanes, depth])
     }
 
     /// A bias, or zeros, as a panel of one row.
@@ -288,8 +289,8 @@ pub(crate) struct MatrixProduct<'a> {
 impl MatrixProduct<'_> {
     /// Panics if the product would leave its slices.
     fn check(&self) {
-        let depth = self.taps * self.tap_len;
-        assert!(self.panel_first_row + depth <= self.panel_depth);
+        let depth = checked_product([self.taps, self.tap_len]);
+        assert!(depth <= self.panel_depth && self.panel_first_row <= self.panel_depth - depth);
         let panel = Strided {
             data: self.panel,
             start: 0,

@@ -70,7 +70,8 @@ impl Cnn {
     ///
     /// # Panics
     ///
-    /// If the images are of another size than those of the [`Task`] that the network was made for.
+    /// If the images have more than one channel, or are of a size that leaves another number of
+    /// features than the [`Task`] that the network was made for.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         self.forward_observed(images, &mut ())
     }

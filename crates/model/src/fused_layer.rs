@@ -178,7 +178,7 @@ impl<'a, const D: usize> FusedLayer<'a, D> {
             bias,
             scale,
             shift,
-            function: epilogue.activation.and_then(ActivationLayer::parameter),
+            function_parameter: epilogue.activation.and_then(ActivationLayer::parameter),
         };
         let batch = match epilogue.normalization {
             NormalizationLayer::Batch(layer) => Some(layer),

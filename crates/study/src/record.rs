@@ -52,7 +52,7 @@ pub struct RunRecord {
     /// Number of classes; a network that has learnt nothing reads 1 / classes of the images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<usize>,
-    /// Number of learnable numbers of the network.
+    /// Number of trainable parameters of the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<u64>,
     /// How many images there were.

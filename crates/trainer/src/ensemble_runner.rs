@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use crate::backend::Processor;
 use crate::checkpoint;
-use crate::commands;
 use crate::config::RunConfig;
 use crate::console::{Console, Style, epoch_line, print};
 use crate::epoch_loop::Ending;
+use crate::exit::exit;
 use crate::history::EpochRecord;
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, JobObserver, Jobs, JobsEnding};
@@ -52,18 +52,14 @@ enum Attempt {
 
 impl Members {
     /// The first `count` members of `recipe` in `folder`, trained on `images` by `processor`.
-    ///
-    /// # Errors
-    ///
-    /// If the system does not let it listen for Ctrl+C.
     pub fn new(
         recipe: &RunConfig,
         count: usize,
         folder: &Path,
         images: LabelledImages,
         processor: Processor,
-    ) -> Result<Self> {
-        let signals = Signals::listen()?;
+        signals: Signals,
+    ) -> Self {
         let fingerprint = images.fingerprint();
         let runs = (0..count).map(|number| {
             let mut config = recipe.member(number);
@@ -72,12 +68,12 @@ impl Members {
             config.data.note_source(images.source());
             (folder.join(format!("member-{}", config.seed)), config)
         });
-        Ok(Self {
+        Self {
             runs: runs.collect(),
             images,
             processor,
             signals,
-        })
+        }
     }
 
     /// Trains those that are left, some of them at once where that is faster. The exit code, if it
@@ -195,7 +191,7 @@ impl Members {
         };
         match training.run(restored)? {
             Ending::Finished => Ok(Attempt::Trained),
-            ending => commands::exit(&training, &ending).map(Attempt::Stopped),
+            ending => exit(&training, &ending).map(Attempt::Stopped),
         }
     }
 }

@@ -148,7 +148,7 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
             unreachable!("a loop runs once")
         };
         let Some(checkpointer) = components.checkpointer else {
-            unreachable!("`Training::fit` gives every training its checkpointers")
+            unreachable!("`Training::supervised` gives every training its checkpointers")
         };
         let batch_size = start.state.config.batch_size;
         let mut fit = Fit {
@@ -169,14 +169,19 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
             saved_at: Instant::now(),
             step_seconds: Vec::new(),
         };
-        let ending = fit.run(&train_loader, &valid_loader);
-        let network = fit.network();
-        *lock(&self.outcome) = Some(ending.map(|ending| LoopOutcome {
-            ending,
-            state: fit.state,
-            network,
-            seconds_per_step: median(fit.step_seconds),
-        }));
+        let outcome = match fit.run(&train_loader, &valid_loader) {
+            Ok(ending) => {
+                let network = fit.network();
+                Ok(LoopOutcome {
+                    ending,
+                    state: fit.state,
+                    network,
+                    seconds_per_step: median(fit.step_seconds),
+                })
+            }
+            Err(error) => Err(error),
+        };
+        *lock(&self.outcome) = Some(outcome);
         (fit.learner.model(), fit.processor)
     }
 }

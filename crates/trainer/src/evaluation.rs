@@ -75,14 +75,14 @@ impl Probabilities {
         Self { values, classes }
     }
 
-    /// The mean of several readings of the same images; at least one.
-    pub fn mean<P: Borrow<Self>>(readings: &[P]) -> Self {
-        let count = readings.len() as f64;
-        let first = readings[0].borrow();
+    /// The mean of several predictions for the same images; at least one.
+    pub fn mean<P: Borrow<Self>>(predictions: &[P]) -> Self {
+        let count = predictions.len() as f64;
+        let first = predictions[0].borrow();
         let mean = |place: usize| {
-            let values = readings
+            let values = predictions
                 .iter()
-                .map(|reading| reading.borrow().values[place]);
+                .map(|prediction| prediction.borrow().values[place]);
             values.sum::<f64>() / count
         };
         Self {
@@ -268,9 +268,9 @@ mod tests {
     }
 
     #[test]
-    fn readings_are_averaged() {
-        let readings = [[0.0, 0.0], [0.0, 3.0_f32.ln()]].map(|z| Probabilities::softmax(&z, 2));
-        let mean = Probabilities::mean(&readings);
+    fn predictions_are_averaged() {
+        let predictions = [[0.0, 0.0], [0.0, 3.0_f32.ln()]].map(|z| Probabilities::softmax(&z, 2));
+        let mean = Probabilities::mean(&predictions);
         for (found, expected) in mean.values.iter().zip([0.375, 0.625]) {
             assert!((found - expected).abs() < 1e-7);
         }

@@ -113,7 +113,7 @@ pub fn run(
     jobs: Jobs,
     work: &[OsString],
     signals: &Signals,
-    watch: &mut impl JobObserver,
+    observer: &mut impl JobObserver,
 ) -> Result<JobsEnding> {
     let (sender, events) = mpsc::channel();
     let (stop, stopped) = mpsc::channel::<()>();
@@ -132,12 +132,12 @@ pub fn run(
     drop(sender);
     loop {
         match events.recv_timeout(TICK) {
-            Ok(event) => watch.show(event),
-            Err(RecvTimeoutError::Timeout) => watch.tick(),
+            Ok(event) => observer.show(event),
+            Err(RecvTimeoutError::Timeout) => observer.tick(),
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if stopped.try_recv() == Err(mpsc::TryRecvError::Disconnected) && !inputs.is_empty() {
-            watch.say("stopping; what the runs have done is saved");
+            observer.say("stopping; what the runs have done is saved");
             inputs.clear();
         }
     }

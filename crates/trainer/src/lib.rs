@@ -16,6 +16,7 @@ mod ensemble;
 mod ensemble_runner;
 mod epoch_loop;
 pub mod evaluation;
+mod exit;
 mod history;
 mod interrupt;
 mod jobs;

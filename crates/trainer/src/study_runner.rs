@@ -40,7 +40,7 @@ pub struct StudyRunner {
     pub plan: Plan,
     /// Where the results go.
     pub store: Store,
-    /// What computes.
+    /// Compute backend and device.
     pub processor: Processor,
     /// All labelled images.
     pub images: LabelledImages,

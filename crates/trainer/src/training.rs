@@ -38,7 +38,7 @@ pub struct Training {
     pub run: RunDirectory,
     /// What it does.
     pub config: RunConfig,
-    /// What computes it.
+    /// Compute backend and device.
     pub processor: Processor,
     /// The labelled images, split below into training and validation.
     pub images: LabelledImages,
@@ -308,18 +308,18 @@ impl Training {
     /// What is looked at after every epoch, in a study.
     fn measuring(&self, split: &Split, state: &RunState) -> Option<Measuring> {
         let StudyRun { score_test } = self.study?;
-        let part = |images: &LabelledImages, batch_size| MeasuredImages {
+        let measured = |images: &LabelledImages, batch_size| MeasuredImages {
             loader: Arc::new(self.scoring_loader(images.clone(), state.scaling, batch_size)),
             labels: images.labels().collect(),
         };
         let test = Some(&split.test).filter(|test| score_test && test.labels().len() > 0);
         Some(Measuring {
-            training: part(
+            training: measured(
                 &split.training.sample(split.validation.labels().len()),
                 evaluation::BATCH_SIZE,
             ),
-            validation: part(&split.validation, measuring::BATCH_SIZE),
-            test: test.map(|test| part(test, evaluation::BATCH_SIZE)),
+            validation: measured(&split.validation, measuring::BATCH_SIZE),
+            test: test.map(|test| measured(test, evaluation::BATCH_SIZE)),
             classes: state.task.classes,
         })
     }

@@ -522,6 +522,14 @@ fn what_only_one_function_reads_is_shown() {
     let row = format!("tanh{only_tanh:>18}{:>8}{:>9}", '–', alone[1]);
     assert!(said.contains(&row), "{said}");
     let page = fs::read_to_string(folder.path("both/errors.html")).unwrap();
+    // Classes of the page's elements are those that its style knows.
+    for class in ["predictions", "functions"] {
+        assert!(
+            page.contains(&format!("<table class=\"{class}\"")),
+            "{page}"
+        );
+        assert!(page.contains(&format!(".{class} th")), "{page}");
+    }
     assert!(
         page.contains(&format!("Only relu reads {only_relu}<")),
         "{page}"

@@ -183,9 +183,9 @@ fn a_run_that_goes_back_gives_up_the_best_network_of_later_epochs() {
     abandoned["epoch"]["valid"]["accuracy"] = 2.0.into();
     write("best.toml", &abandoned);
     let checkpoint = "checkpoints/epoch-0001/checkpoint.toml";
-    let mut progress = read(checkpoint);
-    progress["history"][0]["valid"]["accuracy"] = 1.5.into();
-    write(checkpoint, &progress);
+    let mut state = read(checkpoint);
+    state["history"][0]["valid"]["accuracy"] = 1.5.into();
+    write(checkpoint, &state);
 
     folder.succeed("resume run --from epoch-0001 --epochs 3 --json");
     let best = read("best.toml");

@@ -141,8 +141,8 @@ fn a_study_killed_again_and_again_ends_with_the_same_results() {
     );
     // What only an unfinished run needs is gone, once those have ended that outlived their parent.
     wait_until(|| {
-        let claims = fs::read_dir(folder.path("killed/claims")).unwrap();
-        let left: Vec<_> = claims.map(|claim| claim.unwrap().path()).collect();
+        let leases = fs::read_dir(folder.path("killed/claims")).unwrap();
+        let left: Vec<_> = leases.map(|lease| lease.unwrap().path()).collect();
         if left.is_empty() { Ok(()) } else { Err(left) }
     });
     for run in run_folders(&folder, "killed") {
@@ -160,22 +160,22 @@ fn what_a_worker_left_that_was_killed_at_the_very_end_is_removed() {
     let folder = folder();
     folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report"));
     let expected = results(&folder, "runs");
-    // Killed when its run was done and its claim not yet given back; others while they made a claim,
+    // Killed when its run was done and its lease not yet given back; others while they made a lease,
     // one of them just now.
     let done = &run_folders(&folder, "runs")[0];
     let checkpoints = folder.path("runs/runs").join(done).join("checkpoints");
     fs::create_dir(&checkpoints).unwrap();
-    let claims = folder.path("runs/claims");
+    let leases = folder.path("runs/claims");
     for name in [format!("{done}.3"), format!(".{done}.3.4711-0.partial")] {
-        let path = claims.join(name);
+        let path = leases.join(name);
         fs::write(&path, "a machine\n4711\n").unwrap();
         let file = fs::File::options().append(true).open(path).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(3600))
             .unwrap();
     }
-    fs::write(claims.join(format!(".{done}.4.4712-0.partial")), "").unwrap();
+    fs::write(leases.join(format!(".{done}.4.4712-0.partial")), "").unwrap();
     folder.succeed(&format!("{RUN} --folder runs --out report"));
-    assert_eq!(fs::read_dir(claims).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(leases).unwrap().count(), 0);
     assert!(!checkpoints.exists());
     assert_eq!(results(&folder, "runs"), expected);
 }
@@ -189,9 +189,9 @@ fn a_study_that_is_asked_to_stop_goes_on_later() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let done = run_folders(&folder, "runs");
     assert!((3..PLANNED).contains(&done.len()), "{done:?}");
-    let run = events(&folder.succeed(&run));
-    assert!(!run.is_empty() && run.len() <= PLANNED - 3);
-    assert_eq!(run[0]["total"], PLANNED);
+    let made = events(&folder.succeed(&run));
+    assert!(!made.is_empty() && made.len() <= PLANNED - 3);
+    assert_eq!(made[0]["total"], PLANNED);
     folder.succeed(&format!("{RUN} --jobs 1 --folder whole --out whole-report"));
     assert_eq!(results(&folder, "runs"), results(&folder, "whole"));
 }
@@ -208,7 +208,7 @@ fn shares_of_a_study_do_no_run_twice() {
             .spawn()
             .unwrap()
     });
-    let run: usize = outputs
+    let made: usize = outputs
         .into_iter()
         .map(|child| {
             let output = child.wait_with_output().unwrap();
@@ -216,15 +216,15 @@ fn shares_of_a_study_do_no_run_twice() {
             events(&String::from_utf8(output.stdout).unwrap()).len()
         })
         .sum();
-    assert_eq!(run, run_folders(&folder, "runs").len());
+    assert_eq!(made, run_folders(&folder, "runs").len());
 }
 
 #[test]
 fn what_a_run_leaves() {
     let folder = folder();
-    let run = events(&folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report")));
-    assert_eq!(run.len(), run_folders(&folder, "runs").len());
-    assert_eq!(run[0]["event"], "run");
+    let made = events(&folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report")));
+    assert_eq!(made.len(), run_folders(&folder, "runs").len());
+    assert_eq!(made[0]["event"], "run");
     let (mut trials, mut finals) = (0, 0);
     for run in run_folders(&folder, "runs") {
         let path = folder.path("runs/runs").join(&run).join("result.json");

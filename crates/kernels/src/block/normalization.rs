@@ -172,12 +172,12 @@ impl ChannelRows {
         }
     }
 
-    /// The function of a row.
+    /// Normalises a row: slope · (y − mean) + offset.
     pub(super) fn apply(&self, isa: Isa, y: &[f32], out: &mut [f32]) {
         rows::normalize(isa, y, &self.mean, &self.slope, &self.offset, out);
     }
 
-    /// The function of a row, and scale · g.
+    /// Normalises a row, and adds scale · g.
     pub(super) fn apply_and_add(
         &self,
         isa: Isa,

@@ -9,7 +9,7 @@ use crate::tile::{ChannelBlocks, MatrixProduct, Start, Strided, StridedMut};
 #[derive(Debug)]
 pub struct BackwardPanel {
     convolution: Convolution,
-    algorithm: Backward,
+    panel: Backward,
 }
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl BackwardPanel {
     /// `weights`: `[outputs, inputs, kernel rows, kernel columns]`.
     pub fn new(isa: Isa, convolution: Convolution, weights: &[f32]) -> Self {
         assert_eq!(weights.len(), convolution.weight_len());
-        let algorithm = match convolution.algorithm() {
+        let panel = match convolution.algorithm() {
             Algorithm::Direct | Algorithm::Winograd1d => {
                 Backward::Direct(DirectBackward::new(isa, convolution, weights))
             }
@@ -62,10 +62,7 @@ impl BackwardPanel {
                 ))
             }
         };
-        Self {
-            convolution,
-            algorithm,
-        }
+        Self { convolution, panel }
     }
 
     /// The gradients of some input images, `[height, width, inputs]`, from those of the outputs
@@ -81,7 +78,7 @@ impl BackwardPanel {
         assert_eq!(bordered.len(), images * bordered_len);
         assert_eq!(gradient.len(), images * input_len);
         let bordered = bordered.chunks_exact(bordered_len);
-        match &self.algorithm {
+        match &self.panel {
             Backward::Direct(panel) => bordered
                 .zip(gradient.chunks_exact_mut(input_len))
                 .for_each(|(bordered, gradient)| panel.input_gradient(bordered, gradient)),

@@ -11,7 +11,7 @@ use crate::tile::{ChannelBlocks, MatrixProduct, Start, Strided, StridedMut};
 #[derive(Debug)]
 pub struct ForwardPanel {
     convolution: Convolution,
-    algorithm: Forward,
+    panel: Forward,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl ForwardPanel {
     /// nothing for zeros.
     pub fn new(isa: Isa, convolution: Convolution, weights: &[f32], bias: Option<&[f32]>) -> Self {
         assert_eq!(weights.len(), convolution.weight_len());
-        let algorithm = match convolution.algorithm() {
+        let panel = match convolution.algorithm() {
             Algorithm::Direct => {
                 Forward::Direct(DirectForward::new(isa, convolution, weights, bias))
             }
@@ -58,15 +58,12 @@ impl ForwardPanel {
                 Forward::Winograd1d(winograd_1d::Panel::new(isa, &convolution, weights, bias))
             }
         };
-        Self {
-            convolution,
-            algorithm,
-        }
+        Self { convolution, panel }
     }
 
     /// How many images [`output`](Self::output) should have at a time.
     pub fn images_at_once(&self) -> usize {
-        match self.algorithm {
+        match self.panel {
             Forward::Direct(_) | Forward::Winograd1d(_) => 1,
             Forward::Winograd2d(_) => winograd_2d::images_at_once(self.convolution.output_size()),
         }
@@ -100,7 +97,7 @@ impl ForwardPanel {
         assert_eq!(padded.len(), images * padded_len);
         assert_eq!(output.len(), images * output_len);
         let padded = padded.chunks_exact(padded_len);
-        match &self.algorithm {
+        match &self.panel {
             Forward::Direct(panel) => {
                 let outputs = output.chunks_exact_mut(output_len);
                 let compute = if pool {

@@ -12,11 +12,11 @@ use crate::tile::{ChannelBlocks, Order, OuterProduct, Strided};
 #[derive(Debug)]
 pub struct WeightGradient {
     convolution: Convolution,
-    algorithm: Weights,
+    sums: Sums,
 }
 
 #[derive(Debug)]
-enum Weights {
+enum Sums {
     Direct(DirectWeights),
     Winograd2d(winograd_2d::GradientSums),
     Winograd1d(winograd_1d::GradientSums),
@@ -36,11 +36,11 @@ impl WeightGradient {
         let Convolution {
             inputs, outputs, ..
         } = convolution;
-        let algorithm = match convolution.weight_gradient_algorithm() {
+        let sums = match convolution.weight_gradient_algorithm() {
             Algorithm::Direct => {
                 let blocks = ChannelBlocks::new(isa, outputs);
                 let [rows, columns] = convolution.kernel;
-                Weights::Direct(DirectWeights {
+                Sums::Direct(DirectWeights {
                     isa,
                     blocks,
                     sums: Buffer::zeros(blocks.panel_len(rows * columns * inputs)),
@@ -48,16 +48,13 @@ impl WeightGradient {
             }
             Algorithm::Winograd2d => {
                 let channels = convolution.cell_channels();
-                Weights::Winograd2d(winograd_2d::GradientSums::new(isa, [outputs, channels]))
+                Sums::Winograd2d(winograd_2d::GradientSums::new(isa, [outputs, channels]))
             }
             Algorithm::Winograd1d => {
-                Weights::Winograd1d(winograd_1d::GradientSums::new(isa, &convolution))
+                Sums::Winograd1d(winograd_1d::GradientSums::new(isa, &convolution))
             }
         };
-        Self {
-            convolution,
-            algorithm,
-        }
+        Self { convolution, sums }
     }
 
     /// How many images [`add`](Self::add) should have at a time: with few pixels it waits for
@@ -82,9 +79,9 @@ impl WeightGradient {
         let images = padded.len() / convolution.padded_len();
         assert_eq!(padded.len(), images * convolution.padded_len());
         assert_eq!(bordered.len(), images * convolution.bordered_len());
-        match &mut self.algorithm {
-            Weights::Direct(direct) => direct.add(&convolution, padded, bordered),
-            Weights::Winograd1d(sums) => {
+        match &mut self.sums {
+            Sums::Direct(direct) => direct.add(&convolution, padded, bordered),
+            Sums::Winograd1d(sums) => {
                 let (row, start) = (
                     convolution.padded_row(),
                     convolution.bordered_rows()(0).start,
@@ -102,7 +99,7 @@ impl WeightGradient {
                     );
                 }
             }
-            Weights::Winograd2d(sums) => {
+            Sums::Winograd2d(sums) => {
                 let [_, columns] = convolution.bordered_size();
                 let pairs: Vec<_> = padded
                     .chunks_exact(convolution.padded_len())
@@ -159,18 +156,18 @@ impl WeightGradient {
     }
 
     fn sums(&self) -> &[f32] {
-        match &self.algorithm {
-            Weights::Direct(direct) => &direct.sums,
-            Weights::Winograd2d(winograd) => &winograd.sums,
-            Weights::Winograd1d(rows) => &rows.sums,
+        match &self.sums {
+            Sums::Direct(direct) => &direct.sums,
+            Sums::Winograd2d(winograd) => &winograd.sums,
+            Sums::Winograd1d(rows) => &rows.sums,
         }
     }
 
     fn sums_mut(&mut self) -> &mut [f32] {
-        match &mut self.algorithm {
-            Weights::Direct(direct) => &mut direct.sums,
-            Weights::Winograd2d(winograd) => &mut winograd.sums,
-            Weights::Winograd1d(rows) => &mut rows.sums,
+        match &mut self.sums {
+            Sums::Direct(direct) => &mut direct.sums,
+            Sums::Winograd2d(winograd) => &mut winograd.sums,
+            Sums::Winograd1d(rows) => &mut rows.sums,
         }
     }
 
@@ -180,8 +177,8 @@ impl WeightGradient {
         let inputs = self.convolution.inputs;
         let area = rows * columns;
         let mut weights = Buffer::new(self.convolution.weight_len());
-        match self.algorithm {
-            Weights::Direct(DirectWeights { blocks, sums, .. }) => {
+        match self.sums {
+            Sums::Direct(DirectWeights { blocks, sums, .. }) => {
                 for (output, weights) in weights.chunks_exact_mut(inputs * area).enumerate() {
                     let column = blocks.column(output, area * inputs);
                     for (input, weights) in weights.chunks_exact_mut(area).enumerate() {
@@ -191,13 +188,13 @@ impl WeightGradient {
                     }
                 }
             }
-            Weights::Winograd1d(sums) => sums.for_each_row(|output, row, gradient| {
+            Sums::Winograd1d(sums) => sums.for_each_row(|output, row, gradient| {
                 let start = (output * rows + row) * columns;
                 for (weight, gradient) in weights[start..].iter_mut().zip(gradient) {
                     *weight = gradient as f32;
                 }
             }),
-            Weights::Winograd2d(sums) => {
+            Sums::Winograd2d(sums) => {
                 let taps = self.convolution.cell_taps();
                 sums.for_each_tap(|output, channel, tap, gradient| {
                     if let Some(place) = taps[9 * channel + tap] {

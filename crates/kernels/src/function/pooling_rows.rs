@@ -89,7 +89,9 @@ impl PoolingWindows for PoolingRows<'_> {
         chooser: ExtremeChooser,
         mut note: impl FnMut(S::Mask, usize),
     ) {
+        self.check();
         let channels = self.channels;
+        place.check(channels, S::LANES);
         for start in (0..self.output.len()).step_by(channels) {
             let window = window_corners(self.rows, start, channels);
             let to = self.output[start..].as_mut_ptr();
@@ -194,8 +196,10 @@ impl PoolingWindows for TrainingPoolingRows<'_> {
         chooser: ExtremeChooser,
         mut note: impl FnMut(S::Mask, usize),
     ) {
+        self.check();
         let channels = self.channels;
-        // SAFETY: what normalises has a number for each channel.
+        place.check(channels, S::LANES);
+        // SAFETY: what normalises has a number for each channel, and `place` is within them.
         let [mean, slope, offset] = unsafe { load_all(s, self.normalization, place) };
         // What the function is given rises with the linear output, or falls.
         let falls = s.less(slope, s.splat(0.0));

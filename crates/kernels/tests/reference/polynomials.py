@@ -1,4 +1,4 @@
-"""Coefficients of the minimax polynomials in src/math.rs and src/function/ends.rs.
+"""Coefficients of the minimax polynomials in src/math.rs and src/function/max_pooling.rs.
 
     python polynomials.py
 

@@ -262,7 +262,7 @@ fn a_claim_can_hold_in_part() {
 }
 
 #[test]
-fn moves_between_the_tracks() {
+fn shifts_between_the_tracks() {
     let text = "seeds = 8\n[common]\noptimizer.learning_rate = 0.1\n[tuned]\nlearning_rates = [0.001, 0.01]";
     let study = study(text);
     let records = made_up::run(&study, |spec| Ability {

@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let name = options.name();
     let file = Path::new("experiments").join(format!("{name}.toml"));
     save(&study, &file)?;
-    let files = StudyPaths {
+    let paths = StudyPaths {
         study: file,
         folder: None,
     };
@@ -82,7 +82,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         output,
         ..
     } = options;
-    run_study(&study, &files, resources, parallelism, *output, &out)
+    run_study(&study, &paths, resources, parallelism, *output, &out)
 }
 
 impl Options {

@@ -15,6 +15,7 @@ use crate::config::RunConfig;
 use crate::console::Style;
 use crate::ensemble::Ensemble;
 use crate::ensemble_runner::{Members, Processes};
+use crate::interrupt::Signals;
 use crate::saved_model::SavedNetwork;
 use crate::study_runner;
 use crate::toml_file::read_toml;
@@ -81,12 +82,20 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         recipe.check()?;
     }
     let backend = options.backend.unwrap_or(recipe.backend);
+    let signals = Signals::listen()?;
     let processor = backend.open()?;
     let path = options.data.as_deref().or(recipe.data.path.as_deref());
     let images = data::training_images(path)?;
     let default = recipe.ensemble.clone().unwrap_or_default().members;
     let count = options.members.map_or(default, NonZeroUsize::get);
-    let members = Members::new(&recipe, count, &options.folder(), images, processor)?;
+    let members = Members::new(
+        &recipe,
+        count,
+        &options.folder(),
+        images,
+        processor,
+        signals,
+    );
     match options.role {
         None => {}
         Some(Role::Worker) => return members.work(),

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use burn::data::dataset::Dataset;
 use clap::Args;
 use data::{Image, LabelledImage, LabelledImages, Thousands};
+use files::{create_folder, write_atomically};
 use picture::Sheet;
 
 use self::json::Record;
@@ -24,7 +25,6 @@ use crate::evaluation::Probabilities;
 use crate::output_files::{check_picture, check_replaceable, write_picture};
 use crate::saved_model::SavedNetwork;
 use crate::shell::as_argument;
-use files::{create_folder, write_atomically};
 
 /// Images in a row of the picture.
 const COLUMNS: usize = 10;

@@ -107,14 +107,14 @@ fn report(
     views: Views,
 ) -> Result<Report> {
     let labels: Vec<u8> = images.labels().collect();
-    // For each image, the share of the readings that are right.
+    // For each image, the share of the networks that are right.
     let correct = |predictions: &[Probabilities]| -> Vec<f64> {
         let mut shares = vec![0.0; labels.len()];
-        for prediction in predictions {
-            for ((share, prediction), &label) in
-                shares.iter_mut().zip(prediction.predictions()).zip(&labels)
+        for of_network in predictions {
+            for ((share, class), &label) in
+                shares.iter_mut().zip(of_network.predictions()).zip(&labels)
             {
-                let is_right = prediction == usize::from(label);
+                let is_right = class == usize::from(label);
                 *share += f64::from(u8::from(is_right)) / predictions.len() as f64;
             }
         }

@@ -11,6 +11,7 @@ use crate::checkpoint::{self, Position, RunState};
 use crate::cli::{Output, Run, whole_number};
 use crate::config::{Extension, RunConfig};
 use crate::console::{Console, Style};
+use crate::exit::exit;
 use crate::interrupt::Signals;
 use crate::run_directory::RunDirectory;
 use crate::training::Training;
@@ -95,7 +96,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         study: None,
     };
     let ending = training.run(restored)?;
-    super::exit(&training, &ending)
+    exit(&training, &ending)
 }
 
 /// Refuses a run that has nothing left to do. One whose summary is that of fewer epochs, as it was

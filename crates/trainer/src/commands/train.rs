@@ -12,6 +12,7 @@ use crate::backend::Backend;
 use crate::cli::{Output, number, whole_number};
 use crate::config::{AveragingConfig, EarlyStoppingConfig, OptimizerKind, RunConfig, ScheduleKind};
 use crate::console::{Console, Style};
+use crate::exit::exit;
 use crate::interrupt::Signals;
 use crate::run_directory::{RUNS, RunDirectory};
 use crate::toml_file::read_toml;
@@ -139,7 +140,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         study: None,
     };
     let ending = training.run(None)?;
-    super::exit(&training, &ending)
+    exit(&training, &ending)
 }
 
 impl Options {

@@ -332,6 +332,10 @@ impl Routine for PointsToOutputs<'_> {
             channels,
             output,
         } = self;
+        assert_eq!(
+            [tile_rows, tile_columns],
+            [rows, columns].map(|size| size.div_ceil(OUTPUTS))
+        );
         let tiles = tile_rows * tile_columns;
         assert!((first + tiles) * channels <= point_stride);
         assert!(points.len() >= POINTS * point_stride);

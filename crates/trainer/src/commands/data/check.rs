@@ -42,27 +42,27 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 fn json(report: &Report) -> Result<String> {
     #[derive(Serialize)]
-    struct RunEvent<'a> {
+    struct CheckRecord<'a> {
         tables: &'a [Description],
         shared: &'a [Shared],
-        warnings: Vec<ToldWarning<'a>>,
+        warnings: Vec<WarningRecord<'a>>,
     }
     #[derive(Serialize)]
-    struct ToldWarning<'a> {
+    struct WarningRecord<'a> {
         message: String,
         #[serde(flatten)]
         warning: &'a Warning,
     }
-    let warnings = report.warnings.iter().map(|warning| ToldWarning {
+    let warnings = report.warnings.iter().map(|warning| WarningRecord {
         message: warning.to_string(),
         warning,
     });
-    let run = RunEvent {
+    let record = CheckRecord {
         tables: &report.tables,
         shared: &report.shared,
         warnings: warnings.collect(),
     };
-    Ok(serde_json::to_string_pretty(&run)?)
+    Ok(serde_json::to_string_pretty(&record)?)
 }
 
 /// A paragraph for each table, one for what they share, and the warnings.

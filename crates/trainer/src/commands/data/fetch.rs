@@ -103,8 +103,7 @@ fn summary(fetched: &Fetched, seed: u64) -> String {
 /// How far the download is: a bar on a terminal, else a line for every tenth.
 struct DownloadBar<'a> {
     bar: ProgressBar,
-    /// Tenths that were told of.
-    run: u64,
+    tenths_shown: u64,
     signals: &'a Signals,
 }
 
@@ -121,7 +120,7 @@ impl<'a> DownloadBar<'a> {
         }
         Self {
             bar,
-            run: 0,
+            tenths_shown: 0,
             signals,
         }
     }
@@ -132,11 +131,11 @@ impl Observer for DownloadBar<'_> {
         self.bar.set_length(total);
         self.bar.set_position(done);
         let tenths = 10 * done / total.max(1);
-        if self.bar.is_hidden() && tenths > self.run {
+        if self.bar.is_hidden() && tenths > self.tenths_shown {
             // The download goes on when nobody listens any more.
             drop(print(&megabytes(done, total)));
         }
-        self.run = tenths;
+        self.tenths_shown = tenths;
     }
 
     fn trouble(&mut self, trouble: &Trouble<'_>) {

@@ -78,11 +78,11 @@ impl Record {
         });
         let predictions = |image: usize| -> Vec<FunctionPrediction> {
             let functions = comparison.functions.iter();
-            let prediction = functions.map(|function| FunctionPrediction {
+            let functions = functions.map(|function| FunctionPrediction {
                 activation: function.activation,
                 prediction: function.predictions[image],
             });
-            prediction.collect()
+            functions.collect()
         };
         let mistakes = items
             .iter()

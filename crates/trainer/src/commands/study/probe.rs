@@ -15,7 +15,7 @@ use crate::study_runner::StudyRunner;
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    files: StudyPaths,
+    paths: StudyPaths,
     #[command(flatten)]
     resources: Resources,
 }
@@ -26,11 +26,11 @@ pub struct Options {
 ///
 /// If the network cannot be made.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let Options { files, resources } = options;
-    let study = Study::read(&files.study)?;
+    let Options { paths, resources } = options;
+    let study = Study::read(&paths.study)?;
     let runner = StudyRunner::new(
         &study,
-        &files.folder(),
+        &paths.folder(),
         resources.data.as_deref(),
         resources.backend,
     )?;

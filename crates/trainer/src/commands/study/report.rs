@@ -13,7 +13,7 @@ use super::{StudyPaths, check_report_folder, results, write_report};
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    files: StudyPaths,
+    paths: StudyPaths,
     /// The folder of the report [default: one below experiments/results]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -29,19 +29,19 @@ pub struct Options {
 /// If the study makes no sense, has no runs yet, or the report cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let Options {
-        files, out, quiet, ..
+        paths, out, quiet, ..
     } = options;
-    let study = Study::read(&files.study)?;
-    let folder = files.folder();
+    let study = Study::read(&paths.study)?;
+    let folder = paths.folder();
     if !folder.is_dir() {
         bail!(
             "there are no runs of this study in {}; make them with `trainer study run {}`, or name their folder with --folder",
             folder.display(),
-            files.study.display()
+            paths.study.display()
         );
     }
-    let out = results(&files.study, out.as_deref());
+    let out = results(&paths.study, out.as_deref());
     check_report_folder(&out)?;
-    write_report(&study, &files.study, &Store::at(&folder), &out, *quiet)?;
+    write_report(&study, &paths.study, &Store::at(&folder), &out, *quiet)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,7 @@ use crate::study_runner::{self, StudyRunner};
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    files: StudyPaths,
+    paths: StudyPaths,
     #[command(flatten)]
     resources: Resources,
     #[command(flatten)]
@@ -54,16 +54,16 @@ pub struct Parallelism {
 ///
 /// An invalid study, unreadable images, or a run that fails; what the runs had done is saved.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let study = Study::read(&options.files.study)?;
-    let out = results(&options.files.study, options.out.as_deref());
+    let study = Study::read(&options.paths.study)?;
+    let out = results(&options.paths.study, options.out.as_deref());
     let Options {
-        files,
+        paths,
         resources,
         parallelism,
         output,
         ..
     } = options;
-    run_study(&study, files, resources, parallelism, *output, &out)
+    run_study(&study, paths, resources, parallelism, *output, &out)
 }
 
 /// Makes the runs of `study`, which is also in the file, then the report in the folder `out`.
@@ -73,7 +73,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 /// An invalid study, unreadable images, or a run that fails; what the runs had done is saved.
 pub fn run_study(
     study: &Study,
-    files: &StudyPaths,
+    paths: &StudyPaths,
     resources: &Resources,
     parallelism: &Parallelism,
     output: Output,
@@ -83,13 +83,13 @@ pub fn run_study(
     let signals = Signals::listen()?;
     let runner = StudyRunner::new(
         study,
-        &files.folder(),
+        &paths.folder(),
         resources.data.as_deref(),
         resources.backend,
     )?;
     runner
         .store
-        .save_study(&study_runner::name(&files.study), study)?;
+        .save_study(&study_runner::name(&paths.study), study)?;
     let mut records = runner.store.records()?;
     if parallelism.retry_failed {
         runner.forget_failed(&records)?;
@@ -114,12 +114,12 @@ pub fn run_study(
         let jobs = match parallelism.jobs {
             Some(count) => Jobs::new(count.get(), cores),
             None if pending > 1 && runner.processor.is_cpu() => {
-                let probe = arguments("probe", files, resources, None);
+                let probe = arguments("probe", paths, resources, None);
                 Jobs::fastest(cores, &probe, |line| display.say(line))?
             }
             None => Jobs::new(1, cores),
         };
-        let work = arguments("work", files, resources, parallelism.shard);
+        let work = arguments("work", paths, resources, parallelism.shard);
         let ending = jobs::run(jobs, &work, &signals, &mut display)?;
         display.finish();
         if ending == JobsEnding::Interrupted {
@@ -133,20 +133,20 @@ pub fn run_study(
         display.say(&format!("warning: {error:#}"));
     }
     let silent = output.quiet || output.json;
-    write_report(study, &files.study, &runner.store, out, silent)?;
+    write_report(study, &paths.study, &runner.store, out, silent)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The arguments of a process that takes part.
 fn arguments(
     verb: &str,
-    files: &StudyPaths,
+    paths: &StudyPaths,
     resources: &Resources,
     shard: Option<Shard>,
 ) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["study".into(), verb.into()];
-    arguments.push(files.study.clone().into());
-    arguments.extend(["--folder".into(), files.folder().into()]);
+    arguments.push(paths.study.clone().into());
+    arguments.extend(["--folder".into(), paths.folder().into()]);
     arguments.extend(["--backend".into(), resources.backend.to_string().into()]);
     if let Some(data) = &resources.data {
         arguments.extend(["--data".into(), data.clone().into()]);

@@ -16,7 +16,7 @@ use crate::study_runner::{StudyRunner, work};
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    files: StudyPaths,
+    paths: StudyPaths,
     #[command(flatten)]
     resources: Resources,
     #[arg(long, value_name = "I/N")]
@@ -30,26 +30,26 @@ pub struct Options {
 /// If the study's folder cannot be used.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let Options {
-        files,
+        paths,
         resources,
         shard,
     } = options;
     let signals = Signals::listen()?;
     stop_at_end_of_input(&signals)?;
-    let study = Study::read(&files.study)?;
+    let study = Study::read(&paths.study)?;
     let runner = StudyRunner::new(
         &study,
-        &files.folder(),
+        &paths.folder(),
         resources.data.as_deref(),
         resources.backend,
     )?;
-    let worked = work(&runner, *shard, &signals, |event| {
+    let ending = work(&runner, *shard, &signals, |event| {
         if let Ok(line) = serde_json::to_string(event) {
             // The work goes on when nobody listens any more.
             drop(print(&line));
         }
     })?;
-    Ok(match worked {
+    Ok(match ending {
         JobsEnding::Finished => ExitCode::SUCCESS,
         JobsEnding::Interrupted => ExitCode::from(INTERRUPTED),
     })

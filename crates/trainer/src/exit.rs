@@ -1,0 +1,45 @@
+//! How the program ends after a training.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use crate::checkpoint;
+use crate::epoch_loop::Ending;
+use crate::interrupt::INTERRUPTED;
+use crate::training::Training;
+
+/// What programs are told of a training that was stopped.
+#[derive(Serialize)]
+struct Interrupted {
+    run: String,
+}
+
+/// How the program ends after a training that ended so; says what it has to say of it.
+///
+/// # Errors
+///
+/// If the training has diverged.
+pub fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
+    let run = training.run.path().display().to_string();
+    match ending {
+        Ending::Finished => Ok(ExitCode::SUCCESS),
+        Ending::Interrupted => {
+            let line = format!("stopped and saved; continue with `trainer resume {run}`");
+            training.console.say(&line);
+            training.console.event("interrupted", &Interrupted { run });
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Ending::Diverged { epoch } => {
+            let checkpoints = checkpoint::list(&training.run.checkpoints())?;
+            let last = checkpoints.last().map_or_else(
+                || String::from("it had no checkpoint yet"),
+                |name| format!("its last good checkpoint is {run}/checkpoints/{name}"),
+            );
+            bail!(
+                "the loss is not a number in epoch {epoch}: the training has diverged; {last}; start a new run with a lower --lr"
+            )
+        }
+    }
+}
