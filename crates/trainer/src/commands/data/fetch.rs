@@ -160,12 +160,12 @@ mod tests {
     use std::path::Path;
     use std::thread;
 
+    use files::sha256_hex;
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use mnist::{Release, RemoteFile};
 
     use super::*;
-    use files::sha256_hex;
 
     /// An IDX file of bytes, compressed.
     fn idx(sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
