@@ -44,10 +44,10 @@ static FREE: Mutex<Free> = Mutex::new(Free(Vec::new()));
 struct Free(Vec<Memory>);
 
 impl Free {
-    /// The smallest that `bytes` fit in; if there is none, the one whose place new memory takes, if
-    /// any, to be dropped.
+    /// The smallest that `bytes` fit in, of several the one that was freed last, as it is still in the
+    /// cache; if there is none, the one whose place new memory takes, if any, to be dropped.
     fn take(&mut self, bytes: usize) -> Result<Memory, Option<Memory>> {
-        let free = self.0.iter().enumerate();
+        let free = self.0.iter().enumerate().rev();
         let best = free
             .clone()
             .filter(|(_, memory)| memory.len() >= bytes && memory.len() / MAX_SIZE_RATIO <= bytes)
@@ -205,6 +205,21 @@ mod tests {
         drop(Buffer::<u8>::new(len));
         let of_these = |memory: &&Memory| (len - 20_000..len + 64).contains(&memory.len());
         assert_eq!(free().0.iter().filter(of_these).count(), 1);
+    }
+
+    #[test]
+    fn of_equal_ones_that_freed_last_is_taken() {
+        let line = size_of::<Line>();
+        let mut free = Free(Vec::new());
+        let places = [1, 2, 3].map(|_| {
+            let memory = Memory::zeroed(line);
+            let place = memory.bytes().as_ptr();
+            free.keep(memory);
+            place
+        });
+        for place in places.into_iter().rev() {
+            assert!(matches!(free.take(line), Ok(memory) if memory.bytes().as_ptr() == place));
+        }
     }
 
     #[test]
