@@ -414,8 +414,10 @@ impl Routine for OuterProduct<'_> {
         assert!(gradient.covers(self.size, channels));
         assert!(match self.order {
             Order::Panel { depth, first_row } =>
-                first_row + self.inputs <= depth && self.blocks.panel_len(depth) <= self.sums.len(),
-            Order::Plain => self.inputs * channels <= self.sums.len(),
+                self.inputs <= depth
+                    && first_row <= depth - self.inputs
+                    && self.blocks.panel_len(depth) <= self.sums.len(),
+            Order::Plain => checked_product([self.inputs, channels]) <= self.sums.len(),
         });
         for block in self.blocks.iter() {
             let first_channel = block.first_channel;

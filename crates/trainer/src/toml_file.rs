@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use study::Place;
 
 /// `value` as readable TOML.
 ///
@@ -28,13 +29,8 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).map_err(|error| {
-        let place = error.span().map_or_else(String::new, |span| {
-            let before = &text[..span.start.min(text.len())];
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-            format!(":{line}:{column}")
-        });
+        let place = Place::new(path, &text, error.span());
         let message = error.message().replace('\n', "; ");
-        anyhow!("{}{place}: {message}", path.display())
+        anyhow!("{place}: {message}")
     })
 }

@@ -175,7 +175,7 @@ impl Block {
             tasks.zip(sources).enumerate(),
             |(number, ((linear, output), (argmax, linear_at_argmax)))| {
                 let mut epilogue = Epilogue::new(self, isa, parameters, statistics, key);
-                let pooled = Pooled {
+                let mut pooled = Pooled {
                     output,
                     linear_at_argmax,
                     argmax,
@@ -201,9 +201,9 @@ struct Pooled<'a> {
     argmax: &'a mut [u8],
 }
 
-impl<'a> Pooled<'a> {
+impl Pooled<'_> {
     /// Parts of `len` numbers of the output.
-    fn chunks(self, len: usize) -> impl Iterator<Item = Pooled<'a>> {
+    fn chunks(&mut self, len: usize) -> impl Iterator<Item = Pooled<'_>> {
         self.output
             .chunks_exact_mut(len)
             .zip(self.linear_at_argmax.chunks_exact_mut(len))
@@ -265,21 +265,11 @@ impl<'a> Epilogue<'a> {
     }
 
     /// The output of image number `image` of the batch, with pooling.
-    fn pooled_image(&mut self, image: usize, linear: &[f32], pooled: Pooled) {
+    fn pooled_image(&mut self, image: usize, linear: &[f32], mut pooled: Pooled) {
         let [_, width, channels] = self.block.linear_size();
         let [_, output_width, _] = self.block.output_size();
         let order = self.block.function.pooling_order();
         self.begin_image(image);
-        let Pooled {
-            output,
-            linear_at_argmax,
-            argmax,
-        } = pooled;
-        let pooled = Pooled {
-            output: &mut *output,
-            linear_at_argmax,
-            argmax,
-        };
         let pairs = linear.chunks_exact(2 * width * channels);
         let rows = pairs.zip(pooled.chunks(output_width * channels));
         for (number, (linear, pooled)) in rows.enumerate() {
@@ -291,7 +281,7 @@ impl<'a> Epilogue<'a> {
                 }
             }
         }
-        self.drop_out(image, output);
+        self.drop_out(image, pooled.output);
     }
 
     /// Makes the rows those of image number `image`.

@@ -167,7 +167,6 @@ impl<W: PoolingWindows> Routine for ChooseExtremes<'_, W> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) -> Vec<usize> {
-        self.windows.check();
         visit_places(s, self.windows.channels(), &mut self);
         // A pixel of several vectors may have been noted for each of them.
         self.unknown.sort_unstable();

@@ -18,9 +18,6 @@ pub(crate) trait PoolingWindows: Elementwise {
     where
         Self: 'a;
 
-    /// Panics if a slice is too short for the pointers of the loops.
-    fn check(&self);
-
     /// Number of channels.
     fn channels(&self) -> usize;
 
@@ -50,18 +47,21 @@ pub(crate) struct PoolingRows<'a> {
     pub output: &'a mut [f32],
 }
 
-impl PoolingWindows for PoolingRows<'_> {
-    type Part<'a>
-        = PoolingRows<'a>
-    where
-        Self: 'a;
-
+impl PoolingRows<'_> {
+    /// Panics if a slice is too short for the pointers of the loops.
     #[inline(always)]
     fn check(&self) {
         let len = self.output.len();
         assert!(self.rows.iter().all(|row| row.len() >= 2 * len));
         assert!(len.is_multiple_of(self.channels));
     }
+}
+
+impl PoolingWindows for PoolingRows<'_> {
+    type Part<'a>
+        = PoolingRows<'a>
+    where
+        Self: 'a;
 
     #[inline(always)]
     fn channels(&self) -> usize {
@@ -152,12 +152,8 @@ pub(crate) struct TrainingPoolingRows<'a> {
     pub argmax: &'a mut [u8],
 }
 
-impl PoolingWindows for TrainingPoolingRows<'_> {
-    type Part<'a>
-        = TrainingPoolingRows<'a>
-    where
-        Self: 'a;
-
+impl TrainingPoolingRows<'_> {
+    /// Panics if a slice is too short for the pointers of the loops.
     #[inline(always)]
     fn check(&self) {
         let (len, channels) = (self.output.len(), self.channels);
@@ -166,6 +162,13 @@ impl PoolingWindows for TrainingPoolingRows<'_> {
         assert!(self.linear_at_argmax.len() == len && self.argmax.len() == len);
         assert!(len.is_multiple_of(channels));
     }
+}
+
+impl PoolingWindows for TrainingPoolingRows<'_> {
+    type Part<'a>
+        = TrainingPoolingRows<'a>
+    where
+        Self: 'a;
 
     #[inline(always)]
     fn channels(&self) -> usize {

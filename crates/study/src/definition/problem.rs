@@ -63,7 +63,7 @@ pub struct Place {
 
 impl Place {
     /// The place of these bytes of a file's text.
-    pub(crate) fn new(path: &Path, text: &str, span: Option<Range<usize>>) -> Self {
+    pub fn new(path: &Path, text: &str, span: Option<Range<usize>>) -> Self {
         let position = span.and_then(|span| {
             let before = text.get(..span.start)?;
             let line = before.matches('\n').count() + 1;
