@@ -9,8 +9,8 @@ use super::{Analysis, Cell};
 use crate::definition::{Expectation, Study};
 use crate::format::{confidence, count};
 
-/// So many comparisons are spelt out in one line; of more, the smallest and the largest difference.
-const SPELT_OUT: usize = 3;
+/// So many comparisons fit into a row of a table; of more, the smallest and the largest difference.
+const SPELT_OUT: usize = 6;
 
 /// What became of a claim. Written as a word or two: `partly supported`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,8 @@ pub struct ClaimResult {
     pub claim: String,
     /// Where; may be empty.
     pub source: String,
-    /// What was measured, in words, with n and interval.
+    /// What was measured, as short as a table asks for, with n and intervals: `test accuracy: relu
+    /// 98.54 %; gelu undecided, +0.05 points [−0.01, +0.14]; n = 10 seeds`.
     pub measured: String,
     /// What became of it.
     pub status: ClaimStatus,
@@ -110,37 +111,24 @@ impl ClaimResult {
         };
         let preliminary = preliminary(analysis.run_counts);
         let planned = study.seeds.list().len();
-        let (sentence, measured) = match &items[..] {
-            [item] => {
-                let found = item.found(analysis, planned);
-                let sentence = format!("{preliminary}The {subject} is {status}: {found}.");
-                (sentence, found)
-            }
-            _ => {
-                let comparisons = count(items.len(), "comparison");
-                let contrary = match contrary {
-                    0 => String::new(),
-                    contrary => format!(", {contrary} contrary to it"),
-                };
-                let open = match number(None) {
-                    0 => String::new(),
-                    open => format!(", {open} undecided"),
-                };
-                let tally = format!("{met} of {comparisons} as expected{contrary}{open}");
-                let range = range(&items, analysis, planned);
-                let spelt_out: Vec<String> = items
-                    .iter()
-                    .map(|item| item.found(analysis, planned))
-                    .collect();
-                let measured = if items.len() <= SPELT_OUT {
-                    spelt_out.join("; ")
-                } else {
-                    format!("{tally}: {range}")
-                };
-                let sentence =
-                    format!("{preliminary}The {subject} is {status}: {tally}, with {range}.");
-                (sentence, measured)
-            }
+        let contrary = match contrary {
+            0 => String::new(),
+            contrary => format!(", {contrary} contrary to it"),
+        };
+        let open = match number(None) {
+            0 => String::new(),
+            open => format!(", {open} undecided"),
+        };
+        let comparisons = count(items.len(), "comparison");
+        let tally = format!("{met} of {comparisons} as expected{contrary}{open}");
+        let found = match &items[..] {
+            [item] => item.found(analysis, planned),
+            _ => format!("{tally}, with {}", range(&items, analysis, planned)),
+        };
+        let measured = if items.len() <= SPELT_OUT {
+            differences(&items, analysis, planned)
+        } else {
+            format!("{tally}: {}", range(&items, analysis, planned))
         };
         let statement = study.claim.as_ref();
         Some(Self {
@@ -152,7 +140,7 @@ impl ClaimResult {
                 endings(&items, analysis)
             ),
             status,
-            sentence,
+            sentence: format!("{preliminary}The {subject} is {status}: {found}."),
             comparisons: match &items[..] {
                 [_] => Vec::new(),
                 items => items
@@ -211,6 +199,17 @@ impl Item<'_> {
         }
     }
 
+    /// `tanh worse, −0.42 points [−0.44, −0.40]`.
+    fn difference(&self, analysis: &Analysis<'_>) -> String {
+        let place = self.place();
+        let Some(comparison) = self.comparison else {
+            return format!("{place} without a run to compare");
+        };
+        let word = analysis.wording().word(comparison.verdict);
+        let difference = difference(analysis.metric, comparison);
+        format!("{place} {word}, {difference}")
+    }
+
     /// `tanh, expected to be worse than relu: as expected; −0.42 points of test accuracy (…).`
     fn line(&self, analysis: &Analysis<'_>, planned: usize) -> String {
         let outcome = match self.is_met {
@@ -237,6 +236,40 @@ impl Item<'_> {
     }
 }
 
+/// The baseline's mean, where there is one setting, and each difference from it:
+/// `test accuracy: relu 98.54 %; tanh worse, −0.42 points [−0.44, −0.40]; n = 10 seeds`.
+fn differences(items: &[Item<'_>], analysis: &Analysis<'_>, planned: usize) -> String {
+    let (metric, baseline) = (analysis.metric, &analysis.baseline);
+    let cells: Vec<&Cell<'_>> = analysis.deciding().collect();
+    let mean = match cells[..] {
+        [cell] => cell.arms.iter().find(|arm| arm.name == *baseline),
+        _ => None,
+    }
+    .and_then(|arm| arm.mean);
+    let reference = match mean {
+        Some(mean) => format!("{baseline} {}", metric.format(mean.value)),
+        None => format!("beside {baseline}"),
+    };
+    let each: Vec<String> = items.iter().map(|item| item.difference(analysis)).collect();
+    let each = each.join("; ");
+    let n = number_of_pairs(items, planned);
+    format!("{}: {reference}; {each}; {n}", metric.title())
+}
+
+/// `n = 10 seeds`; where some comparisons have more of them than others, `at least n = 9 of 10 seeds`.
+fn number_of_pairs(items: &[Item<'_>], planned: usize) -> String {
+    let comparisons = items.iter().filter_map(|item| item.comparison);
+    let pairs: Vec<usize> = comparisons
+        .map(|comparison| comparison.differences.count)
+        .collect();
+    let fewest = pairs.iter().copied().min().unwrap_or(0);
+    let at_least = match pairs.iter().all(|&one| one == fewest) {
+        true => "",
+        false => "at least ",
+    };
+    format!("{at_least}{}", seeds(fewest, planned))
+}
+
 /// From the smallest to the largest difference, each with its interval.
 fn range(items: &[Item<'_>], analysis: &Analysis<'_>, planned: usize) -> String {
     let (metric, level) = (analysis.metric, analysis.criteria.level);
@@ -251,19 +284,16 @@ fn range(items: &[Item<'_>], analysis: &Analysis<'_>, planned: usize) -> String 
     let end = |place: &str, comparison: &Comparison| {
         format!("{} ({place})", difference(metric, comparison))
     };
-    let pairs = compared.iter().map(|(_, one)| one.differences.count);
-    let n = pairs.min().unwrap_or(0);
     let confidence = match smallest.interval {
         Some(_) => format!("{} intervals, ", confidence(level)),
         None => String::new(),
     };
     format!(
-        "differences in {} from {} to {}; {confidence}{}{}",
+        "differences in {} from {} to {}; {confidence}{}",
         metric.title(),
         end(low, smallest),
         end(high, largest),
-        if n < planned { "at least " } else { "" },
-        seeds(n, planned),
+        number_of_pairs(items, planned),
     )
 }
 

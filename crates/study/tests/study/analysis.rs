@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use statistics::Verdict;
-use study::analysis::{Analysis, ClaimStatus};
+use study::analysis::{Analysis, ClaimResult, ClaimStatus};
 use study::record::{Epoch, EpochTimes, Score, SiteEpoch, Status, Times};
 use study::{Metric, Plan, Records, RunRecord, RunSpec, Stage, Study, Track, Value, id_of, report};
 
@@ -80,11 +80,17 @@ fn one_comparison_by_hand() {
     assert_eq!(analysis.conclusion.headline, claim.sentence);
     assert!(claim.comparisons.is_empty());
     let found = "tanh is better than sigmoid: +0.22 points of test accuracy (95 % interval +0.2";
-    assert!(claim.measured.starts_with(found), "{}", claim.measured);
+    let measured = "test accuracy: sigmoid 98.02 %; tanh better, +0.22 points [+0.2";
+    assert!(claim.measured.starts_with(measured), "{}", claim.measured);
     assert!(
-        claim.measured.ends_with("n = 8 seeds, p = 0.008)"),
+        claim.measured.ends_with("]; n = 8 seeds"),
         "{}",
         claim.measured
+    );
+    assert!(
+        claim.sentence.ends_with("n = 8 seeds, p = 0.008)."),
+        "{}",
+        claim.sentence
     );
     assert!(
         claim
@@ -474,13 +480,26 @@ fn without_a_good_direction_nothing_is_better() {
     assert_eq!(claim.status, ClaimStatus::Supported);
     let found = "tanh is lower than sigmoid: −40.00 points of share of zero activations (95 % interval −40.00 to −40.00, n = 7 of 8 seeds, p = 0.016)";
     assert_eq!(claim.sentence, format!("The claim is supported: {found}."));
-    assert_eq!(claim.measured, format!("{found}; 1 run diverged"));
-    let expected = format!(
-        "| Claim | Measured | Verdict |\n| --- | --- | --- |\n| c \\| d (s) | {found}; 1 run diverged | [supported](<r/report.md>) |\n"
-    );
+    // The baseline's: 0.5 and a thousandth of the seed, without the first seed, whose run diverged.
+    let measured = "share of zero activations: sigmoid 50.40 %; tanh lower, −40.00 points [−40.00, −40.00]; n = 7 of 8 seeds; 1 run diverged";
+    assert_eq!(claim.measured, measured);
+    let measured = measured.replace('[', "\\[").replace(']', "\\]");
+    let row = |source: &str, claim: &str| {
+        format!("| c \\| d{source} | {measured} | [supported](<{claim}>) |\n")
+    };
+    let one = report::claims_table([(claim, Some("r/report.md"))]);
+    let head = "| Claim | Measured | Verdict |\n| --- | --- | --- |\n";
+    assert_eq!(one, format!("{head}{}", row(" (s)", "r/report.md")));
+    let other = ClaimResult {
+        source: "t".into(),
+        ..claim.clone()
+    };
+    let three = report::claims_table([(claim, Some("1")), (&other, Some("2")), (claim, Some("3"))]);
+    let head =
+        "| Claim, of s unless another is named | Measured | Verdict |\n| --- | --- | --- |\n";
     assert_eq!(
-        report::claims_table([(claim, Some("r/report.md"))]),
-        expected
+        three,
+        format!("{head}{}{}{}", row("", "1"), row(" (t)", "2"), row("", "3"))
     );
 }
 
