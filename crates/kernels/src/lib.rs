@@ -15,9 +15,6 @@
 //! images, the same number however many threads there are, and their sums are added in order; no other
 //! sum depends on how work is cut.
 
-// Where vectors are loaded and stored it is allowed, module by module.
-#![deny(unsafe_code)]
-
 #[allow(unsafe_code)]
 pub mod adam;
 pub mod block;

@@ -1,6 +1,9 @@
 //! Every operation of vectors on every instruction set against the portable ones, which are Rust's
 //! own arithmetic.
 
+// Vectors are loaded and stored by pointers.
+#![allow(unsafe_code)]
+
 use kernels::simd::{Isa, Portable, Routine, Simd, TO_SCALE};
 
 const SPECIAL: [f32; 16] = [

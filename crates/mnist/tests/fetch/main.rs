@@ -33,7 +33,7 @@ impl Originals {
             (state >> 24) as u8
         };
         let pixels: Vec<u8> = (0..60 * 784).map(|_| pixels()).collect();
-        let labels: Vec<u8> = (0..60).map(|image| image * 7 % 10).collect();
+        let labels: Vec<u8> = (0..60_u16).map(|image| (image * 7 % 10) as u8).collect();
         let (first, second) = pixels.split_at(40 * 784);
         Self::of([
             images(28, first),
