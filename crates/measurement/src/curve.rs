@@ -34,13 +34,8 @@ pub fn curve(contender: &str, activation: &Activation) -> Option<Curve> {
 
 /// What the function needs beside its input, before any training.
 pub(crate) fn context(activation: &Activation) -> Context {
-    let parameter = match *activation {
-        Activation::Prelu { slope } => slope,
-        Activation::SwishBeta { beta } => beta,
-        _ => 0.0,
-    };
     Context {
-        parameter,
+        parameter: activation.initial_parameter().unwrap_or_default(),
         draws: None,
     }
 }

@@ -13,6 +13,7 @@ mod calibration;
 mod cost;
 mod curve;
 mod gradient;
+mod moments;
 mod rank;
 mod survey;
 

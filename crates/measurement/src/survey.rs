@@ -7,6 +7,7 @@ use model::{Activation, ActivationLayer, Observer, Site};
 use rayon::prelude::*;
 use study::record::{Histogram, SiteEpoch};
 
+use crate::moments::Moments;
 use crate::rank::effective_rank;
 
 /// The share of the greatest slope below which a pre-activation is saturated.
@@ -62,16 +63,14 @@ struct SiteTally {
     histogram: Histogram,
 }
 
-/// Sums over pre-activations z and activations a = f(z).
+/// What is summed up of pre-activations z and activations a = f(z).
 #[derive(Clone, Copy, Default)]
 struct Sums {
     count: u64,
     zeros: u64,
     saturated: u64,
-    z: f64,
-    z_squared: f64,
-    a: f64,
-    a_squared: f64,
+    pre_activations: Moments,
+    activations: Moments,
 }
 
 /// What the activation of a site does to a row of units.
@@ -134,6 +133,7 @@ impl Survey {
                     draws: None,
                 },
             ),
+            // The only function without a kernel, as a test makes sure.
             None => Operation::Softmax,
         };
         if first {
@@ -204,13 +204,10 @@ impl SiteTally {
             count,
             zeros,
             saturated,
-            z,
-            z_squared,
-            a,
-            a_squared,
+            pre_activations,
+            activations,
         } = self.sums;
         let n = count as f64;
-        let deviation = |sum: f64, squares: f64| (squares / n - (sum / n).powi(2)).max(0.0).sqrt();
         let dead = self.slopes.iter().filter(|&&slopes| slopes == 0).count();
         SurveyedSite {
             site: self.site,
@@ -219,10 +216,10 @@ impl SiteTally {
                 dead: Some(dead as f64 / self.slopes.len() as f64),
                 saturated: Some(saturated as f64 / n),
                 sparsity: Some(zeros as f64 / n),
-                pre_activation_mean: Some(z / n),
-                pre_activation_sd: Some(deviation(z, z_squared)),
-                activation_mean: Some(a / n),
-                activation_sd: Some(deviation(a, a_squared)),
+                pre_activation_mean: Some(pre_activations.mean),
+                pre_activation_sd: Some(pre_activations.standard_deviation()),
+                activation_mean: Some(activations.mean),
+                activation_sd: Some(activations.standard_deviation()),
                 gradient_norm: None,
                 parameter: self.parameter,
             },
@@ -236,11 +233,15 @@ impl Sums {
     fn of(z: &[f32], a: &[f32], slopes: &[f32], threshold: f32) -> Self {
         let mut lanes = [[0.0_f32; LANES]; 4];
         let mut counts = [[0_u32; LANES]; 2];
+        // Sums of what is left beside some value: those of squares would cancel where the mean is far
+        // greater than the deviation.
+        let near = [z, a].map(|values| values.first().copied().unwrap_or_default());
         let mut add = |lane: usize, z: f32, a: f32, slope: f32| {
-            lanes[0][lane] += z;
-            lanes[1][lane] += z * z;
-            lanes[2][lane] += a;
-            lanes[3][lane] += a * a;
+            let [beside_z, beside_a] = [z - near[0], a - near[1]];
+            lanes[0][lane] += beside_z;
+            lanes[1][lane] += beside_z * beside_z;
+            lanes[2][lane] += beside_a;
+            lanes[3][lane] += beside_a * beside_a;
             counts[0][lane] += u32::from(a == 0.0);
             counts[1][lane] += u32::from(slope.abs() < threshold);
         };
@@ -260,14 +261,14 @@ impl Sums {
         let [z_sum, z_squared, a_sum, a_squared] =
             lanes.map(|lanes| lanes.iter().map(|&x| f64::from(x)).sum());
         let [zeros, saturated] = counts.map(|lanes| lanes.iter().map(|&n| u64::from(n)).sum());
+        let moments =
+            |near: f32, sum, squares| Moments::from_sums(z.len() as u64, near.into(), sum, squares);
         Self {
             count: z.len() as u64,
             zeros,
             saturated,
-            z: z_sum,
-            z_squared,
-            a: a_sum,
-            a_squared,
+            pre_activations: moments(near[0], z_sum, z_squared),
+            activations: moments(near[1], a_sum, a_squared),
         }
     }
 
@@ -275,10 +276,8 @@ impl Sums {
         self.count += other.count;
         self.zeros += other.zeros;
         self.saturated += other.saturated;
-        self.z += other.z;
-        self.z_squared += other.z_squared;
-        self.a += other.a;
-        self.a_squared += other.a_squared;
+        self.pre_activations.merge(&other.pre_activations);
+        self.activations.merge(&other.activations);
     }
 }
 
@@ -310,10 +309,7 @@ impl Operation {
                 // finds it for those that have.
                 let known = activation.facts().derivative_range;
                 let bound = known.low.abs().max(known.high.abs());
-                let is_learnt = matches!(
-                    activation,
-                    Activation::Prelu { .. } | Activation::SwishBeta { .. }
-                );
+                let is_learnt = activation.initial_parameter().is_some();
                 if bound.is_finite() && !is_learnt {
                     return bound as f32;
                 }

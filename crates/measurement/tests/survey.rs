@@ -128,6 +128,41 @@ fn shares_and_moments_are_those_of_the_definitions() {
     }
 }
 
+/// Signals that collapse have a mean far greater than their deviation, of which single precision then keeps
+/// little: here 2 against 0.001.
+#[test]
+fn small_deviations_around_a_large_mean_are_found() {
+    let device = Device::flex();
+    let layer = "identity".parse::<Activation>().unwrap().init(&device);
+    let pre_activations: Vec<f32> = (0..30_000)
+        .map(|place| 2.0 + 1e-3 * (place as f32 * 0.731).sin())
+        .collect();
+    let n = pre_activations.len() as f64;
+    let wide = pre_activations.iter().map(|&x| f64::from(x));
+    let mean = wide.clone().sum::<f64>() / n;
+    let deviation = (wide.map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let mut survey = Survey::new();
+    survey.observe(
+        Site::Hidden,
+        &layer,
+        Tensor::<1>::from_floats(&pre_activations[..], &device).reshape([300, 1, 100]),
+    );
+    let found = survey.finish().unwrap().sites[0].measured;
+    for deviation_found in [found.pre_activation_sd, found.activation_sd] {
+        let ratio = deviation_found.unwrap() / deviation;
+        assert!((ratio - 1.0).abs() < 1e-4, "{ratio}");
+    }
+}
+
+/// The survey takes a function without a kernel for the softmax.
+#[test]
+fn every_function_but_the_softmax_has_a_kernel() {
+    for &activation in Activation::ALL {
+        let expected = activation != Activation::Softmax;
+        assert_eq!(activation.kernel().is_some(), expected, "{activation}");
+    }
+}
+
 /// Biases so low that no image makes a unit active: dead for ReLU, but not for leaky ReLU.
 #[test]
 fn units_without_gradient_are_dead() {

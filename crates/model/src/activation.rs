@@ -179,15 +179,20 @@ impl Activation {
     /// The module for one site of a network, with a learnable parameter of its own if the
     /// activation has one.
     pub fn init(&self, device: &Device) -> ActivationLayer {
-        let parameter = match *self {
-            Self::Prelu { slope } => Some(slope),
-            Self::SwishBeta { beta } => Some(beta),
-            _ => None,
-        };
+        let parameter = self.initial_parameter();
         ActivationLayer {
             activation: *self,
             parameter: parameter.map(|value| Param::from_data([value], device)),
             training: Param::from_bool(true),
+        }
+    }
+
+    /// What the learnable parameter starts from: PReLU's slope, Swish's β; `None` without one.
+    pub fn initial_parameter(&self) -> Option<f32> {
+        match *self {
+            Self::Prelu { slope } => Some(slope),
+            Self::SwishBeta { beta } => Some(beta),
+            _ => None,
         }
     }
 
