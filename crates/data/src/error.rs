@@ -106,12 +106,14 @@ pub enum Error {
     },
 
     /// A column's name is neither `label` nor `pixel` and a number.
-    #[error("{place}: found {found}, expected label, pixel0, pixel1, … in the header")]
+    #[error("{place}: found {found}, expected label, pixel0, pixel1, … in the header{remedy}")]
     UnknownColumn {
         /// The header's field.
         place: Place,
         /// The name.
         found: Found,
+        /// What to do, as the end of the sentence; empty if that is not known.
+        remedy: &'static str,
     },
 
     /// Two columns have the same name.
@@ -183,7 +185,7 @@ pub enum Error {
     },
 
     /// A pixel is not an integer from 0 to 255.
-    #[error("{place} ({column}): found {found}, expected an integer from 0 to 255")]
+    #[error("{place} ({column}): found {found}, expected an integer from 0 to 255{remedy}")]
     Pixel {
         /// The field.
         place: Place,
@@ -191,6 +193,8 @@ pub enum Error {
         column: String,
         /// The field's text.
         found: Found,
+        /// What to do, as the end of the sentence; empty if that is not known.
+        remedy: &'static str,
     },
 
     /// A label is not an integer from 0 to 255.

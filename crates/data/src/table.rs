@@ -138,6 +138,7 @@ impl Columns {
                 return Err(Error::UnknownColumn {
                     place: place(index + 1),
                     found: Found::new(field),
+                    remedy: remedy_for_header(field),
                 });
             }
             names.push(name);
@@ -222,6 +223,32 @@ fn pixel_number(name: &[u8]) -> Option<u64> {
 }
 
 /// The value of a field of decimal digits.
+/// What to do about a header that is none of ours.
+fn remedy_for_header(name: &[u8]) -> &'static str {
+    if name.contains(&b';') || name.contains(&b'\t') {
+        "; separate the columns by commas"
+    } else if as_float(name).is_some() {
+        "; put such a line above the rows"
+    } else {
+        ""
+    }
+}
+
+/// What to do about a pixel that is none.
+fn remedy_for_pixel(field: &[u8]) -> &'static str {
+    match as_float(field) {
+        Some(brightness) if (0.0..=1.0).contains(&brightness) => {
+            "; multiply by 255 and round what goes from 0 to 1"
+        }
+        Some(brightness) if (0.0..=255.0).contains(&brightness) => "; write it without a fraction",
+        _ => "",
+    }
+}
+
+fn as_float(field: &[u8]) -> Option<f64> {
+    std::str::from_utf8(field).ok()?.trim().parse().ok()
+}
+
 fn integer(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -334,6 +361,7 @@ impl<'a> Rows<'a> {
                         place,
                         column,
                         found,
+                        remedy: remedy_for_pixel(&record[index]),
                     }
                 }
             })?;

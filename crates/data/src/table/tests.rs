@@ -57,7 +57,17 @@ fn complaints_about_rows() {
         ("0,1,2,3,4\n0,1,256,3,4\n", format!("line 3, column 3 (pixel1): found \"256\", {pixel}")),
         ("0,1,2,3,4\n\n0,1,-2,3,4\n", format!("line 4, column 3 (pixel1): found \"-2\", {pixel}")),
         ("0,1,2,3,\n", format!("line 2, column 5 (pixel3): found \"\", {pixel}")),
-        ("0,1,2,3,4.5\n", format!("line 2, column 5 (pixel3): found \"4.5\", {pixel}")),
+        (
+            "0,1,2,3,4.5\n",
+            format!("line 2, column 5 (pixel3): found \"4.5\", {pixel}; write it without a fraction"),
+        ),
+        (
+            "0,0,0.5,3,4\n",
+            format!(
+                "line 2, column 3 (pixel1): found \"0.5\", {pixel}; multiply by 255 and round what goes \
+                 from 0 to 1"
+            ),
+        ),
         (
             "0,1,2,99999999999999999999999999,4\n",
             format!("line 2, column 4 (pixel2): found \"999999999999999999999999…\", {pixel}"),
@@ -123,6 +133,16 @@ fn complaints_about_headers() {
         (
             "label,pixel0,width\n",
             "line 1, column 3: found \"width\", expected label, pixel0, pixel1, … in the header",
+        ),
+        (
+            "label;pixel0\n1;2\n",
+            "line 1, column 1: found \"label;pixel0\", expected label, pixel0, pixel1, … in the header; \
+             separate the columns by commas",
+        ),
+        (
+            "1,2\n",
+            "line 1, column 1: found \"1\", expected label, pixel0, pixel1, … in the header; put such a \
+             line above the rows",
         ),
         (
             "pixel0\n1\n",
