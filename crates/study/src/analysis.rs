@@ -9,7 +9,7 @@ mod wording;
 
 use std::collections::BTreeSet;
 
-use statistics::{Criteria, Direction, RankSummary};
+use statistics::{Criteria, Direction, RankSummary, median};
 
 use crate::metric::Metric;
 use crate::plan::{Plan, RateChoice, Stage, Track};
@@ -47,8 +47,7 @@ pub struct Analysis<'a> {
     pub choices: Vec<RateChoice>,
     /// What the runs were made with and on.
     pub environments: Vec<Environment>,
-    /// Share of the run's time that measuring took: the median of the runs, of an even number of them the
-    /// upper one of the two in the middle.
+    /// Share of the run's time that measuring took: the median of the runs.
     pub measuring_share: Option<f64>,
     /// What a reader should know before believing anything.
     pub warnings: Vec<String>,
@@ -128,12 +127,11 @@ impl<'a> Analysis<'a> {
             .iter()
             .filter_map(|run| run.environment.clone())
             .collect();
-        let mut shares: Vec<f64> = done
+        let shares: Vec<f64> = done
             .iter()
             .filter_map(|run| run.measuring_share())
             .collect();
-        shares.sort_by(f64::total_cmp);
-        let measuring_share = shares.get(shares.len() / 2).copied();
+        let measuring_share = median(&shares).ok();
         let mut analysis = Self {
             metric,
             direction: study.verdict.direction(),
@@ -149,7 +147,7 @@ impl<'a> Analysis<'a> {
             measuring_share,
             warnings: Vec::new(),
         };
-        analysis.warnings = warnings::warnings(&analysis, &done, records);
+        analysis.warnings = warnings::warnings(study, &analysis, &done, records);
         analysis.conclusion = Conclusion::new(study, &analysis);
         Ok(analysis)
     }

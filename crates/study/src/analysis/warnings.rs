@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Analysis;
-use crate::definition::listed;
+use super::{Analysis, Arm};
+use crate::definition::{Study, listed};
 use crate::format::{count, percent};
-use crate::metric::Value;
+use crate::metric::{Metric, Value};
 use crate::plan::RateChoice;
 use crate::record::{RunRecord, Status};
 use crate::records::Records;
@@ -15,15 +15,19 @@ const MUCH_MEASURING: f64 = 0.05;
 
 /// All warnings, in the order in which reports show them. `done` are the planned runs that are done.
 pub(super) fn warnings(
+    study: &Study,
     analysis: &Analysis<'_>,
     done: &[&RunRecord],
     records: &Records,
 ) -> Vec<String> {
     [
         preliminary(analysis),
+        seeds_changed(study),
         diverged(analysis),
         failed(analysis, done),
         several_machines(analysis),
+        several_versions(analysis),
+        hardly_trained(analysis),
         never_reached(analysis),
         no_rate_chosen(analysis),
         rate_at_edge(analysis),
@@ -43,6 +47,17 @@ fn preliminary(analysis: &Analysis<'_>) -> Option<String> {
             "{} of {} done: everything below is preliminary, and seeds that are added until a verdict pleases make its level meaningless.",
             counts.done,
             count(counts.planned, "run")
+        )
+    })
+}
+
+fn seeds_changed(study: &Study) -> Option<String> {
+    let earlier = &study.earlier_seeds;
+    (!earlier.is_empty()).then(|| {
+        let earlier: Vec<String> = earlier.iter().map(usize::to_string).collect();
+        format!(
+            "The number of seeds was changed; before, it was {}. If the results were looked at then, p-values are too small and intervals too short: they allow for one look, at a number that was chosen beforehand.",
+            listed(&earlier)
         )
     })
 }
@@ -82,6 +97,49 @@ fn several_machines(analysis: &Analysis<'_>) -> Option<String> {
     (analysis.metric.is_time() && environments.len() > 1).then(|| {
         String::from(
             "The times are of several machines, numbers of threads or versions of the program, as listed at the end; a difference may be theirs.",
+        )
+    })
+}
+
+/// Of times, [`several_machines`] warns.
+fn several_versions(analysis: &Analysis<'_>) -> Option<String> {
+    let versions: BTreeSet<_> = analysis
+        .deciding()
+        .flat_map(|cell| &cell.arms)
+        .flat_map(|arm| arm.records())
+        .filter_map(|run| run.environment.as_ref())
+        .map(|environment| (&environment.program, &environment.commit))
+        .collect();
+    (!analysis.metric.is_time() && versions.len() > 1).then(|| {
+        format!(
+            "The runs are of {} versions of the program, as listed at the end; a difference may be theirs.",
+            versions.len()
+        )
+    })
+}
+
+/// A loss of ln k is that of guessing among k classes. Of networks above it an accuracy says little, and
+/// nothing about the function where more steps would bring it down.
+fn hardly_trained(analysis: &Analysis<'_>) -> Option<String> {
+    let guesses = |run: &&RunRecord| {
+        let classes = run.classes.unwrap_or_default() as f64;
+        let loss = run.test.as_ref().and_then(|test| test.loss);
+        run.status == Status::Finished && loss.is_some_and(|loss| loss >= classes.ln())
+    };
+    let is_guessing = |arm: &&Arm<'_>| {
+        let guessing = arm.records().filter(guesses).count();
+        2 * guessing > arm.finished
+    };
+    let arms = analysis.deciding().flat_map(|cell| &cell.arms);
+    let guessing: BTreeSet<&str> = arms
+        .filter(is_guessing)
+        .map(|arm| arm.name.as_str())
+        .collect();
+    let guessing: Vec<&str> = guessing.into_iter().collect();
+    (analysis.metric == Metric::TestAccuracy && !guessing.is_empty()).then(|| {
+        format!(
+            "Most networks of {} have a test loss no better than guessing: if they were trained for too few steps, the verdict is about the first steps. More epochs, smaller batches or more images tell.",
+            listed(&guessing)
         )
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use toml::Value;
 
+use super::seeds::check_range;
 use super::{Factor, LEARNING_RATE, Problem, SEED, Study, insert};
 use crate::field::Fields;
 use crate::plan::Track;
@@ -90,6 +91,7 @@ impl Study {
                 return Err(Problem::LearningRate { rate });
             }
         }
+        check_range(tuned.first_seed, tuned.seeds_per_rate)?;
         let trials = tuned.first_seed..tuned.first_seed.saturating_add(tuned.seeds_per_rate as u64);
         match seeds.iter().find(|seed| trials.contains(seed)) {
             Some(&seed) => Err(Problem::TrialSeed { seed }),

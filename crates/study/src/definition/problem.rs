@@ -122,6 +122,14 @@ pub enum Problem {
     /// A seed is beyond what a configuration file can hold.
     #[error("a seed is 2^63 or more; choose smaller ones")]
     LargeSeed,
+    /// There are more seeds than can be meant.
+    #[error("{count} seeds are too many; choose at most {most}")]
+    ManySeeds {
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// An accuracy to be reached is none.
     #[error("{0} is no accuracy to be reached; write shares above 0 and at most 1, such as 0.98")]
     Accuracy(f64),
@@ -272,7 +280,9 @@ impl Problem {
             Self::NoContenders => key("contenders"),
             Self::SameContender { index, .. } => item("contenders", *index),
             Self::Name { at, index, .. } => item(at, *index),
-            Self::NoSeeds | Self::SameSeed | Self::LargeSeed => key("seeds"),
+            Self::NoSeeds | Self::SameSeed | Self::LargeSeed | Self::ManySeeds { .. } => {
+                key("seeds")
+            }
             Self::Accuracy(_) => key("accuracies"),
             Self::SameFactor { index, .. }
             | Self::NoValues { index }

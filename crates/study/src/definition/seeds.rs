@@ -8,6 +8,8 @@ use super::Problem;
 
 /// The largest number that TOML can hold.
 const LARGEST: u64 = i64::MAX as u64;
+/// More runs of one kind than anybody could make; they are listed in memory.
+const MOST: usize = 100_000;
 
 /// The seeds of the runs: `10` for those from 0 to 9, `{ first = 100, count = 10 }`, or a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,12 +59,10 @@ impl Seeds {
 
     /// The seeds, if they are all there and all different.
     pub(crate) fn check(&self) -> Result<Vec<u64>, Problem> {
-        if let Self::Range(SeedRange { first, count }) = *self
-            && first
-                .checked_add(count as u64)
-                .is_none_or(|end| end > LARGEST)
-        {
-            return Err(Problem::LargeSeed);
+        match *self {
+            Self::Count(count) => check_range(0, count)?,
+            Self::Range(SeedRange { first, count }) => check_range(first, count)?,
+            Self::List(_) => (),
         }
         let seeds = self.list();
         if seeds.is_empty() {
@@ -76,5 +76,16 @@ impl Seeds {
             return Err(Problem::SameSeed);
         }
         Ok(seeds)
+    }
+}
+
+/// Whether so many seeds from `first` on can be stored, before they are listed.
+pub(super) fn check_range(first: u64, count: usize) -> Result<(), Problem> {
+    if count > MOST {
+        return Err(Problem::ManySeeds { count, most: MOST });
+    }
+    match first.checked_add(count as u64) {
+        Some(end) if end <= LARGEST => Ok(()),
+        _ => Err(Problem::LargeSeed),
     }
 }

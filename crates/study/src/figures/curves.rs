@@ -132,7 +132,7 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         name: format!("{}learning-curves", source.prefix(cell)),
         title: String::from("Learning curves"),
         about: format!(
-            "Mean over the seeds after each epoch, with the {confidence} interval of the mean as a band. Runs that diverged end where they did."
+            "Mean over the seeds after each epoch, with the {confidence} interval of the mean as a band. Runs that diverged end where they did; accuracies far below those at the end are cut off."
         ),
         count: source.count(cell),
         source,

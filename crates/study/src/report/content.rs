@@ -144,6 +144,8 @@ fn reasons(
             tables::times_to_accuracy(source, cell),
         ),
     ];
+    let scores = tables::scores(source, cell);
+    blocks.extend(scores.map(|table| folded("Accuracy, loss and calibration", table)));
     if let Some(table) = tables::inflation(source, cell) {
         blocks.extend([
             heading("Choosing the epoch on the test images"),

@@ -384,7 +384,7 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
     })
 }
 
-/// A column of the table of what was seen inside the networks.
+/// A column of a table of medians.
 struct Measurement {
     name: &'static str,
     /// The number of a run, however it ended.
@@ -435,6 +435,39 @@ const MEASUREMENTS: [Measurement; 8] = [
     },
 ];
 
+const SCORES: [Measurement; 6] = [
+    Measurement {
+        name: "test accuracy",
+        read: |run| Metric::TestAccuracy.recorded(run),
+        format: share,
+    },
+    Measurement {
+        name: "test loss",
+        read: |run| Metric::TestLoss.recorded(run),
+        format: number,
+    },
+    Measurement {
+        name: "test calibration error",
+        read: |run| Metric::TestEce.recorded(run),
+        format: share,
+    },
+    Measurement {
+        name: "validation accuracy",
+        read: |run| run.chosen()?.validation.accuracy,
+        format: share,
+    },
+    Measurement {
+        name: "validation loss",
+        read: |run| run.chosen()?.validation.loss,
+        format: number,
+    },
+    Measurement {
+        name: "validation calibration error",
+        read: |run| run.chosen()?.validation.ece,
+        format: share,
+    },
+];
+
 fn share(value: f64) -> String {
     percent(value, 2)
 }
@@ -457,8 +490,24 @@ impl Measurement {
 
 /// What was seen inside the networks; none if nothing was.
 pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
+    let caption = "Means over the sites after the last epoch unless the column says otherwise; medians over the seeds.";
+    medians(source, cell, MEASUREMENTS, caption)
+}
+
+/// How well the chosen networks read, and how well their probabilities fit; none if nothing was scored.
+pub(super) fn scores(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
+    let caption = "The networks of the chosen epochs; losses in nats; medians over the seeds.";
+    medians(source, cell, SCORES, caption)
+}
+
+fn medians(
+    source: Source<'_>,
+    cell: &Cell<'_>,
+    columns: impl IntoIterator<Item = Measurement>,
+    caption: &str,
+) -> Option<Table> {
     let is_known = |column: &Measurement| cell.arms.iter().any(|arm| column.median(arm).is_some());
-    let known: Vec<Measurement> = MEASUREMENTS.into_iter().filter(is_known).collect();
+    let known: Vec<Measurement> = columns.into_iter().filter(is_known).collect();
     if known.is_empty() {
         return None;
     }
@@ -479,9 +528,7 @@ pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
         })
         .collect();
     Some(Table {
-        caption: String::from(
-            "Means over the sites after the last epoch unless the column says otherwise; medians over the seeds.",
-        ),
+        caption: caption.to_owned(),
         head: names,
         rows,
     })
