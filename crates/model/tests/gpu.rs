@@ -131,6 +131,7 @@ fn every_preset() {
         classes: 10,
     };
     for preset in [
+        Preset::Tiny,
         Preset::Small,
         Preset::Classic,
         Preset::Kaggle,

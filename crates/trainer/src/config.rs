@@ -131,11 +131,14 @@ pub struct AveragingConfig {
     pub decay: f64,
 }
 
+/// More networks than anybody could train; they are listed in memory.
+const MOST_MEMBERS: usize = 1000;
+
 /// Several runs of one recipe, whose probabilities are averaged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnsembleConfig {
-    /// Number of networks, with the seeds from the recipe's on.
+    /// Number of networks, at most 1000, with the seeds from the recipe's on.
     pub members: usize,
     /// The members' activation functions, in turn; without any, all have that of the network.
     pub activations: Vec<Activation>,
@@ -359,10 +362,21 @@ impl RunConfig {
         if self.early_stopping.is_some() && self.data.validation_fraction == 0.0 {
             return Err(ConfigError::NothingToStopBy);
         }
-        if let Some(ensemble) = &self.ensemble
-            && ensemble.members == 0
-        {
-            return Err(ConfigError::Zero("ensemble.members"));
+        if let Some(EnsembleConfig { members, .. }) = self.ensemble {
+            if members == 0 {
+                return Err(ConfigError::Zero("ensemble.members"));
+            }
+            let few = members <= MOST_MEMBERS;
+            in_range(few, "ensemble.members", members as f64, "at most 1000")?;
+            let last = self.seed.checked_add(members as u64 - 1);
+            let storable = last.is_some_and(|seed| i64::try_from(seed).is_ok());
+            let seed = self.seed as f64;
+            in_range(
+                storable,
+                "seed",
+                seed,
+                "so small that all members' are below 2^63",
+            )?;
         }
         let averaging = self.averaging.unwrap_or_default();
         for (share, name) in [

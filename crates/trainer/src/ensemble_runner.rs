@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::thread::available_parallelism;
 
 use anyhow::{Result, anyhow, bail};
 use data::LabelledImages;
@@ -97,7 +96,7 @@ impl Members {
                 left += 1;
             }
         }
-        let cores = available_parallelism().map_or(1, usize::from);
+        let cores = jobs::cores();
         let jobs = match jobs {
             Some(count) => Jobs::new(count.get().min(left).max(1), cores),
             None if left >= cores && self.processor.is_cpu() => {

@@ -53,22 +53,27 @@ impl Probabilities {
 
     /// The sigmoid of each of `logits`, `[images, classes]` image by image, divided by their sum.
     pub fn sigmoid(logits: &[f32], classes: usize) -> Self {
-        let mut values = Vec::with_capacity(logits.len());
-        for logits in logits.chunks_exact(classes) {
-            let sigmoids = logits.iter().map(|&x| 1.0 / (1.0 + f64::from(-x).exp()));
-            let sum: f64 = sigmoids.clone().sum();
-            values.extend(sigmoids.map(|sigmoid| sigmoid / sum));
-        }
-        Self { values, classes }
+        // By the logarithms of the sigmoids, as all of an image may be too small for a number.
+        Self::normalized_exponentials(logits, classes, |x| x.min(0.0) - (-x.abs()).exp().ln_1p())
     }
 
     /// The softmax of `logits`, `[images, classes]` image by image.
     pub fn softmax(logits: &[f32], classes: usize) -> Self {
+        Self::normalized_exponentials(logits, classes, |x| x)
+    }
+
+    /// For each image the exponentials of `exponent(logit)`, divided by their sum.
+    fn normalized_exponentials(
+        logits: &[f32],
+        classes: usize,
+        exponent: impl Fn(f64) -> f64,
+    ) -> Self {
         let mut values = Vec::with_capacity(logits.len());
         for logits in logits.chunks_exact(classes) {
-            // Shifting the logits changes nothing but keeps the exponentials in range.
-            let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let shifted = logits.iter().map(|logit| f64::from(logit - highest).exp());
+            let exponents = logits.iter().map(|&logit| exponent(f64::from(logit)));
+            // Shifting them changes nothing but keeps the exponentials in range.
+            let highest = exponents.clone().fold(f64::NEG_INFINITY, f64::max);
+            let shifted = exponents.map(|exponent| (exponent - highest).exp());
             let sum: f64 = shifted.clone().sum();
             values.extend(shifted.map(|exponential| exponential / sum));
         }

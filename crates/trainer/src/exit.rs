@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::checkpoint;
 use crate::epoch_loop::Ending;
 use crate::interrupt::INTERRUPTED;
+use crate::shell::as_argument;
 use crate::training::Training;
 
 /// What programs are told of a training that was stopped.
@@ -22,11 +23,15 @@ struct Interrupted {
 ///
 /// If the training has diverged.
 pub fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
-    let run = training.run.path().display().to_string();
+    let path = training.run.path();
+    let run = path.display().to_string();
     match ending {
         Ending::Finished => Ok(ExitCode::SUCCESS),
         Ending::Interrupted => {
-            let line = format!("stopped and saved; continue with `trainer resume {run}`");
+            let line = format!(
+                "stopped and saved; continue with `trainer resume {}`",
+                as_argument(path)
+            );
             training.console.say(&line);
             training.console.event("interrupted", &Interrupted { run });
             Ok(ExitCode::from(INTERRUPTED))

@@ -21,6 +21,8 @@ pub struct Signals {
     /// What the first signal stops; `None` while nothing can be stopped gently.
     stop: Arc<Mutex<Option<Stop>>>,
     requested: Arc<AtomicBool>,
+    /// Whether the stop was asked for otherwise than by a signal, which may still be on its way.
+    before_signal: Arc<AtomicBool>,
 }
 
 /// Stops something gently.
@@ -72,18 +74,35 @@ impl Signals {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// What a signal does, for whoever hears of it in another way.
+    /// What a signal does.
     pub fn received(&self) {
-        self.requested.store(true, Ordering::Relaxed);
-        let stop = self
-            .stop
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let (_, stop) = self.request();
         match stop {
             Some(stop) => stop(),
+            None if self.before_signal.swap(false, Ordering::Relaxed) => (),
             None => end_at_once(),
         }
+    }
+
+    /// What the first signal does, for whoever hears of it in another way, before the signal or after
+    /// it.
+    pub fn asked_to_stop(&self) {
+        match self.request() {
+            (true, Some(stop)) => stop(),
+            (true, None) => (),
+            (false, Some(stop)) => {
+                self.before_signal.store(true, Ordering::Relaxed);
+                stop();
+            }
+            (false, None) => end_at_once(),
+        }
+    }
+
+    /// Whether a stop had been requested already, and what it stops. Both in one step, as a signal may
+    /// come at any time.
+    fn request(&self) -> (bool, Option<Stop>) {
+        let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.requested.swap(true, Ordering::Relaxed), stop.take())
     }
 }
 
@@ -95,4 +114,34 @@ fn end_at_once() -> ! {
         let _ = execute!(stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
     }
     process::exit(INTERRUPTED.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    /// Ctrl+C in a terminal reaches a worker twice, by the signal and by the end of its input, in any
+    /// order. Either stops it gently, and the other does nothing: it would end this test's process.
+    #[test]
+    fn a_signal_and_the_end_of_input_are_one_request() {
+        for in_turn in [
+            [Signals::received, Signals::asked_to_stop],
+            [Signals::asked_to_stop, Signals::received],
+            [Signals::asked_to_stop, Signals::asked_to_stop],
+        ] {
+            let signals = Signals::default();
+            let stops = Arc::new(AtomicUsize::new(0));
+            let counter = Arc::clone(&stops);
+            signals.call(move || {
+                counter.fetch_add(1, Ordering::Relaxed);
+            });
+            for heard in in_turn {
+                heard(&signals);
+            }
+            assert!(signals.requested());
+            assert_eq!(stops.load(Ordering::Relaxed), 1);
+        }
+    }
 }

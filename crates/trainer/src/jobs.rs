@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, stdin};
+use std::num::NonZeroUsize;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
@@ -59,6 +60,15 @@ pub struct Speed {
 
 /// How often it is looked whether to stop.
 const TICK: Duration = Duration::from_millis(100);
+
+/// On how many cores this program may compute: on all, or on as many as `RAYON_NUM_THREADS` says.
+pub fn cores() -> usize {
+    let named = std::env::var("RAYON_NUM_THREADS").ok();
+    let named = named.and_then(|number| number.parse().ok());
+    named
+        .or_else(|| thread::available_parallelism().ok())
+        .map_or(1, NonZeroUsize::get)
+}
 
 impl Jobs {
     /// So many runs at once, on `cores` cores.
@@ -201,10 +211,7 @@ pub fn stop_at_end_of_input(signals: &Signals) -> Result<()> {
         .name("input".into())
         .spawn(move || {
             drop(stdin().read_to_end(&mut Vec::new()));
-            // By Ctrl+C it may have heard of it already, and a second time would be too much.
-            if !signals.requested() {
-                signals.received();
-            }
+            signals.asked_to_stop();
         })
         .context("cannot watch the standard input")?;
     Ok(())

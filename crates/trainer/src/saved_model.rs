@@ -41,6 +41,11 @@ impl SavedNetwork {
     fn side_file(self) -> String {
         format!("{}.toml", self.name())
     }
+
+    /// Whether `run` has it.
+    pub fn is_in(self, run: &RunDirectory) -> bool {
+        run.path().join(self.side_file()).exists()
+    }
 }
 
 /// All that is needed to use a saved network.

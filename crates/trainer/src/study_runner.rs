@@ -48,7 +48,7 @@ pub struct StudyRunner {
 }
 
 impl StudyRunner {
-    /// Opens the device and the images, and makes the folder of the study.
+    /// Opens the device, and makes the folder of the study.
     ///
     /// # Errors
     ///
@@ -57,12 +57,11 @@ impl StudyRunner {
     pub fn new(
         study: &Study,
         folder: &Path,
-        data: Option<&Path>,
+        images: LabelledImages,
         backend: Backend,
     ) -> Result<Self> {
         let plan = Plan::new(study)?;
         let processor = backend.open()?;
-        let images = data::training_images(data)?;
         let fingerprint = images.fingerprint();
         let base = configuration::base(processor.backend, &fingerprint)?;
         let runner = Self {
@@ -81,7 +80,10 @@ impl StudyRunner {
         let specs = self.plan.known(&study::Records::default());
         for spec in &specs {
             let config = self.configuration(spec)?;
-            let name = || format!("{}, {}", spec.contender, spec.setting);
+            let name = || match spec.setting.to_string() {
+                setting if setting.is_empty() => spec.contender.clone(),
+                setting => format!("{}, {setting}", spec.contender),
+            };
             let metric = self.plan.study().verdict.metric;
             if config.data.test_fraction == 0.0 && metric.needs_test_images() {
                 return Err(anyhow!(

@@ -30,6 +30,7 @@ use crate::metrics::{AccuracyMetric, LossMetric, NoMetricLog, SharedTally, Throu
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, SavedNetwork};
 use crate::schedule::Schedule;
+use crate::shell::as_argument;
 use crate::summary::{self, Program, Seconds, Summary};
 
 /// All that a training needs.
@@ -139,7 +140,7 @@ impl Training {
     /// by then is still there.
     pub fn run(&self, restored: Option<Restored>) -> Result<Ending> {
         let Trained { outcome, .. } = self.train(restored).with_context(|| {
-            let run = self.run.path().display();
+            let run = as_argument(self.run.path());
             format!("stopped; once this is mended, continue with `trainer resume {run}`")
         })?;
         if outcome.ending == Ending::Finished {
@@ -385,7 +386,7 @@ impl Training {
             ));
         }
         self.console.say(&format!(
-            "{score}; trained in {:.0} s at {:.0} images/s",
+            "{score}; trained in {:.1} s at {:.0} images/s",
             seconds.training + seconds.loading,
             summary.images_per_second,
         ));

@@ -25,6 +25,7 @@ fn help() {
 #[test]
 fn wrong_arguments_are_explained_in_a_line() {
     let folder = Folder::with_digits(10);
+    fs::write(folder.path("short.toml"), "epochs = 1\n").unwrap();
     let error = |arguments| folder.fail(arguments).lines().next().unwrap().to_owned();
     insta::assert_snapshot!(error("--activation rely"), @"error: invalid value 'rely' for '--activation <NAME[:PARAMETERS]>': unknown activation `rely`; the closest are `relu`, `prelu`, `rrelu`; `trainer activations` lists all");
     insta::assert_snapshot!(error("--activation leaky-relu:x"), @"error: invalid value 'leaky-relu:x' for '--activation <NAME[:PARAMETERS]>': parameter `x` of `leaky-relu` is not a finite number");
@@ -58,7 +59,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("data show --shear 60"), @"error: shear is 60, but must be 0 to 45 degrees");
     insta::assert_snapshot!(error("data show train.csv --shift 28"), @"error: shift is 28, but must be less than the 28 pixels of an image's side");
     insta::assert_snapshot!(error("data show train.csv --out test.csv"), @"error: test.csv is there already and is not a PNG picture; name another place with --out");
-    insta::assert_snapshot!(error("data show --config tiny.toml"), @"error: tiny.toml has no table [augmentation]");
+    insta::assert_snapshot!(error("data show --config short.toml"), @"error: short.toml has no table [augmentation]");
     insta::assert_snapshot!(error("evaluate ."), @"error: . is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
     fs::write(
         folder.path("bad.toml"),

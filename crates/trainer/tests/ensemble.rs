@@ -142,8 +142,11 @@ fn wrong_recipes_are_refused() {
         folder.fail("ensemble wrong.toml --data train.csv --out wrong")
     };
     insta::assert_snapshot!(error("members = 3", "members = 0"), @"error: wrong.toml: ensemble.members must be at least 1");
-    insta::assert_snapshot!(error("\"gelu\"", "\"gelo\""), @"error: wrong.toml:13:15: unknown activation `gelo`; the closest are `gelu`, `relu`, `elu`; `trainer activations` lists all");
-    insta::assert_snapshot!(error("members = 3", "member = 3"), @"error: wrong.toml:12:1: unknown field `member`, expected `members` or `activations`");
+    insta::assert_snapshot!(error("\"gelu\"", "\"gelo\""), @"error: wrong.toml:18:15: unknown activation `gelo`; the closest are `gelu`, `relu`, `elu`; `trainer activations` lists all");
+    insta::assert_snapshot!(error("members = 3", "member = 3"), @"error: wrong.toml:17:1: unknown field `member`, expected `members` or `activations`");
+    let many =
+        folder.fail("ensemble recipe.toml --data train.csv --members 1000000000000 --out many");
+    insta::assert_snapshot!(many, @"error: ensemble.members is 1000000000000, but must be at most 1000");
     folder.succeed("ensemble recipe.toml --data train.csv --members 1 --out one --quiet");
     fs::write(
         folder.path("recipe.toml"),

@@ -256,6 +256,19 @@ fn a_damaged_checkpoint_is_refused_and_the_intact_one_named() {
     assert_eq!(folder.summary("run")["epochs"], 4);
 }
 
+/// Whoever deletes checkpoints for want of space keeps the networks.
+#[test]
+fn without_checkpoints_the_networks_are_not_replaced() {
+    let folder = Folder::with_digits(300);
+    folder.succeed("--config tiny.toml --epochs 1 --data train.csv --out run --quiet");
+    fs::remove_dir_all(folder.path("run/checkpoints")).unwrap();
+    let before = folder.summary("run");
+    let error = folder.fail("resume run --epochs 2");
+    insta::assert_snapshot!(error, @"error: run has networks but no checkpoint to continue from, and a new beginning would replace them; begin elsewhere, by `trainer --config run/config.toml --out DIR`");
+    assert_eq!(folder.summary("run"), before);
+    folder.succeed("evaluate run");
+}
+
 #[test]
 fn a_foreign_checkpoint_is_refused() {
     let folder = Folder::with_digits(300);

@@ -281,11 +281,17 @@ fn a_comparison_from_the_command_line() {
     // More seeds add runs, and the earlier ones are not made again.
     let text = folder.succeed(&compare.replace("--seeds 1", "--seeds 2"));
     assert!(text.contains("2 of 4 runs are done"), "{text}");
+    // Whoever adds seeds may have looked at the verdict before.
+    let warning = "The number of seeds was changed; before, it was 1.";
+    let report = fs::read_to_string(folder.path("experiments/results/mine/report.md")).unwrap();
+    assert!(report.contains(warning), "{report}");
     let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
     insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study, with other options; choose another --name, or remove it");
     // What is wrong is said before the study is written down.
     let wrong = compare.replace("--name mine", "--name other --training-fraction 0");
-    insta::assert_snapshot!(folder.fail(&wrong), @"error: training_fraction is 0, but must be above 0 and at most 1");
+    insta::assert_snapshot!(folder.fail(&wrong), @"error: the study's run `relu`: training_fraction is 0, but must be above 0 and at most 1");
+    assert!(!folder.path("experiments/other.toml").exists());
+    folder.fail(&wrong.replace("--training-fraction 0", "--seeds 1000000000000"));
     assert!(!folder.path("experiments/other.toml").exists());
     let path = folder.fail("compare relu tanh --name ../other");
     insta::assert_snapshot!(path.lines().next().unwrap(), @"error: invalid value '../other' for '--name <NAME>': expected a name for a file, not a path");

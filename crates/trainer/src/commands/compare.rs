@@ -7,14 +7,13 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 use model::{Activation, Preset};
-use study::{Study, Tuning};
+use study::{StoreError, Study, Tuning};
 use toml::{Table, Value};
 
 use super::study::run::{Parallelism, run_study};
-use super::study::{Resources, StudyPaths};
+use super::study::{Resources, StudyPaths, check_report_folder};
 use crate::cli::{Output, count, number};
-use crate::config::RunConfig;
-use crate::study_runner;
+use crate::study_runner::{self, StudyRunner};
 
 /// The learning rates that are tried with `--tune`, in steps of about 3: from Adam's usual one to more
 /// than the best of ReLU with batch normalisation.
@@ -26,6 +25,8 @@ const SEEDS_PER_RATE: usize = 3;
 /// Share of the images by which the epoch is chosen: enough for that, and so few that looking into
 /// the network on all of them costs little beside the training.
 const VALIDATION_FRACTION: f64 = 0.025;
+/// Share of the images by which functions are compared.
+const TEST_FRACTION: f64 = 0.1;
 
 /// Options of `trainer compare`.
 #[derive(Debug, Args)]
@@ -40,12 +41,19 @@ pub struct Options {
     /// The network: tiny, small, classic, kaggle or deep:N
     #[arg(long, short, default_value = "small")]
     preset: Preset,
-    /// Passes over the training images
-    #[arg(long, short, value_name = "N", default_value = "2", value_parser = count, allow_negative_numbers = true)]
-    epochs: NonZeroUsize,
-    /// Share of the images not held out that is trained on, above 0 and at most 1
-    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = number::<f64>, allow_negative_numbers = true)]
-    training_fraction: f64,
+    /// Passes over the training images [default: 2, and of few images more]
+    #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    epochs: Option<NonZeroUsize>,
+    /// Images for each step of training [default: 256, and of few images fewer]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    batch_size: Option<NonZeroUsize>,
+    /// Peak learning rate, the same for all functions [default: that of a single run]
+    #[arg(long = "lr", value_name = "RATE", value_parser = number::<f64>, allow_negative_numbers = true, conflicts_with = "tune")]
+    learning_rate: Option<f64>,
+    /// Share of the images not held out that is trained on, above 0 and at most 1 [default: 0.5, and of
+    /// few images 1]
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
+    training_fraction: Option<f64>,
     /// Also find the best of five learning rates for each function, by three runs with each, and
     /// compare at those
     #[arg(long)]
@@ -67,46 +75,94 @@ pub struct Options {
 ///
 /// Options that make no study, unreadable images, or a run that fails; what the runs had done is saved.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let study = options.study()?;
-    let name = options.name();
-    let file = Path::new("experiments").join(format!("{name}.toml"));
-    save(&study, &file)?;
-    let paths = StudyPaths {
-        study: file,
-        folder: None,
-    };
-    let out = Path::new(study_runner::RESULTS).join(&name);
     let Options {
         resources,
         parallelism,
         output,
         ..
     } = options;
-    run_study(&study, &paths, resources, parallelism, *output, &out)
+    let name = options.name();
+    let out = Path::new(study_runner::RESULTS).join(&name);
+    check_report_folder(&out)?;
+    let paths = StudyPaths {
+        study: Path::new("experiments").join(format!("{name}.toml")),
+        folder: None,
+    };
+    let images = resources.images()?;
+    let study = options.study(images.labels().len())?;
+    let study = unless_another(study, &paths.study)?;
+    let runner = StudyRunner::new(&study, &paths.folder(), images, resources.backend)
+        .map_err(|error| match error.downcast_ref() {
+            Some(StoreError::Base { .. }) => error.context(format!(
+                "there are runs called {name} already, of other images or another backend; choose another --name"
+            )),
+            _ => error,
+        })?;
+    // Only what can be run, so that another attempt can have the name.
+    save(&study, &paths.study)?;
+    run_study(&runner, &paths, resources, parallelism, *output, &out)
+}
+
+/// What a run trains on and for how long, where the options leave it open: of Kaggle's digits two epochs of
+/// half of them in batches of 256, of fewer images no less than what makes a network learn.
+struct Budget {
+    training_fraction: f64,
+    batch_size: usize,
+    epochs: usize,
+}
+
+impl Budget {
+    /// With fewer images that are not held out than this, all of them are trained on.
+    const FEW: f64 = 8000.0;
+    /// A run sees at least so many images, each in its turn.
+    const SEEN: f64 = 10_000.0;
+    /// An epoch has so many steps, if batches need not be smaller than 32 for it.
+    const STEPS: f64 = 64.0;
+
+    /// For so many images.
+    fn of(images: usize) -> Self {
+        let kept = images as f64 * (1.0 - VALIDATION_FRACTION - TEST_FRACTION);
+        let training_fraction = if kept < Self::FEW { 1.0 } else { 0.5 };
+        let trained = (kept * training_fraction).max(1.0);
+        let sizes = [256, 128, 64, 32];
+        let many_steps = sizes
+            .into_iter()
+            .find(|&size| trained / size as f64 >= Self::STEPS);
+        Self {
+            training_fraction,
+            batch_size: many_steps.unwrap_or(32),
+            epochs: ((Self::SEEN / trained).ceil() as usize).clamp(2, 50),
+        }
+    }
 }
 
 impl Options {
-    fn study(&self) -> Result<Study> {
-        // Before anything is written down.
-        let mut config = RunConfig::default();
-        config.data.training_fraction = self.training_fraction;
-        config.check()?;
+    /// The study, for so many images.
+    fn study(&self, images: usize) -> Result<Study> {
+        let budget = Budget::of(images);
+        let training_fraction = self.training_fraction.unwrap_or(budget.training_fraction);
+        let epochs = self.epochs.map_or(budget.epochs, NonZeroUsize::get);
+        let batch_size = self.batch_size.map_or(budget.batch_size, NonZeroUsize::get);
         let names: Vec<String> = self.activations.iter().map(Activation::to_string).collect();
         let mut study = Study::compare(&names, self.seeds.get())?;
         let number = |number: usize| Value::Integer(number as i64);
         study.fixed = fields(&[
-            ("epochs", number(self.epochs.get())),
+            ("epochs", number(epochs)),
+            ("batch_size", number(batch_size)),
             (
                 "data.validation_fraction",
                 Value::Float(VALIDATION_FRACTION),
             ),
-            ("data.test_fraction", Value::Float(0.1)),
-            (
-                "data.training_fraction",
-                Value::Float(self.training_fraction),
-            ),
+            ("data.test_fraction", Value::Float(TEST_FRACTION)),
+            ("data.training_fraction", Value::Float(training_fraction)),
             ("network.preset", Value::String(self.preset.to_string())),
         ]);
+        if let Some(rate) = self.learning_rate {
+            let rate = Value::Float(rate);
+            study
+                .fixed
+                .extend(fields(&[("optimizer.learning_rate", rate)]));
+        }
         if self.tune {
             study.common = Some(Table::new());
             study.tuned = Some(Tuning {
@@ -148,24 +204,57 @@ fn fields(fields: &[(&str, Value)]) -> Table {
     table
 }
 
-/// Saves the study, which may be there already, but not another one.
-fn save(study: &Study, file: &Path) -> Result<()> {
-    if file.exists() {
-        let there = Study::read(file)?;
-        // Seeds may be added.
-        let same = Study {
-            seeds: study.seeds.clone(),
-            ..there
-        };
-        if same != *study {
-            bail!(
-                "{} is another study, with other options; choose another --name, or remove it",
-                file.display()
-            );
-        }
+/// The study, unless another one is in the file: the same with other seeds may be, which is noted.
+fn unless_another(mut study: Study, file: &Path) -> Result<Study> {
+    if !file.exists() {
+        return Ok(study);
     }
+    let there = Study::read(file)?;
+    study.earlier_seeds.clone_from(&there.earlier_seeds);
+    if there.seeds != study.seeds {
+        study.earlier_seeds.push(there.seeds.list().len());
+    }
+    let same = Study {
+        seeds: study.seeds.clone(),
+        earlier_seeds: study.earlier_seeds.clone(),
+        ..there
+    };
+    if same != study {
+        bail!(
+            "{} is another study, with other options; choose another --name, or remove it",
+            file.display()
+        );
+    }
+    Ok(study)
+}
+
+fn save(study: &Study, file: &Path) -> Result<()> {
     if let Some(folder) = file.parent() {
         files::create_folder(folder)?;
     }
     Ok(study.save(file)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_images_are_seen_more_often_in_smaller_batches() {
+        let budget = |images| {
+            let Budget {
+                training_fraction,
+                batch_size,
+                epochs,
+            } = Budget::of(images);
+            (training_fraction, batch_size, epochs)
+        };
+        assert_eq!(budget(42_000), (0.5, 256, 2));
+        // 5,250 are trained on.
+        assert_eq!(budget(12_000), (0.5, 64, 2));
+        // 1,750, six times.
+        assert_eq!(budget(2_000), (1.0, 32, 6));
+        assert_eq!(budget(100), (1.0, 32, 50));
+        assert_eq!(budget(0), (1.0, 32, 50));
+    }
 }

@@ -79,15 +79,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .with_context(|| options.recipe.display().to_string())?;
     if let Some(share) = options.validation_fraction {
         recipe.data.validation_fraction = share;
-        recipe.check()?;
     }
+    let ensemble = recipe.ensemble.get_or_insert_default();
+    if let Some(members) = options.members {
+        ensemble.members = members.get();
+    }
+    let count = ensemble.members;
+    recipe.check()?;
     let backend = options.backend.unwrap_or(recipe.backend);
     let signals = Signals::listen()?;
     let processor = backend.open()?;
     let path = options.data.as_deref().or(recipe.data.path.as_deref());
     let images = data::training_images(path)?;
-    let default = recipe.ensemble.clone().unwrap_or_default().members;
-    let count = options.members.map_or(default, NonZeroUsize::get);
     let members = Members::new(
         &recipe,
         count,

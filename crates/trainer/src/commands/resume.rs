@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::backend::Backend;
 use crate::checkpoint::{self, Position, RunState};
@@ -14,6 +14,8 @@ use crate::console::{Console, Style};
 use crate::exit::exit;
 use crate::interrupt::Signals;
 use crate::run_directory::RunDirectory;
+use crate::saved_model::SavedNetwork;
+use crate::shell::as_argument;
 use crate::training::Training;
 
 /// Options of `trainer resume`.
@@ -58,6 +60,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .map_or(Position::START, |restored| restored.state.position);
     if let Some(epochs) = options.epochs {
         extend(&mut config, position, epochs)?;
+    }
+    let has_networks = || {
+        SavedNetwork::value_variants()
+            .iter()
+            .any(|one| one.is_in(&run))
+    };
+    if restored.is_none() && has_networks() {
+        bail!(
+            "{} has networks but no checkpoint to continue from, and a new beginning would replace them; begin elsewhere, by `trainer --config {} --out DIR`",
+            run.path().display(),
+            as_argument(&run.path().join("config.toml")),
+        );
     }
     if let Some(restored) = &mut restored {
         // How long the run is to be, and its patience, may have changed.

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
+use data::LabelledImages;
 use study::{Plan, Store, Study};
 
 use crate::backend::Backend;
@@ -58,6 +59,17 @@ pub struct Resources {
     pub backend: Backend,
 }
 
+impl Resources {
+    /// The labelled images.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub fn images(&self) -> Result<LabelledImages> {
+        Ok(data::training_images(self.data.as_deref())?)
+    }
+}
+
 /// Does what one of the verbs asks for.
 ///
 /// # Errors
@@ -74,7 +86,7 @@ pub fn run(verb: &Verb) -> Result<ExitCode> {
 }
 
 impl StudyPaths {
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         study_runner::folder(&self.study, self.folder.as_deref())
     }
 }
@@ -88,7 +100,7 @@ fn results(study: &Path, named: Option<&Path>) -> PathBuf {
 }
 
 /// Refuses to make a report's folder of something else.
-fn check_report_folder(folder: &Path) -> Result<()> {
+pub(super) fn check_report_folder(folder: &Path) -> Result<()> {
     let name = folder.display();
     if folder.file_name().is_none() {
         bail!("{name} cannot be the report's folder; name another one with --out");

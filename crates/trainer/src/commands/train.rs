@@ -240,10 +240,17 @@ fn description(config: &RunConfig, images: &LabelledImages) -> String {
     } = config;
     let kind = clap::ValueEnum::to_possible_value(&optimizer.kind);
     let optimizer_name = kind.as_ref().map_or("", |value| value.get_name());
+    let epochs = match epochs {
+        1 => String::from("1 epoch"),
+        epochs => format!("{epochs} epochs"),
+    };
+    let normalization = match network.normalization {
+        Normalization::None => String::from("no"),
+        normalization => normalization.to_string(),
+    };
     format!(
-        "{} in every layer, {} normalization, {} classes; {epochs} epochs of batches of {batch_size}, {optimizer_name} at {}, seed {seed}",
+        "{} in every layer, {normalization} normalization, {} classes; {epochs} of batches of {batch_size}, {optimizer_name} at {}, seed {seed}",
         network.activation,
-        network.normalization,
         images.classes(),
         optimizer.learning_rate,
     )

@@ -28,6 +28,11 @@ label_smoothing = 0.05
 [averaging]
 decay = 0.95
 
+[augmentation]
+rotation = 5
+shift = 1
+elastic = { strength = 0.5, smoothness = 4 }
+
 [network]
 activation = "rrelu"
 hidden_units = 16

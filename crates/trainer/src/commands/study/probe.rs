@@ -31,7 +31,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let runner = StudyRunner::new(
         &study,
         &paths.folder(),
-        resources.data.as_deref(),
+        resources.images()?,
         resources.backend,
     )?;
     let specs = runner.plan.known(&Records::default());

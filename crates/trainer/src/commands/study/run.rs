@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::thread::available_parallelism;
 
 use anyhow::Result;
 use clap::Args;
@@ -63,30 +62,27 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         output,
         ..
     } = options;
-    run_study(&study, paths, resources, parallelism, *output, &out)
+    check_report_folder(&out)?;
+    let images = resources.images()?;
+    let runner = StudyRunner::new(&study, &paths.folder(), images, resources.backend)?;
+    run_study(&runner, paths, resources, parallelism, *output, &out)
 }
 
-/// Makes the runs of `study`, which is also in the file, then the report in the folder `out`.
+/// Makes the runs of a study, which is also in the file, then the report in the folder `out`.
 ///
 /// # Errors
 ///
-/// An invalid study, unreadable images, or a run that fails; what the runs had done is saved.
+/// A run that fails; what the runs had done is saved.
 pub fn run_study(
-    study: &Study,
+    runner: &StudyRunner,
     paths: &StudyPaths,
     resources: &Resources,
     parallelism: &Parallelism,
     output: Output,
     out: &Path,
 ) -> Result<ExitCode> {
-    check_report_folder(out)?;
     let signals = Signals::listen()?;
-    let runner = StudyRunner::new(
-        study,
-        &paths.folder(),
-        resources.data.as_deref(),
-        resources.backend,
-    )?;
+    let study = runner.plan.study();
     runner
         .store
         .save_study(&study_runner::name(&paths.study), study)?;
@@ -110,7 +106,7 @@ pub fn run_study(
             runner.processor,
             runner.store.folder().display()
         ));
-        let cores = available_parallelism().map_or(1, usize::from);
+        let cores = jobs::cores();
         let jobs = match parallelism.jobs {
             Some(count) => Jobs::new(count.get(), cores),
             None if pending > 1 && runner.processor.is_cpu() => {

@@ -40,7 +40,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let runner = StudyRunner::new(
         &study,
         &paths.folder(),
-        resources.data.as_deref(),
+        resources.images()?,
         resources.backend,
     )?;
     let ending = work(&runner, *shard, &signals, |event| {
