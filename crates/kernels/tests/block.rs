@@ -2,6 +2,7 @@
 //! differences, and results that do not depend on threads.
 
 mod common;
+mod reference;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,9 +14,36 @@ use kernels::function::Function;
 use kernels::random;
 use kernels::simd::Isa;
 use proptest::prelude::*;
+use reference::normal_cumulative;
 
 const SLOPE: f32 = 0.3;
 const KEY: u64 = 42;
+
+/// Of every kind: rectifiers, those that saturate, that rise, that fall and then rise, that turn often, with and
+/// without a learnable parameter. All are tested one by one in `function.rs`.
+const FUNCTIONS: &[Function] = &[
+    Function::Identity,
+    Function::Relu,
+    Function::Prelu,
+    Function::SwishBeta,
+    Function::Sigmoid,
+    Function::Tanh,
+    Function::LeakyRelu { slope: 0.01 },
+    Function::Relu6,
+    Function::HardTanh,
+    Function::HardSwish,
+    Function::Elu { alpha: 1.0 },
+    Function::Gelu,
+    Function::Silu,
+    Function::Mish,
+    Function::Softplus { beta: 1.0 },
+    Function::Softsign,
+    Function::LogSigmoid,
+    Function::TanhShrink,
+    Function::Lisht,
+    Function::Snake { alpha: 1.0 },
+    Function::Sine,
+];
 
 fn to_f64(numbers: &[f32]) -> Vec<f64> {
     numbers.iter().map(|&x| x.into()).collect()
@@ -202,8 +230,27 @@ impl Case {
                         *x * self.function_parameter
                     }
                 }
-                Function::Softsign => *x / (1.0 + x.abs()),
+                Function::SwishBeta => *x / (1.0 + (-self.function_parameter * *x).exp()),
+                Function::Sigmoid => 1.0 / (1.0 + (-*x).exp()),
+                Function::Tanh => x.tanh(),
+                Function::LeakyRelu { slope } => x.max(0.0) + f64::from(slope) * x.min(0.0),
+                Function::Relu6 => x.clamp(0.0, 6.0),
+                Function::HardTanh => x.clamp(-1.0, 1.0),
+                Function::HardSwish => *x * (*x + 3.0).clamp(0.0, 6.0) / 6.0,
+                Function::Elu { alpha } => x.max(0.0) + f64::from(alpha) * x.min(0.0).exp_m1(),
+                Function::Gelu => *x * normal_cumulative(*x),
                 Function::Silu => *x / (1.0 + (-*x).exp()),
+                Function::Mish => *x * x.exp().ln_1p().tanh(),
+                Function::Softplus { beta } => {
+                    (f64::from(beta) * *x).exp().ln_1p() / f64::from(beta)
+                }
+                Function::Softsign => *x / (1.0 + x.abs()),
+                Function::LogSigmoid => -(-*x).exp().ln_1p(),
+                Function::TanhShrink => *x - x.tanh(),
+                Function::Lisht => *x * x.tanh(),
+                Function::Snake { alpha } => {
+                    *x + (f64::from(alpha) * *x).sin().powi(2) / f64::from(alpha)
+                }
                 Function::Sine => x.sin(),
                 other => panic!("{other:?} is tested elsewhere"),
             };
@@ -373,14 +420,7 @@ fn blocks() -> impl Strategy<Value = Block> {
     (
         maps(),
         0usize..3,
-        prop_oneof![
-            Just(Function::Identity),
-            Just(Function::Relu),
-            Just(Function::Prelu),
-            Just(Function::Softsign),
-            Just(Function::Silu),
-            Just(Function::Sine)
-        ],
+        prop::sample::select(FUNCTIONS),
         any::<bool>(),
         prop_oneof![Just(0.0f32), Just(0.4)],
     )

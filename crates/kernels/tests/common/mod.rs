@@ -1,4 +1,6 @@
-//! What several tests need.
+//! What several tests need, each some of it.
+
+#![allow(dead_code)]
 
 /// A size, a smaller one under Miri, which takes thousands of times as long.
 pub const fn up_to(size: usize, under_miri: usize) -> usize {
