@@ -115,7 +115,12 @@ fn run_folders(folder: &Folder, runs: &str) -> Vec<String> {
 #[test]
 fn a_study_killed_again_and_again_ends_with_the_same_results() {
     let folder = folder();
-    folder.succeed(&format!("{RUN} --jobs 1 --folder whole --out whole-report"));
+    let told = folder.succeed(&format!("{RUN} --jobs 1 --folder whole --out whole-report"));
+    let told = events(&told);
+    let end = told.last().unwrap();
+    assert_eq!(end["event"], "report");
+    assert_eq!(end["report"], "whole-report/report.html");
+    assert!(end["verdict"].as_str().unwrap().contains("tanh"), "{end}");
     let expected = results(&folder, "whole");
     assert!(expected.contains("\"finished\""));
 

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use data::LabelledImages;
+use study::report::Report;
 use study::{Plan, Store, Study};
 
 use crate::backend::Backend;
@@ -120,27 +121,26 @@ pub(super) fn check_report_folder(folder: &Path) -> Result<()> {
 }
 
 /// Writes the report of the runs in `store`, and prints its gist.
-fn write_report(
-    study: &Study,
-    file: &Path,
-    store: &Store,
-    folder: &Path,
-    quiet: bool,
-) -> Result<()> {
+fn write_report(study: &Study, file: &Path, store: &Store, folder: &Path) -> Result<Report> {
     let plan = Plan::new(study)?;
     let records = store.records()?;
     store.merge(&study_runner::name(file), &plan, &records)?;
     let curves = study_runner::curves(study)?;
     let command = report_command(file, store.folder(), folder);
-    let report = study::report::write(&plan, &records, &curves, &command, folder)?;
-    if !quiet {
-        print(report.text.trim_end())?;
-        print(&format!(
-            "the report is {}",
-            folder.join("report.html").display()
-        ))?;
-    }
+    Ok(study::report::write(
+        &plan, &records, &curves, &command, folder,
+    )?)
+}
+
+/// Prints the verdict, and where the report is.
+fn show_report(report: &Report) -> Result<()> {
+    print(report.text.trim_end())?;
+    print(&format!("the report is {}", page(report).display()))?;
     Ok(())
+}
+
+fn page(report: &Report) -> PathBuf {
+    report.folder.join("report.html")
 }
 
 /// What writes the report again, of the runs in `runs` into the folder `out`.

@@ -54,6 +54,9 @@ struct Changes {
     /// Change of size: 0.1 is from 0.9 to 1.1 times the size
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     zoom: Option<f64>,
+    /// Change of width against height, the area staying: 0.1 is a ratio from 0.9 to 1.1
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
+    stretch: Option<f64>,
     /// Slant to either side, up to so many degrees
     #[arg(long, value_name = "DEGREES", value_parser = number::<f64>, allow_negative_numbers = true)]
     shear: Option<f64>,
@@ -111,6 +114,7 @@ impl Changes {
             (&mut config.rotation, self.rotation),
             (&mut config.shift, self.shift),
             (&mut config.zoom, self.zoom),
+            (&mut config.stretch, self.stretch),
             (&mut config.shear, self.shear),
             (&mut config.elastic.strength, self.elastic),
             (&mut config.erasing.probability, self.erasing),
@@ -227,6 +231,7 @@ mod tests {
             rotation: Some(5.0),
             shift: None,
             zoom: None,
+            stretch: None,
             shear: None,
             elastic: None,
             erasing: Some(0.5),

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use study::{Store, Study};
 
-use super::{StudyPaths, check_report_folder, results, write_report};
+use super::{StudyPaths, check_report_folder, results, show_report, write_report};
 
 /// Options of `trainer study report`.
 #[derive(Debug, Args)]
@@ -42,6 +42,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let out = results(&paths.study, out.as_deref());
     check_report_folder(&out)?;
-    write_report(&study, &paths.study, &Store::at(&folder), &out, *quiet)?;
+    let report = write_report(&study, &paths.study, &Store::at(&folder), &out)?;
+    if !*quiet {
+        show_report(&report)?;
+    }
     Ok(ExitCode::SUCCESS)
 }

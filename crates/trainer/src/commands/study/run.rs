@@ -7,10 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use serde::Serialize;
 use study::{Shard, Study};
 
-use super::{Resources, StudyPaths, check_report_folder, results, write_report};
+use super::{Resources, StudyPaths, check_report_folder, page, results, show_report, write_report};
 use crate::cli::{Output, count};
+use crate::console::print;
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, Jobs, JobsEnding};
 use crate::study_runner::display::StudyDisplay;
@@ -128,9 +130,26 @@ pub fn run_study(
         // The results do not depend on it.
         display.say(&format!("warning: {error:#}"));
     }
-    let silent = output.quiet || output.json;
-    write_report(study, &paths.study, &runner.store, out, silent)?;
+    let report = write_report(study, &paths.study, &runner.store, out)?;
+    if output.json {
+        print(&serde_json::to_string(&ReportEvent {
+            event: "report",
+            report: page(&report),
+            verdict: &report.conclusion.headline,
+        })?)?;
+    } else if !output.quiet {
+        show_report(&report)?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What programs are told at the end.
+#[derive(Serialize)]
+struct ReportEvent<'a> {
+    event: &'static str,
+    /// The page; beside it is `runs.csv`.
+    report: PathBuf,
+    verdict: &'a str,
 }
 
 /// The arguments of a process that takes part.
