@@ -102,6 +102,11 @@ fn events(output: &str) -> Vec<Value> {
         .collect()
 }
 
+fn run_events(output: &str) -> Vec<Value> {
+    let events = events(output).into_iter();
+    events.filter(|event| event["event"] == "run").collect()
+}
+
 /// Names of the runs' folders.
 fn run_folders(folder: &Folder, runs: &str) -> Vec<String> {
     let entries = fs::read_dir(folder.path(runs).join("runs")).unwrap();
@@ -194,7 +199,7 @@ fn a_study_that_is_asked_to_stop_goes_on_later() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let done = run_folders(&folder, "runs");
     assert!((3..PLANNED).contains(&done.len()), "{done:?}");
-    let made = events(&folder.succeed(&run));
+    let made = run_events(&folder.succeed(&run));
     assert!(!made.is_empty() && made.len() <= PLANNED - 3);
     assert_eq!(made[0]["total"], PLANNED);
     folder.succeed(&format!("{RUN} --jobs 1 --folder whole --out whole-report"));
@@ -218,7 +223,7 @@ fn shares_of_a_study_do_no_run_twice() {
         .map(|child| {
             let output = child.wait_with_output().unwrap();
             assert!(output.status.success());
-            events(&String::from_utf8(output.stdout).unwrap()).len()
+            run_events(&String::from_utf8(output.stdout).unwrap()).len()
         })
         .sum();
     assert_eq!(made, run_folders(&folder, "runs").len());
@@ -227,7 +232,7 @@ fn shares_of_a_study_do_no_run_twice() {
 #[test]
 fn what_a_run_leaves() {
     let folder = folder();
-    let made = events(&folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report")));
+    let made = run_events(&folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report")));
     assert_eq!(made.len(), run_folders(&folder, "runs").len());
     assert_eq!(made[0]["event"], "run");
     let (mut trials, mut finals) = (0, 0);
@@ -292,6 +297,13 @@ fn a_comparison_from_the_command_line() {
     assert!(report.contains(warning), "{report}");
     let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
     insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study, with other options; choose another --name, or remove it");
+    fs::write(folder.path("fewer.csv"), {
+        let text = fs::read_to_string(folder.path("train.csv")).unwrap();
+        text.lines().take(300).collect::<Vec<_>>().join("\n")
+    })
+    .unwrap();
+    let error = folder.fail(&compare.replace("train.csv", "fewer.csv"));
+    insta::assert_snapshot!(error, @"error: the runs called mine are of other images or another backend; choose another --name");
     // What is wrong is said before the study is written down.
     let wrong = compare.replace("--name mine", "--name other --training-fraction 0");
     insta::assert_snapshot!(folder.fail(&wrong), @"error: the study's run `relu`: training_fraction is 0, but must be above 0 and at most 1");

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use model::{Activation, Preset};
 use study::{StoreError, Study, Tuning};
@@ -93,9 +93,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let study = unless_another(study, &paths.study)?;
     let runner = StudyRunner::new(&study, &paths.folder(), images, resources.backend)
         .map_err(|error| match error.downcast_ref() {
-            Some(StoreError::Base { .. }) => error.context(format!(
-                "there are runs called {name} already, of other images or another backend; choose another --name"
-            )),
+            Some(StoreError::Base { .. }) => anyhow!(
+                "the runs called {name} are of other images or another backend; choose another --name"
+            ),
             _ => error,
         })?;
     // Only what can be run, so that another attempt can have the name.
