@@ -6,7 +6,10 @@ mod reference;
 use kernels::function::{Context, Draws, Function};
 use kernels::simd::Isa;
 use proptest::prelude::*;
-use reference::{normal_cumulative, normal_density, tanh_shrink};
+use reference::{
+    FUNCTIONS, SELU_ALPHA, SELU_SCALE, gelu_tanh_argument, logistic, normal_cumulative,
+    normal_density, softplus,
+};
 use serde_json::Value;
 
 /// A function as it should be.
@@ -15,7 +18,6 @@ struct Case {
     name: &'static str,
     function: Function,
     parameter: f32,
-    value: Box<dyn Fn(f64) -> f64>,
     derivative: Box<dyn Fn(f64) -> f64>,
     value_tolerance: Tolerance,
     derivative_tolerance: Tolerance,
@@ -61,10 +63,6 @@ const fn absolute(absolute: f64) -> Tolerance {
 /// For derivatives with a zero, near which two terms cancel.
 const NEAR_ZERO: Tolerance = absolute(1e-7);
 
-fn logistic(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
 fn logistic_derivative(x: f64) -> f64 {
     logistic(x) * logistic(-x)
 }
@@ -73,31 +71,11 @@ fn tanh_derivative(x: f64) -> f64 {
     x.cosh().powi(-2)
 }
 
-/// ln(1 + eˣ).
-fn softplus(x: f64) -> f64 {
-    x.max(0.0) + (-x.abs()).exp().ln_1p()
-}
-
-/// u of the GELU with a hyperbolic tangent, and its derivative.
-fn gelu_tanh_argument(x: f64) -> (f64, f64) {
-    let scale = (2.0 / std::f64::consts::PI).sqrt();
-    (
-        scale * (x + 0.044_715 * x.powi(3)),
-        scale * (1.0 + 3.0 * 0.044_715 * x * x),
-    )
-}
-
-fn case(
-    name: &'static str,
-    function: Function,
-    value: impl Fn(f64) -> f64 + 'static,
-    derivative: impl Fn(f64) -> f64 + 'static,
-) -> Case {
+fn case(name: &'static str, function: Function, derivative: impl Fn(f64) -> f64 + 'static) -> Case {
     Case {
         name,
         function,
         parameter: f32::NAN,
-        value: Box::new(value),
         derivative: Box::new(derivative),
         value_tolerance: STRICT,
         derivative_tolerance: STRICT,
@@ -110,36 +88,19 @@ fn step(condition: bool) -> f64 {
 }
 
 fn rectifier(name: &'static str, function: Function, slope: f64) -> Case {
-    case(
-        name,
-        function,
-        move |x| if x > 0.0 { x } else { slope * x },
-        move |x| if x > 0.0 { 1.0 } else { slope },
-    )
+    case(name, function, move |x| if x > 0.0 { 1.0 } else { slope })
 }
 
 /// `scale` x, or `scale` α (e^(x/width) − 1).
 fn elu(name: &'static str, function: Function, scale: f64, alpha: f64, width: f64) -> Case {
-    case(
-        name,
-        function,
-        move |x| {
-            scale
-                * if x > 0.0 {
-                    x
-                } else {
-                    alpha * (x / width).exp_m1()
-                }
-        },
-        move |x| {
-            scale
-                * if x > 0.0 {
-                    1.0
-                } else {
-                    alpha / width * (x / width).exp()
-                }
-        },
-    )
+    case(name, function, move |x| {
+        scale
+            * if x > 0.0 {
+                1.0
+            } else {
+                alpha / width * (x / width).exp()
+            }
+    })
 }
 
 fn swish(name: &'static str, function: Function, beta: f64) -> Case {
@@ -148,27 +109,24 @@ fn swish(name: &'static str, function: Function, beta: f64) -> Case {
         parameter: beta as f32,
         derivative_tolerance: NEAR_ZERO,
         argument_error: Box::new(move |x| 1.2e-7 * beta * x),
-        ..case(name, function, move |x| x * logistic(beta * x), derivative)
+        ..case(name, function, derivative)
     }
 }
 
 fn squareplus(name: &'static str, b: f32) -> Case {
-    let root = move |x: f64| (x * x + f64::from(b)).sqrt();
-    let value = move |x: f64| match x < 0.0 {
-        true => f64::from(b) / 2.0 / (root(x) + x.abs()),
-        false => (x + root(x)) / 2.0,
-    };
     let function = Function::Squareplus { b };
-    case(name, function, value, move |x| value(x) / root(x))
+    let derivative =
+        move |x: f64| reference::value(function, f64::NAN, x) / (x * x + f64::from(b)).sqrt();
+    case(name, function, derivative)
 }
 
 fn cases() -> Vec<Case> {
     use Function::*;
     let (third, eighth) = (1.0 / 3.0, 1.0 / 8.0);
     let mut cases = vec![
-        case("identity", Identity, |x| x, |_| 1.0),
-        case("sigmoid", Sigmoid, logistic, logistic_derivative),
-        case("tanh", Tanh, f64::tanh, tanh_derivative),
+        case("identity", Identity, |_| 1.0),
+        case("sigmoid", Sigmoid, logistic_derivative),
+        case("tanh", Tanh, tanh_derivative),
         rectifier("relu", Relu, 0.0),
         rectifier("leaky-relu", LeakyRelu { slope: 0.01 }, 0.01),
         rectifier("leaky-relu:0.25", LeakyRelu { slope: 0.25 }, 0.25),
@@ -196,52 +154,28 @@ fn cases() -> Vec<Case> {
             },
             0.375,
         ),
-        case(
-            "relu6",
-            Relu6,
-            |x| x.clamp(0.0, 6.0),
-            |x| step(0.0 < x && x < 6.0),
-        ),
-        case(
-            "hard-tanh",
-            HardTanh,
-            |x| x.clamp(-1.0, 1.0),
-            |x| step(x.abs() < 1.0),
-        ),
+        case("relu6", Relu6, |x| step(0.0 < x && x < 6.0)),
+        case("hard-tanh", HardTanh, |x| step(x.abs() < 1.0)),
         elu("elu", Elu { alpha: 1.0 }, 1.0, 1.0, 1.0),
         elu("elu:0.5", Elu { alpha: 0.5 }, 1.0, 0.5, 1.0),
         elu("celu", Celu { alpha: 1.0 }, 1.0, 1.0, 1.0),
         elu("celu:0.5", Celu { alpha: 0.5 }, 1.0, 0.5, 0.5),
         elu("celu:2", Celu { alpha: 2.0 }, 1.0, 2.0, 2.0),
-        elu(
-            "selu",
-            Selu,
-            1.050_700_987_355_480_5,
-            1.673_263_242_354_377_2,
-            1.0,
-        ),
+        elu("selu", Selu, SELU_SCALE, SELU_ALPHA, 1.0),
         Case {
             derivative_tolerance: NEAR_ZERO,
-            ..case(
-                "gelu",
-                Gelu,
-                |x| x * normal_cumulative(x),
-                |x| normal_cumulative(x) + x * normal_density(x),
-            )
+            ..case("gelu", Gelu, |x| {
+                normal_cumulative(x) + x * normal_density(x)
+            })
         },
         Case {
             derivative_tolerance: NEAR_ZERO,
             // Four roundings.
             argument_error: Box::new(|x| 2.4e-7 * 2.0 * gelu_tanh_argument(x).0),
-            ..case(
-                "gelu-tanh",
-                GeluTanh,
-                |x| x * logistic(2.0 * gelu_tanh_argument(x).0),
-                |x| {
-                    let (u, slope) = gelu_tanh_argument(x.clamp(-100.0, 100.0));
-                    logistic(2.0 * u) + x * logistic_derivative(2.0 * u) * 2.0 * slope
-                },
-            )
+            ..case("gelu-tanh", GeluTanh, |x| {
+                let (u, slope) = gelu_tanh_argument(x.clamp(-100.0, 100.0));
+                logistic(2.0 * u) + x * logistic_derivative(2.0 * u) * 2.0 * slope
+            })
         },
         swish("quick-gelu", QuickGelu, 1.702),
         swish("silu", Silu, 1.0),
@@ -249,75 +183,35 @@ fn cases() -> Vec<Case> {
         swish("swish-beta:1.5", SwishBeta, 1.5),
         Case {
             derivative_tolerance: NEAR_ZERO,
-            ..case(
-                "mish",
-                Mish,
-                |x| x * softplus(x).tanh(),
-                |x| softplus(x).tanh() + x * logistic(x) * tanh_derivative(softplus(x)),
-            )
+            ..case("mish", Mish, |x| {
+                softplus(x).tanh() + x * logistic(x) * tanh_derivative(softplus(x))
+            })
         },
-        case(
-            "hard-mish",
-            HardMish,
-            |x| 0.5 * x * (x + 2.0).clamp(0.0, 2.0),
-            |x| if x <= -2.0 { 0.0 } else { 1.0 + x.min(0.0) },
-        ),
-        case(
-            "hard-sigmoid",
-            HardSigmoid,
-            |x| (x + 3.0).clamp(0.0, 6.0) / 6.0,
-            |x| step(x.abs() < 3.0) / 6.0,
-        ),
-        case(
-            "hard-swish",
-            HardSwish,
-            |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
-            |x| match x {
-                x if x <= -3.0 => 0.0,
-                x if x < 3.0 => (2.0 * x + 3.0) / 6.0,
-                _ => 1.0,
-            },
-        ),
-        case("softplus", Softplus { beta: 1.0 }, softplus, logistic),
-        case(
-            "softplus:2",
-            Softplus { beta: 2.0 },
-            |x| softplus(2.0 * x) / 2.0,
-            |x| logistic(2.0 * x),
-        ),
-        case(
-            "softsign",
-            Softsign,
-            |x| x / (1.0 + x.abs()),
-            |x| (1.0 + x.abs()).powi(-2),
-        ),
-        case(
-            "log-sigmoid",
-            LogSigmoid,
-            |x| -softplus(-x),
-            |x| logistic(-x),
-        ),
-        case("tanh-shrink", TanhShrink, tanh_shrink, |x| x.tanh().powi(2)),
-        case(
-            "penalized-tanh",
-            PenalizedTanh,
-            |x| x.tanh() * if x > 0.0 { 1.0 } else { 0.25 },
-            |x| tanh_derivative(x) * if x > 0.0 { 1.0 } else { 0.25 },
-        ),
-        case(
-            "lisht",
-            Lisht,
-            |x| x * x.tanh(),
-            |x| x.tanh() + x * tanh_derivative(x),
-        ),
-        case("sine", Sine, f64::sin, f64::cos),
+        case("hard-mish", HardMish, |x| {
+            if x <= -2.0 { 0.0 } else { 1.0 + x.min(0.0) }
+        }),
+        case("hard-sigmoid", HardSigmoid, |x| step(x.abs() < 3.0) / 6.0),
+        case("hard-swish", HardSwish, |x| match x {
+            x if x <= -3.0 => 0.0,
+            x if x < 3.0 => (2.0 * x + 3.0) / 6.0,
+            _ => 1.0,
+        }),
+        case("softplus", Softplus { beta: 1.0 }, logistic),
+        case("softplus:2", Softplus { beta: 2.0 }, |x| logistic(2.0 * x)),
+        case("softsign", Softsign, |x| (1.0 + x.abs()).powi(-2)),
+        case("log-sigmoid", LogSigmoid, |x| logistic(-x)),
+        case("tanh-shrink", TanhShrink, |x| x.tanh().powi(2)),
+        case("penalized-tanh", PenalizedTanh, |x| {
+            tanh_derivative(x) * if x > 0.0 { 1.0 } else { 0.25 }
+        }),
+        case("lisht", Lisht, |x| x.tanh() + x * tanh_derivative(x)),
+        case("sine", Sine, f64::cos),
         case(
             "threshold",
             Threshold {
                 theta: 1.0,
                 value: 0.0,
             },
-            |x| if x > 1.0 { x } else { 0.0 },
             |x| step(x > 1.0),
         ),
         case(
@@ -326,7 +220,6 @@ fn cases() -> Vec<Case> {
                 theta: 0.5,
                 value: -1.0,
             },
-            |x| if x > 0.5 { x } else { -1.0 },
             |x| step(x > 0.5),
         ),
     ];
@@ -336,18 +229,8 @@ fn cases() -> Vec<Case> {
     ] {
         let width = f64::from(lambda);
         let derivative = move |x: f64| step(x.abs() > width);
-        cases.push(case(
-            hard,
-            HardShrink { lambda },
-            move |x| x * derivative(x),
-            derivative,
-        ));
-        cases.push(case(
-            soft,
-            SoftShrink { lambda },
-            move |x| x - x.clamp(-width, width),
-            derivative,
-        ));
+        cases.push(case(hard, HardShrink { lambda }, derivative));
+        cases.push(case(soft, SoftShrink { lambda }, derivative));
     }
     cases.extend([("squareplus", 4.0), ("squareplus:1", 1.0)].map(|(name, b)| squareplus(name, b)));
     for (name, alpha) in [("snake", 1.0f32), ("snake:0.5", 0.5)] {
@@ -355,12 +238,9 @@ fn cases() -> Vec<Case> {
         cases.push(Case {
             // The derivative has a double zero, next to which the truth has rounding errors.
             derivative_tolerance: absolute(1e-15),
-            ..case(
-                name,
-                Snake { alpha },
-                move |x| x + (a * x).sin().powi(2) / a,
-                move |x| ((a * x).sin() + (a * x).cos()).powi(2),
-            )
+            ..case(name, Snake { alpha }, move |x| {
+                ((a * x).sin() + (a * x).cos()).powi(2)
+            })
         });
     }
     cases
@@ -372,6 +252,10 @@ impl Case {
             parameter: self.parameter,
             draws: None,
         }
+    }
+
+    fn value(&self, x: f64) -> f64 {
+        reference::value(self.function, self.parameter.into(), x)
     }
 
     /// f(x) and f′(x) at every input.
@@ -390,7 +274,13 @@ impl Case {
             |f: &dyn Fn(f64) -> f64| -> Vec<f64> { inputs.iter().map(|&x| f(x.into())).collect() };
         let what = isa.to_string();
         let tolerance = self.value_tolerance;
-        self.compare(&what, inputs, &values, &truth(&self.value), tolerance);
+        self.compare(
+            &what,
+            inputs,
+            &values,
+            &truth(&|x| self.value(x)),
+            tolerance,
+        );
         let what = format!("derivative on {isa}");
         let tolerance = self.derivative_tolerance;
         let expected = truth(&self.derivative);
@@ -598,7 +488,7 @@ fn derivatives_are_those_of_the_values() {
             // Off every kink.
             let x = f64::from(i) / 20.0 + 0.012;
             let h = 1e-6;
-            let slope = ((case.value)(x + h) - (case.value)(x - h)) / (2.0 * h);
+            let slope = (case.value(x + h) - case.value(x - h)) / (2.0 * h);
             let derivative = (case.derivative)(x);
             let message = format!("{} at {x}: {slope}, {derivative}", case.name);
             assert!((slope - derivative).abs() < 1e-7, "{message}");
@@ -611,16 +501,10 @@ fn parameter_gradients_are_sums_of_differences() {
     let count = if cfg!(miri) { 203 } else { 5000 };
     let inputs: Vec<f32> = (0..count).map(|i| (i as f32 * 0.7).sin() * 8.0).collect();
     let gradients: Vec<f32> = (0..count).map(|i| (i as f32 * 1.3).cos()).collect();
-    for (function, parameter, value) in [
-        (
-            Function::Prelu,
-            0.25f32,
-            (|x, p| if x > 0.0 { x } else { p * x }) as fn(f64, f64) -> f64,
-        ),
-        (Function::SwishBeta, 1.5, |x, p| x * logistic(p * x)),
-    ] {
+    for (function, parameter) in [(Function::Prelu, 0.25f32), (Function::SwishBeta, 1.5)] {
         let h = 1e-5;
         let p = f64::from(parameter);
+        let value = |x, p| reference::value(function, p, x);
         let terms = inputs.iter().zip(&gradients).map(|(&x, &gradient)| {
             let x = f64::from(x);
             f64::from(gradient) * (value(x, p + h) - value(x, p - h)) / (2.0 * h)
@@ -658,19 +542,13 @@ fn what_pooling_relies_on_is_so() {
                 theta: 0.0,
                 value: 1.0,
             },
-            |x| if x > 0.0 { x } else { 1.0 },
             nothing,
         ),
-        case(
-            "snake",
-            Function::Snake { alpha: -1.0 },
-            |x| x - x.sin().powi(2),
-            nothing,
-        ),
+        case("snake", Function::Snake { alpha: -1.0 }, nothing),
     ];
     let mut counts = [0; 2];
     for case in cases().into_iter().chain(turned) {
-        let values: Vec<f64> = inputs.iter().map(|&x| (case.value)(x)).collect();
+        let values: Vec<f64> = inputs.iter().map(|&x| case.value(x)).collect();
         let differences = values.windows(2).map(|pair| {
             let rounding = 1e-14 * pair[0].abs().max(1.0);
             let difference = pair[1] - pair[0];
@@ -695,6 +573,18 @@ fn what_pooling_relies_on_is_so() {
     }
     // Those of which one is said, among all with their constants.
     assert!(counts[0] >= 20 && counts[1] >= counts[0] + 8, "{counts:?}");
+}
+
+/// Tests of layers draw from [`FUNCTIONS`].
+#[test]
+fn every_function_is_listed_and_tested() {
+    let kinds = |functions: Vec<Function>| -> Vec<_> {
+        functions.iter().map(std::mem::discriminant).collect()
+    };
+    let listed = kinds(FUNCTIONS.to_vec());
+    let tested = kinds(cases().iter().map(|case| case.function).collect());
+    assert!(listed.iter().all(|kind| tested.contains(kind)));
+    assert!(tested.iter().all(|kind| listed.contains(kind)));
 }
 
 #[test]
