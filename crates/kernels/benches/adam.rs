@@ -8,7 +8,7 @@ mod measure;
 use kernels::adam::Adam;
 use kernels::buffer::Buffer;
 
-use measure::{Bound, CACHED, Machine, isas_of_arguments, on_one_thread, print_head};
+use measure::{Bound, CACHED, Machine, print_head, print_tables};
 
 const ADAM: Adam = Adam {
     beta1: 0.9,
@@ -21,15 +21,10 @@ const ADAM: Adam = Adam {
 const BYTES: usize = 7 * 4;
 
 fn main() {
-    on_one_thread(|| {
-        for isa in isas_of_arguments() {
-            print_table(&mut Machine::new(isa));
-        }
-    });
+    print_tables(print_table);
 }
 
 fn print_table(machine: &mut Machine) {
-    println!("{}", machine.describe());
     print_head(&["parameters", "ns per parameter", "share of copy"]);
     // Its five slices are within the second-level cache, and beyond all caches.
     print_row(machine, "16,384, in cache", CACHED, Bound::CachedBytes);

@@ -16,7 +16,7 @@ use kernels::convolution::Convolution;
 use kernels::function::Function;
 use kernels::simd::Isa;
 
-use measure::{Bound, Machine, isas_of_arguments, on_one_thread, print_head, seconds};
+use measure::{Bound, Machine, print_head, print_tables, seconds};
 use presets::{layers, operations};
 
 const BATCH_NORMALIZATION: Normalization = Normalization::Batch { epsilon: 1e-5 };
@@ -34,15 +34,10 @@ const PASSES: Convolution = Convolution {
 const PASSES_BATCH: usize = 256;
 
 fn main() {
-    on_one_thread(|| {
-        for isa in isas_of_arguments() {
-            print_table(&mut Machine::new(isa));
-        }
-    });
+    print_tables(print_table);
 }
 
 fn print_table(machine: &mut Machine) {
-    println!("{}", machine.describe());
     println!(
         "Operations are those of the definition, of which Winograd's transforms save some; bytes are \
          those that have to come from memory and to go there."

@@ -15,19 +15,14 @@ use kernels::block::LinearMap;
 use kernels::convolution::{BackwardPanel, Convolution, ForwardPanel, WeightGradient};
 use kernels::dense::{self, Dense};
 
-use measure::{Bound, Machine, isas_of_arguments, on_one_thread, print_head};
+use measure::{Bound, Machine, print_head, print_tables};
 use presets::{layers, operations};
 
 fn main() {
-    on_one_thread(|| {
-        for isa in isas_of_arguments() {
-            print_table(&mut Machine::new(isa));
-        }
-    });
+    print_tables(print_table);
 }
 
 fn print_table(machine: &mut Machine) {
-    println!("{}", machine.describe());
     println!("Operations are those of the definition, of which Winograd's transforms save some.");
     print_head(&[
         "µs per image (share of peak)",

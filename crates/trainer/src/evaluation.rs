@@ -288,6 +288,10 @@ mod tests {
         assert_eq!(even.values[..3], [0.5, 0.5, 0.0]);
         assert!((even.values[3] - 2.0 * third).abs() < 1e-12);
         assert!((even.values[5] - third).abs() < 1e-12);
+        // Each is below the smallest number; e⁻¹⁰⁰⁰ : e⁻¹⁰⁰¹ is e : 1.
+        let small = Probabilities::sigmoid(&[-1000.0, -1001.0], 2);
+        let e = 1_f64.exp();
+        assert!((small.values[0] - e / (e + 1.0)).abs() < 1e-12);
     }
 
     #[test]

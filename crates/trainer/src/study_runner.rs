@@ -64,14 +64,16 @@ impl StudyRunner {
         let processor = backend.open()?;
         let fingerprint = images.fingerprint();
         let base = configuration::base(processor.backend, &fingerprint)?;
-        let runner = Self {
+        let mut runner = Self {
             plan,
-            store: Store::create(folder, &base)?,
+            store: Store::at(folder),
             processor,
             images,
             fingerprint,
         };
         runner.check()?;
+        // A folder belongs to its images from now on, so not before anything can be run on them.
+        runner.store = Store::create(folder, &base)?;
         Ok(runner)
     }
 

@@ -232,7 +232,10 @@ fn shares_of_a_study_do_no_run_twice() {
 #[test]
 fn what_a_run_leaves() {
     let folder = folder();
-    let made = run_events(&folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report")));
+    // A run after the other has as many threads as the program is allowed.
+    let mut command = folder.command(&format!("{RUN} --jobs 1 --folder runs --out report"));
+    let output = command.env("RAYON_NUM_THREADS", "3").output().unwrap();
+    let made = run_events(&String::from_utf8(output.stdout).unwrap());
     assert_eq!(made.len(), run_folders(&folder, "runs").len());
     assert_eq!(made[0]["event"], "run");
     let (mut trials, mut finals) = (0, 0);
@@ -241,6 +244,7 @@ fn what_a_run_leaves() {
         let record: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         assert_eq!(record["id"], Value::from(run));
         assert_eq!(record["status"]["outcome"], "finished");
+        assert_eq!(record["environment"]["threads"], 3);
         let is_final = record["specs"][0]["stage"] == "final";
         assert_eq!(record["test"]["accuracy"].is_number(), is_final);
         finals += usize::from(is_final);
@@ -308,6 +312,7 @@ fn a_comparison_from_the_command_line() {
     let wrong = compare.replace("--name mine", "--name other --training-fraction 0");
     insta::assert_snapshot!(folder.fail(&wrong), @"error: the study's run `relu`: training_fraction is 0, but must be above 0 and at most 1");
     assert!(!folder.path("experiments/other.toml").exists());
+    assert!(!folder.path("experiments/studies/other").exists());
     folder.fail(&wrong.replace("--training-fraction 0", "--seeds 1000000000000"));
     assert!(!folder.path("experiments/other.toml").exists());
     let path = folder.fail("compare relu tanh --name ../other");

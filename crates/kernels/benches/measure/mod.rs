@@ -183,14 +183,20 @@ pub fn on_one_thread(work: impl FnOnce() + Send) {
     }
 }
 
-/// The instruction sets that the arguments name, or the fastest.
-pub fn isas_of_arguments() -> Vec<Isa> {
+/// Prints a table for each instruction set that the arguments name, or for the fastest, on one thread.
+pub fn print_tables(print_table: fn(&mut Machine)) {
     let mut isas = Isa::available();
     isas.retain(|isa| std::env::args().any(|argument| argument == isa.to_string()));
     if isas.is_empty() {
         isas.push(Isa::best());
     }
-    isas
+    on_one_thread(|| {
+        for isa in isas {
+            let mut machine = Machine::new(isa);
+            println!("{}", machine.describe());
+            print_table(&mut machine);
+        }
+    });
 }
 
 /// Both in memory of the kernels' kind, with large pages where there are any.

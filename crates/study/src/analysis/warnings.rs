@@ -7,7 +7,7 @@ use crate::definition::{Study, listed};
 use crate::format::{count, percent};
 use crate::metric::{Metric, Value};
 use crate::plan::RateChoice;
-use crate::record::{RunRecord, Status};
+use crate::record::{Environment, RunRecord, Status};
 use crate::records::Records;
 
 /// Measuring that takes a larger share of a run's time is worth a warning.
@@ -87,13 +87,17 @@ fn failed(analysis: &Analysis<'_>, done: &[&RunRecord]) -> Option<String> {
     ))
 }
 
-fn several_machines(analysis: &Analysis<'_>) -> Option<String> {
-    let environments: BTreeSet<_> = analysis
+/// What the runs were made with that the verdict is taken from.
+fn environments<'a>(analysis: &'a Analysis<'_>) -> impl Iterator<Item = &'a Environment> {
+    analysis
         .deciding()
         .flat_map(|cell| &cell.arms)
         .flat_map(|arm| arm.records())
         .filter_map(|run| run.environment.as_ref())
-        .collect();
+}
+
+fn several_machines(analysis: &Analysis<'_>) -> Option<String> {
+    let environments: BTreeSet<_> = environments(analysis).collect();
     (analysis.metric.is_time() && environments.len() > 1).then(|| {
         String::from(
             "The times are of several machines, numbers of threads or versions of the program, as listed at the end; a difference may be theirs.",
@@ -103,11 +107,7 @@ fn several_machines(analysis: &Analysis<'_>) -> Option<String> {
 
 /// Of times, [`several_machines`] warns.
 fn several_versions(analysis: &Analysis<'_>) -> Option<String> {
-    let versions: BTreeSet<_> = analysis
-        .deciding()
-        .flat_map(|cell| &cell.arms)
-        .flat_map(|arm| arm.records())
-        .filter_map(|run| run.environment.as_ref())
+    let versions: BTreeSet<_> = environments(analysis)
         .map(|environment| (&environment.program, &environment.commit))
         .collect();
     (!analysis.metric.is_time() && versions.len() > 1).then(|| {
@@ -122,9 +122,9 @@ fn several_versions(analysis: &Analysis<'_>) -> Option<String> {
 /// nothing about the function where more steps would bring it down.
 fn hardly_trained(analysis: &Analysis<'_>) -> Option<String> {
     let guesses = |run: &&RunRecord| {
-        let classes = run.classes.unwrap_or_default() as f64;
         let loss = run.test.as_ref().and_then(|test| test.loss);
-        run.status == Status::Finished && loss.is_some_and(|loss| loss >= classes.ln())
+        let is_high = |(loss, classes): (f64, usize)| loss >= (classes as f64).ln();
+        run.status == Status::Finished && loss.zip(run.classes).is_some_and(is_high)
     };
     let is_guessing = |arm: &&Arm<'_>| {
         let guessing = arm.records().filter(guesses).count();

@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use statistics::Verdict;
 use study::analysis::{Analysis, ClaimResult, ClaimStatus};
-use study::record::{Epoch, EpochTimes, Score, SiteEpoch, Status, Times};
+use study::record::{Environment, Epoch, EpochTimes, Score, SiteEpoch, Status, Times};
 use study::{Metric, Plan, Records, RunRecord, RunSpec, Stage, Study, Track, Value, id_of, report};
 
 use crate::made_up::{self, Ability};
@@ -203,6 +203,52 @@ fn times_of_several_machines_are_doubted() {
         assert!(!doubts(&Records::new(runs.clone())));
         runs[0].environment.as_mut().unwrap().threads = Some(2);
         assert_eq!(doubts(&Records::new(runs)), doubted);
+    }
+}
+
+#[test]
+fn runs_of_several_versions_are_doubted() {
+    let study = study("seeds = 8");
+    let (plan, records) = records(&study, |_| Some(0.98));
+    let doubts = |runs: &[RunRecord]| {
+        let records = Records::new(runs.to_vec());
+        let warnings = Analysis::new(&plan, &records).unwrap().warnings;
+        warnings
+            .iter()
+            .any(|warning| warning.contains("of 2 versions of the program"))
+    };
+    let mut runs: Vec<RunRecord> = records.iter().cloned().collect();
+    for run in &mut runs {
+        run.environment = Some(Environment::default());
+    }
+    assert!(!doubts(&runs));
+    runs[0].environment.as_mut().unwrap().threads = Some(2);
+    assert!(!doubts(&runs));
+    runs[0].environment.as_mut().unwrap().commit = Some("f00".into());
+    assert!(doubts(&runs));
+}
+
+/// ln 10 is 2.3026. Of eight networks five are most.
+#[test]
+fn networks_that_guess_are_doubted() {
+    for (guessing, doubted) in [(0, false), (4, false), (5, true)] {
+        for (loss, classes) in [(2.31, Some(10)), (2.30, Some(10)), (2.31, None)] {
+            let study = study("seeds = 8");
+            let (plan, records) = records(&study, |_| Some(0.5));
+            let mut runs: Vec<RunRecord> = records.iter().cloned().collect();
+            for run in &mut runs {
+                run.classes = classes;
+                let is_first = run.specs[0].contender == "tanh" && run.specs[0].seed < guessing;
+                run.test.as_mut().unwrap().loss = Some(if is_first { loss } else { 0.1 });
+            }
+            let records = Records::new(runs);
+            let warnings = Analysis::new(&plan, &records).unwrap().warnings;
+            let found = warnings
+                .iter()
+                .any(|warning| warning.starts_with("Most networks of tanh have a test loss"));
+            let high = loss == 2.31 && classes.is_some();
+            assert_eq!(found, doubted && high, "{warnings:?}");
+        }
     }
 }
 
