@@ -53,13 +53,7 @@ pub fn bca_interval(
     seed: u64,
 ) -> Result<Interval, Error> {
     check::values(values, 2)?;
-    let valid = confidence > 0.0 && confidence < 1.0;
-    check::parameter(
-        "the confidence",
-        confidence,
-        valid,
-        "a number between 0 and 1",
-    )?;
+    check::confidence(confidence)?;
     let count = resamples as f64;
     check::parameter("the number of resamples", count, resamples > 0, "1 or more")?;
 

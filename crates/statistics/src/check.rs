@@ -43,6 +43,17 @@ pub(crate) fn parameter(
     }
 }
 
+/// How often an interval is to hold the true value.
+pub(crate) fn confidence(confidence: f64) -> Result<(), Error> {
+    let valid = confidence > 0.0 && confidence < 1.0;
+    parameter(
+        "the confidence",
+        confidence,
+        valid,
+        "a number between 0 and 1",
+    )
+}
+
 /// A level of significance that the distributions are computed precisely enough for.
 pub(crate) fn level(level: f64) -> Result<(), Error> {
     let valid = (1e-12..1.0).contains(&level);

@@ -16,7 +16,8 @@
 //!    contender against its baseline ([`compare`]);
 //! 6. `ranks` summarises many contenders over many data sets or settings ([`RankSummary`]);
 //! 7. `mcnemar` asks whether two classifiers that read the same images are right equally often
-//!    ([`mcnemar()`]).
+//!    ([`mcnemar()`]), and `proportion` how far the accuracy of one, or its gain over another, can be
+//!    trusted ([`proportion_interval`], [`paired_proportion_interval`]).
 //!
 //! ```
 //! use statistics::{Criteria, Verdict, compare, paired_differences};
@@ -49,6 +50,7 @@ mod improvement;
 mod mcnemar;
 mod permutation;
 mod power;
+mod proportion;
 mod ranks;
 mod summary;
 mod verdict;
@@ -70,6 +72,7 @@ pub use power::{
     MOST_PAIRS, equivalence_power, minimum_detectable_effect, pairs_for_difference,
     pairs_for_equivalence, power,
 };
+pub use proportion::{paired_proportion_interval, proportion_interval};
 pub use ranks::{
     Friedman, RankSummary, friedman_test, nemenyi_critical_difference, ranks,
     studentized_range_quantile,
