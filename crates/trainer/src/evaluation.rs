@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use data::{ImageBatch, LabelledBatch};
 use measurement::expected_calibration_error;
 use serde::Serialize;
+use statistics::{Interval, proportion_interval};
 
 use crate::classifier::Classifier;
 use crate::config::Loss;
@@ -15,6 +16,9 @@ use crate::config::Loss;
 /// Images per batch when nothing is trained: so few that what one layer gives is still in cache when
 /// the next one reads it.
 pub const BATCH_SIZE: std::num::NonZeroUsize = std::num::NonZeroUsize::new(128).unwrap();
+
+/// How often the intervals of accuracies and their differences are to hold the true value.
+pub const CONFIDENCE: f64 = 0.95;
 
 /// The probability of each class for each image.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,8 +146,9 @@ pub struct Evaluation {
     pub images: usize,
     /// Share of them read correctly, 0 to 1.
     pub accuracy: f64,
-    /// Standard error of the accuracy as an estimate for such images: √(p (1 − p) / n).
-    pub accuracy_standard_error: f64,
+    /// The 95 % interval of the accuracy for such images ([`proportion_interval`]); `None` without an
+    /// image.
+    pub accuracy_interval: Option<Interval>,
     /// Mean cross-entropy per image, in nats.
     pub loss: f64,
     /// Expected calibration error, 0 to 1; see [`expected_calibration_error`].
@@ -189,7 +194,7 @@ impl Evaluation {
         Self {
             images,
             accuracy,
-            accuracy_standard_error: (accuracy * (1.0 - accuracy) / images as f64).sqrt(),
+            accuracy_interval: proportion_interval(correct, images, CONFIDENCE).ok(),
             loss: loss / images as f64,
             calibration_error: expected_calibration_error(sure),
             classes: (0..classes)
@@ -197,6 +202,19 @@ impl Evaluation {
                 .collect(),
             confusion,
         }
+    }
+}
+
+impl Evaluation {
+    /// The accuracy in percent, for people, with its interval.
+    pub fn accuracy_text(&self) -> String {
+        let mut text = format!("{:.2} %", 100.0 * self.accuracy);
+        if let Some(interval) = self.accuracy_interval {
+            let [confidence, lower, upper] =
+                [interval.confidence, interval.lower, interval.upper].map(|share| 100.0 * share);
+            text += &format!(" ({confidence} % interval {lower:.2} to {upper:.2})");
+        }
+        text
     }
 }
 
@@ -236,7 +254,10 @@ mod tests {
     fn scores_derived_by_hand() {
         let evaluation = evaluation();
         assert_eq!(evaluation.accuracy, 0.5);
-        assert_eq!(evaluation.accuracy_standard_error, 0.25);
+        // 0.5 ± z √(1/16 + z²/64) / (1 + z²/4) for z = 1.95996.
+        let interval = evaluation.accuracy_interval.unwrap();
+        assert!((interval.lower - 0.150_039).abs() < 1e-6, "{interval:?}");
+        assert!((interval.upper - 0.849_961).abs() < 1e-6, "{interval:?}");
         assert!((evaluation.loss - 1.5 * 2.0_f64.ln()).abs() < 1e-12);
         assert_eq!(
             evaluation.confusion,

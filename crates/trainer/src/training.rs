@@ -370,9 +370,8 @@ impl Training {
         } = summary;
         let score = match validation {
             Some(validation) => format!(
-                "best epoch {best_epoch}: {:.2} % ± {:.2} (standard error) of {} validation images read correctly",
-                100.0 * validation.accuracy,
-                100.0 * validation.accuracy_standard_error,
+                "best epoch {best_epoch}: {} of {} validation images read correctly",
+                validation.accuracy_text(),
                 validation.images,
             ),
             None => String::from("no image was held out for validation"),

@@ -125,7 +125,15 @@ fn a_run_from_images_to_submission() {
     fs::write(folder.path("labels.csv"), labels).unwrap();
     let scores = folder.succeed("evaluate run --data labels.csv --json");
     let scores: Value = serde_json::from_str(&scores).unwrap();
-    folder.succeed("predict run --data test.csv --out out.csv");
+    let printed = folder.succeed("predict run --data test.csv --out out.csv");
+    // What it is worth, as scored above.
+    let accuracy = 100.0 * summary["validation"]["accuracy"].as_f64().unwrap();
+    for expected in [
+        "wrote 1200 predictions to out.csv\nvalidation images of ",
+        &format!("\naccuracy {accuracy:.2} % (95 % interval "),
+    ] {
+        assert!(printed.contains(expected), "{expected}: {printed}");
+    }
     let submission = fs::read_to_string(folder.path("out.csv")).unwrap();
     let mut correct = 0;
     let mut lines = submission.lines();
@@ -160,6 +168,10 @@ fn a_run_without_validation() {
     folder.succeed("evaluate run --data train.csv");
     folder.succeed("resume run --epochs 3 --json");
     insta::assert_snapshot!(folder.fail("evaluate run"), @"error: run held out no image for validation; name labelled images with --data");
+    insta::assert_snapshot!(folder.succeed("predict run --data test.csv"), @r"
+    wrote 200 predictions to submission.csv
+    how many are right is not known: run held out no image for validation
+    ");
     let stopping = fs::read_to_string(folder.path("tiny.toml"))
         .unwrap()
         .replace("[averaging]", "[early_stopping]\npatience = 2\n[averaging]");

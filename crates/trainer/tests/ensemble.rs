@@ -46,6 +46,15 @@ fn members_trained_at_once_are_those_trained_in_turn() {
         "{at_once}"
     );
 
+    // A submission comes with what each step to it is worth.
+    let runs = "turn/member-7 turn/member-8 turn/member-9";
+    let predicted = folder.succeed(&format!("predict {runs} --data test.csv"));
+    assert!(
+        predicted.contains("train.csv, 3 networks:\n"),
+        "{predicted}"
+    );
+    assert!(predicted.contains(" points (95 % interval "), "{predicted}");
+
     // What is trained stays, and more members go on from there.
     let more = folder.succeed(&format!("{train} --members 4 --out turn"));
     assert!(more.contains("turn/member-9 is trained"), "{more}");

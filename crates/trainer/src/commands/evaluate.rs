@@ -9,10 +9,11 @@ use clap::Args;
 use data::LabelledImages;
 use model::Task;
 use serde::Serialize;
+use statistics::{Interval, paired_proportion_interval};
 
 use crate::console::print;
 use crate::ensemble::{self, Ensemble, Member, Views};
-use crate::evaluation::{Evaluation, Probabilities};
+use crate::evaluation::{CONFIDENCE, Evaluation, Probabilities};
 
 /// Options of `trainer evaluate`.
 #[derive(Debug, Args)]
@@ -52,9 +53,9 @@ struct Step {
     /// Accuracy above that of the step before, the mean over the members for the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     gain: Option<f64>,
-    /// Standard error of the gain, from the images that are read otherwise.
+    /// The 95 % interval of the gain for such images ([`paired_proportion_interval`]).
     #[serde(skip_serializing_if = "Option::is_none")]
-    gain_standard_error: Option<f64>,
+    gain_interval: Option<Interval>,
 }
 
 /// Prints the scores of a run's network, or of several together.
@@ -83,21 +84,48 @@ pub fn on_validation(ensemble: &Ensemble, images: &LabelledImages, json: bool) -
     )
 }
 
+/// What networks are worth on those of the images they were trained with that all of them have held
+/// out, and what each step to it adds.
+///
+/// # Errors
+///
+/// If there are none, or those images are not there any more.
+pub(super) fn worth(ensemble: &Ensemble, views: Views) -> Result<String> {
+    let images = data::training_images(ensemble.members[0].config.data.path.as_deref())?;
+    let (images, name) = validation_images(ensemble, &images)?;
+    Ok(report(ensemble, &images, name, views)?.summary(ensemble))
+}
+
 fn show(ensemble: &Ensemble, report: &Report, json: bool) -> Result<ExitCode> {
     if json {
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {
-        let whose = match ensemble.members.len() {
-            1 => format!("network of epoch {}", report.epoch),
-            members => format!("{members} networks"),
-        };
-        print(&format!("{}, {whose}:", report.data))?;
-        for step in report.members.iter().chain(&report.steps) {
-            print(&step.to_string())?;
-        }
+        print(&report.summary(ensemble))?;
+        print("")?;
         print(table(&report.scores).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Report {
+    /// What is read by which networks, what each step adds, and the score of all.
+    fn summary(&self, ensemble: &Ensemble) -> String {
+        let whose = match ensemble.members.len() {
+            1 => format!("network of epoch {}", self.epoch),
+            members => format!("{members} networks"),
+        };
+        let steps = self.members.iter().chain(&self.steps).map(Step::to_string);
+        let score = format!(
+            "accuracy {}, loss {:.4}, {} images",
+            self.scores.accuracy_text(),
+            self.scores.loss,
+            self.scores.images
+        );
+        let mut lines = vec![format!("{}, {whose}:", self.data)];
+        lines.extend(steps);
+        lines.push(score);
+        lines.join("\n")
+    }
 }
 
 fn report(
@@ -167,21 +195,19 @@ impl Step {
             name,
             accuracy: correct.iter().sum::<f64>() / correct.len() as f64,
             gain: None,
-            gain_standard_error: None,
+            gain_interval: None,
         }
     }
 
     fn after(name: String, before: &[f64], after: &[f64]) -> Self {
-        let n = after.len() as f64;
-        let gains = before
+        let gains: Vec<f64> = before
             .iter()
             .zip(after)
-            .map(|(before, after)| after - before);
-        let gain = gains.clone().sum::<f64>() / n;
-        let variance = gains.map(|x| (x - gain).powi(2)).sum::<f64>() / n;
+            .map(|(before, after)| after - before)
+            .collect();
         Self {
-            gain: Some(gain),
-            gain_standard_error: Some((variance / n).sqrt()),
+            gain: Some(gains.iter().sum::<f64>() / gains.len() as f64),
+            gain_interval: paired_proportion_interval(&gains, CONFIDENCE).ok(),
             ..Self::first(name, after)
         }
     }
@@ -190,9 +216,13 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {:.2} %", self.name, 100.0 * self.accuracy)?;
-        if let (Some(gain), Some(error)) = (self.gain, self.gain_standard_error) {
-            let (gain, error) = (100.0 * gain, 100.0 * error);
-            write!(f, ", {gain:+.2} ± {error:.2} points (standard error)")?;
+        if let Some(gain) = self.gain {
+            write!(f, ", {:+.2} points", 100.0 * gain)?;
+        }
+        if let Some(interval) = self.gain_interval {
+            let [confidence, lower, upper] =
+                [interval.confidence, interval.lower, interval.upper].map(|share| 100.0 * share);
+            write!(f, " ({confidence} % interval {lower:+.2} to {upper:+.2})")?;
         }
         Ok(())
     }
@@ -205,7 +235,7 @@ pub(super) fn images(ensemble: &Ensemble, data: Option<&Path>) -> Result<(Labell
     let images = data::training_images(data.or(own))?;
     let (images, name) = match validation_images(ensemble, &images) {
         Ok(held_out) => held_out,
-        Err(error) if data.is_none() => return Err(error),
+        Err(error) if data.is_none() => bail!("{error:#}; name labelled images with --data"),
         // What is asked for is done, but not without a word.
         Err(_) => {
             let fingerprint = Some(images.fingerprint());
@@ -232,7 +262,7 @@ fn validation_images(
     for member in &ensemble.members {
         if member.config.data.fingerprint != fingerprint {
             bail!(
-                "{} are not the images that {} was started with; name labelled images with --data",
+                "{} are not the images that {} was started with",
                 images.source(),
                 member.path.display()
             );
@@ -241,14 +271,14 @@ fn validation_images(
     let split = config.split(images)?;
     if split.validation.rows().is_empty() {
         bail!(
-            "{} held out no image for validation; name labelled images with --data",
+            "{} held out no image for validation",
             ensemble.members[0].path.display()
         );
     }
     for member in &ensemble.members {
         if member.config.split(images)?.validation.rows() != split.validation.rows() {
             bail!(
-                "{} holds out other images than {}, and may have been trained on those; name labelled images with --data, or train with the same data.split_seed",
+                "{} holds out other images than {}, and may have been trained on those; runs with the same data.split_seed hold out the same",
                 member.path.display(),
                 ensemble.members[0].path.display()
             );
@@ -279,26 +309,16 @@ fn check_fit(images: &LabelledImages, task: Task) -> Result<()> {
     Ok(())
 }
 
-/// The scores for people: the accuracy, then a line per class, then the confusion matrix.
+/// The scores of each class for people, then the confusion matrix.
 fn table(scores: &Evaluation) -> String {
     let percent = |share: Option<f64>| match share {
         Some(share) => format!("{:8.2} %", 100.0 * share),
         None => format!("{:>10}", "–"),
     };
-    let mut lines = vec![
-        format!(
-            "accuracy {:.2} % ± {:.2} (standard error), loss {:.4}, {} images",
-            100.0 * scores.accuracy,
-            100.0 * scores.accuracy_standard_error,
-            scores.loss,
-            scores.images
-        ),
-        String::new(),
-        format!(
-            "{:>5} {:>7} {:>10} {:>10}",
-            "class", "images", "precision", "recall"
-        ),
-    ];
+    let mut lines = vec![format!(
+        "{:>5} {:>7} {:>10} {:>10}",
+        "class", "images", "precision", "recall"
+    )];
     for (class, score) in scores.classes.iter().enumerate() {
         lines.push(format!(
             "{class:>5} {:>7} {} {}",
@@ -332,8 +352,8 @@ mod tests {
         let before = [1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0];
         let after = [1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0];
         let step = Step::after(String::from("both"), &before, &after);
-        // √(((3 · 0.75² + 1.25² + 4 · 0.25²) / 8) / 8)
-        insta::assert_snapshot!(step, @"both: 87.50 %, +25.00 ± 23.39 points (standard error)");
+        // 2/10 ± z √((6/10 − (2/10)²) / 10)
+        insta::assert_snapshot!(step, @"both: 87.50 %, +25.00 points (95 % interval -26.38 to +66.38)");
     }
 
     #[test]
@@ -341,8 +361,6 @@ mod tests {
         let logits = [2.0, 0.0, 0.0, 2.0, 2.0, 0.0];
         let scores = Evaluation::new(&Probabilities::softmax(&logits, 2), &[0, 1, 1]);
         insta::assert_snapshot!(table(&scores), @"
-        accuracy 66.67 % ± 27.22 (standard error), loss 0.7936, 3 images
-
         class  images  precision     recall
             0       1    50.00 %   100.00 %
             1       2   100.00 %    50.00 %

@@ -8,6 +8,7 @@ use burn::data::dataset::Dataset;
 use clap::Args;
 use mnist::Existing;
 
+use super::evaluate;
 use crate::console::print;
 use crate::ensemble;
 use crate::evaluation::Probabilities;
@@ -26,7 +27,8 @@ pub struct Options {
     out: PathBuf,
 }
 
-/// Reads the unlabelled images with a run's network, or with several, and writes one row for each.
+/// Reads the unlabelled images with a run's network, or with several, and writes one row for each. Then
+/// says how well the same networks read the images that they have held out.
 ///
 /// # Errors
 ///
@@ -63,5 +65,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         "wrote {count} predictions to {}",
         options.out.display()
     ))?;
+    match evaluate::worth(&ensemble, options.ensemble.views) {
+        Ok(worth) => print(&worth)?,
+        // The submission is there all the same.
+        Err(error) => print(&format!("how many are right is not known: {error:#}"))?,
+    }
     Ok(ExitCode::SUCCESS)
 }
