@@ -108,10 +108,16 @@ impl Function {
         let Some(chooser) = self.extreme_chooser() else {
             return self.pool_by_evaluating_both_extremes(isa, context, windows);
         };
-        let unknown = isa.run(ChooseExtremes::new(chooser, &mut windows));
-        self.apply(isa, context, windows.output());
-        for run in runs(&unknown, windows.channels()) {
-            self.pool_by_evaluating_both_extremes(isa, context, windows.part(run));
+        let (len, channels) = (windows.output().len(), windows.channels());
+        let part_len = PixelSet::CAPACITY * channels;
+        for start in (0..len).step_by(part_len) {
+            let mut part = windows.part(start..len.min(start + part_len));
+            let unknown = isa.run(ChooseExtremes::new(chooser, &mut part));
+            self.apply(isa, context, part.output());
+            for run in unknown.runs() {
+                let places = run.start * channels..run.end * channels;
+                self.pool_by_evaluating_both_extremes(isa, context, part.part(places));
+            }
         }
     }
 
@@ -135,21 +141,44 @@ impl Function {
     }
 }
 
-/// The places of pixels that begin at `starts`, in rising order; those that follow each other are
-/// one.
-fn runs(starts: &[usize], channels: usize) -> impl Iterator<Item = Range<usize>> {
-    starts
-        .chunk_by(move |a, b| a + channels == *b)
-        .map(move |run| run[0]..run[run.len() - 1] + channels)
+/// Some of the first pixels of a row, in one number: to note a pixel takes no call, around which a loop
+/// would have to keep all its vectors in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct PixelSet(u64);
+
+impl PixelSet {
+    /// How many pixels it can tell apart.
+    const CAPACITY: usize = u64::BITS as usize;
+
+    /// Adds a pixel, if `is_in`.
+    #[inline(always)]
+    fn add_if(&mut self, is_in: bool, pixel: usize) {
+        self.0 |= u64::from(is_in) << (pixel % Self::CAPACITY);
+    }
+
+    /// Pixels that follow each other, in rising order.
+    fn runs(self) -> impl Iterator<Item = Range<usize>> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            if rest == 0 {
+                return None;
+            }
+            let start = rest.trailing_zeros();
+            let len = (rest >> start).trailing_ones();
+            // All of them, where the run reaches the last pixel.
+            rest &= u64::MAX.checked_shl(start + len).unwrap_or(0);
+            Some(start as usize..(start + len) as usize)
+        })
+    }
 }
 
-/// Sets the output to what the function is to be given for each window. Gives back where the pixels
-/// begin that are to be done otherwise, each once and in rising order: those that the chooser does
-/// not know, and those with NaN.
+/// Sets the output to what the function is to be given for each window, of at most
+/// [`PixelSet::CAPACITY`] pixels. Gives back which of them are to be done otherwise: those that the
+/// chooser does not know, and those with NaN.
 struct ChooseExtremes<'w, W> {
     chooser: ExtremeChooser,
     windows: &'w mut W,
-    unknown: Vec<usize>,
+    unknown: PixelSet,
 }
 
 impl<'w, W> ChooseExtremes<'w, W> {
@@ -157,20 +186,19 @@ impl<'w, W> ChooseExtremes<'w, W> {
         Self {
             chooser,
             windows,
-            unknown: Vec::new(),
+            unknown: PixelSet::default(),
         }
     }
 }
 
 impl<W: PoolingWindows> Routine for ChooseExtremes<'_, W> {
-    type Output = Vec<usize>;
+    type Output = PixelSet;
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) -> Vec<usize> {
-        visit_places(s, self.windows.channels(), &mut self);
-        // A pixel of several vectors may have been noted for each of them.
-        self.unknown.sort_unstable();
-        self.unknown.dedup();
+    fn run<S: Simd>(mut self, s: S) -> PixelSet {
+        let channels = self.windows.channels();
+        assert!(self.windows.output().len() <= PixelSet::CAPACITY * channels);
+        visit_places(s, channels, &mut self);
         self.unknown
     }
 }
@@ -178,26 +206,16 @@ impl<W: PoolingWindows> Routine for ChooseExtremes<'_, W> {
 impl<W: PoolingWindows> PlaceVisitor for ChooseExtremes<'_, W> {
     #[inline(always)]
     fn visit<S: Simd>(&mut self, s: S, place: Place) {
-        let unknown = &mut self.unknown;
+        let mut unknown = self.unknown;
         self.windows.choose_extremes(
             s,
             place,
             self.chooser,
             #[inline(always)]
-            |is_unknown, start| {
-                if s.any(is_unknown) {
-                    push(unknown, start);
-                }
-            },
+            |is_unknown, pixel| unknown.add_if(s.any(is_unknown), pixel),
         );
+        self.unknown = unknown;
     }
-}
-
-/// Kept out of the loop, which it would make longer.
-#[cold]
-#[inline(never)]
-fn push(unknown: &mut Vec<usize>, start: usize) {
-    unknown.push(start);
 }
 
 #[cfg(test)]
@@ -312,8 +330,9 @@ mod tests {
     #[cfg_attr(miri, ignore = "takes many windows")]
     fn few_are_left_unknown() {
         let rows = rows(-3.0, 0.01);
-        let pixels = rows[0].len() / (2 * CHANNELS);
+        let part_len = PixelSet::CAPACITY * CHANNELS;
         let mut output = vec![0.0; rows[0].len() / 2];
+        let pixels = output.len() / CHANNELS;
         for function in FUNCTIONS {
             let mut row = PoolingRows {
                 rows: [&rows[0], &rows[1]],
@@ -321,10 +340,32 @@ mod tests {
                 output: &mut output,
             };
             let chooser = function.extreme_chooser().unwrap();
-            let unknown = Isa::best().run(ChooseExtremes::new(chooser, &mut row));
-            let share = unknown.len() as f32 / pixels as f32;
+            let mut unknown = 0;
+            for start in (0..pixels * CHANNELS).step_by(part_len) {
+                let mut part = row.part(start..(start + part_len).min(pixels * CHANNELS));
+                let found = Isa::best().run(ChooseExtremes::new(chooser, &mut part));
+                unknown += found.runs().map(|run| run.len()).sum::<usize>();
+            }
+            let share = unknown as f32 / pixels as f32;
             assert!(share < 0.04, "{function:?}: {share}");
         }
+    }
+
+    #[test]
+    fn pixels_that_follow_each_other_are_one_run() {
+        let runs = |pixels: &[usize]| -> Vec<Range<usize>> {
+            let mut set = PixelSet::default();
+            for pixel in 0..PixelSet::CAPACITY {
+                set.add_if(pixels.contains(&pixel), pixel);
+            }
+            set.runs().collect()
+        };
+        assert_eq!(runs(&[]), []);
+        assert_eq!(runs(&[0]), vec![0..1]);
+        assert_eq!(runs(&[1, 2, 4, 63]), [1..3, 4..5, 63..64]);
+        let last = PixelSet::CAPACITY - 1;
+        assert_eq!(runs(&[last - 1, last]), vec![last - 1..last + 1]);
+        assert_eq!(runs(&(0..=last).collect::<Vec<_>>()), vec![0..last + 1]);
     }
 
     /// Whatever the number of vectors that its channels take.
@@ -358,10 +399,8 @@ mod tests {
                 };
                 let chooser = function.extreme_chooser().unwrap();
                 let unknown = isa.run(ChooseExtremes::new(chooser, &mut row));
-                assert_eq!(unknown, [1, 2, 4].map(|pixel| pixel * CHANNELS), "{isa}");
-                let places: Vec<_> = runs(&unknown, CHANNELS).collect();
-                let expected = [CHANNELS..3 * CHANNELS, 4 * CHANNELS..5 * CHANNELS];
-                assert_eq!(places, expected);
+                let unknown: Vec<_> = unknown.runs().collect();
+                assert_eq!(unknown, [1..3, 4..5], "{isa}");
 
                 let found = pooled(linear, [0.0, 1.0, 0.0], |row| {
                     function.pool(isa, CONTEXT, row);

@@ -28,8 +28,8 @@ pub(crate) trait PoolingWindows: Elementwise {
     fn part(&mut self, places: Range<usize>) -> Self::Part<'_>;
 
     /// Sets the output to that extreme of each window which `chooser` prefers, for the channels at
-    /// `place`. Calls `note` for every pixel with where it begins and in which lanes the chooser
-    /// does not know, or one of the window's numbers is NaN. To be `#[inline(always)]`.
+    /// `place`. Calls `note` for every pixel with in which lanes the chooser does not know, or one of the
+    /// window's numbers is NaN, and the pixel's number. To be `#[inline(always)]`.
     fn choose_extremes<S: Simd>(
         &mut self,
         s: S,
@@ -92,7 +92,7 @@ impl PoolingWindows for PoolingRows<'_> {
         self.check();
         let channels = self.channels;
         place.check(channels, S::LANES);
-        for start in (0..self.output.len()).step_by(channels) {
+        for (pixel, start) in (0..self.output.len()).step_by(channels).enumerate() {
             let window = window_corners(self.rows, start, channels);
             let to = self.output[start..].as_mut_ptr();
             // SAFETY: `channels` numbers from `start` on, and from the window's corners, are in
@@ -101,7 +101,7 @@ impl PoolingWindows for PoolingRows<'_> {
                 let ([low, high], is_nan) = extremes(s, load_corners(s, window, place));
                 let (prefers_low, is_unknown) = chooser.prefers_low(s, low, high);
                 s.store_at(to, place, s.select(prefers_low, low, high));
-                note(s.or(is_unknown, is_nan), start);
+                note(s.or(is_unknown, is_nan), pixel);
             }
         }
     }
@@ -206,7 +206,7 @@ impl PoolingWindows for TrainingPoolingRows<'_> {
         let [mean, slope, offset] = unsafe { load_all(s, self.normalization, place) };
         // What the function is given rises with the linear output, or falls.
         let falls = s.less(slope, s.splat(0.0));
-        for start in (0..self.output.len()).step_by(channels) {
+        for (pixel, start) in (0..self.output.len()).step_by(channels).enumerate() {
             let window = window_corners(self.linear, start, channels);
             let output = self.output[start..].as_mut_ptr();
             let linear_at_argmax = self.linear_at_argmax[start..].as_mut_ptr();
@@ -225,7 +225,7 @@ impl PoolingWindows for TrainingPoolingRows<'_> {
                 s.store_at(output, place, s.select(prefers_low, low, high));
                 s.store_at(linear_at_argmax, place, best);
                 s.store_bytes_at(argmax, place, corner_index_of(s, corners, best));
-                note(s.or(is_unknown, is_nan), start);
+                note(s.or(is_unknown, is_nan), pixel);
             }
         }
     }
