@@ -1,5 +1,6 @@
 //! Sets of images in memory.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -154,7 +155,7 @@ impl LabelledImages {
 
     /// Mean and standard deviation of the set's pixels.
     pub fn scaling(&self) -> Scaling {
-        Scaling::of(self.rows.iter().map(|&row| self.pixels.image(row)))
+        Scaling::of(self.iter_pixels())
     }
 
     /// SHA-256 of side, number of images, labels and pixels, in hexadecimal digits: two sets with
@@ -166,10 +167,22 @@ impl LabelledImages {
         for label in self.labels() {
             hash.update([label]);
         }
-        for &row in self.rows.iter() {
-            hash.update(self.pixels.image(row));
+        for image in self.iter_pixels() {
+            hash.update(image);
         }
         files::hex(&hash.finalize())
+    }
+
+    /// How many of the images are, pixel by pixel, in one of the `others` too.
+    pub fn shared_with(&self, others: &[Self]) -> usize {
+        let of_others: HashSet<&[u8]> = others.iter().flat_map(Self::iter_pixels).collect();
+        self.iter_pixels()
+            .filter(|image| of_others.contains(image))
+            .count()
+    }
+
+    fn iter_pixels(&self) -> impl Iterator<Item = &[u8]> {
+        self.rows.iter().map(|&row| self.pixels.image(row))
     }
 
     /// So many images, evenly from the whole set; all of them if there are no more.
@@ -350,6 +363,22 @@ mod tests {
 
     fn three() -> LabelledImages {
         LabelledImages::new((0..12).collect(), vec![1, 0, 1], 2).unwrap()
+    }
+
+    #[test]
+    fn images_of_other_sets_are_recognised() {
+        let images = three();
+        let same_and_another = vec![8, 9, 10, 11, 0, 1, 2, 4];
+        let other = LabelledImages::new(same_and_another, vec![0, 0], 2).unwrap();
+        assert_eq!(images.shared_with(std::slice::from_ref(&other)), 1);
+        assert_eq!(images.shared_with(&[other, images.select([0, 2])]), 2);
+        assert_eq!(
+            images
+                .select([1])
+                .shared_with(std::slice::from_ref(&images)),
+            1
+        );
+        assert_eq!(images.shared_with(&[]), 0);
     }
 
     #[test]

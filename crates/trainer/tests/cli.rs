@@ -482,6 +482,32 @@ fn images_that_a_network_was_trained_on_are_not_scored_unawares() {
         trained.starts_with("images of moved.csv, which all was trained with, network of epoch 1:"),
         "{trained}"
     );
+
+    // Nor some of them in another file: the header and the first 100 images, of which the run has held
+    // out some.
+    let some: Vec<String> = fs::read_to_string(folder.path("moved.csv"))
+        .unwrap()
+        .lines()
+        .take(101)
+        .map(String::from)
+        .collect();
+    fs::write(folder.path("some.csv"), some.join("\n")).unwrap();
+    let said = folder.succeed("evaluate run all --data some.csv");
+    assert!(
+        said.starts_with(
+            "images of some.csv, 100 of which are among those that were trained with, 2 networks:"
+        ),
+        "{said}"
+    );
+    let said = folder.succeed("evaluate run --data some.csv");
+    let shared = said
+        .strip_prefix("images of some.csv, ")
+        .and_then(|rest| rest.split_once(" of which are among those that were trained with, "))
+        .map(|(count, _)| count.parse::<usize>().unwrap());
+    assert!(
+        shared.is_some_and(|count| (70..100).contains(&count)),
+        "{said}"
+    );
 }
 
 /// The number of images that a run's network misread in its validation.

@@ -1,12 +1,13 @@
 //! `trainer evaluate`: how well a run's network reads labelled images.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use data::LabelledImages;
+use data::{LabelledImages, Thousands};
 use model::Task;
 use serde::Serialize;
 use statistics::{Interval, paired_proportion_interval};
@@ -238,18 +239,52 @@ pub(super) fn images(ensemble: &Ensemble, data: Option<&Path>) -> Result<(Labell
         Err(error) if data.is_none() => bail!("{error:#}; name labelled images with --data"),
         // What is asked for is done, but not without a word.
         Err(_) => {
-            let fingerprint = Some(images.fingerprint());
-            let mut members = ensemble.members.iter();
-            let trained = members.find(|member| member.config.data.fingerprint == fingerprint);
-            let trained = trained.map_or_else(String::new, |member| {
-                format!(", which {} was trained with", member.path.display())
-            });
-            let name = format!("images of {}{trained}", images.source());
+            let name = format!(
+                "images of {}{}",
+                images.source(),
+                trained_on(ensemble, &images)
+            );
             (images, name)
         }
     };
     check_fit(&images, ensemble.task())?;
     Ok((images, name))
+}
+
+/// What is to be said if networks were trained with these images, or with some of them.
+fn trained_on(ensemble: &Ensemble, images: &LabelledImages) -> String {
+    let fingerprint = Some(images.fingerprint());
+    let mut members = ensemble.members.iter();
+    if let Some(member) = members.find(|member| member.config.data.fingerprint == fingerprint) {
+        return format!(", which {} was trained with", member.path.display());
+    }
+    match images.shared_with(&training_images(ensemble)) {
+        0 => String::new(),
+        1 => String::from(", one of which is among those that were trained with"),
+        shared => format!(
+            ", {} of which are among those that were trained with",
+            Thousands(shared)
+        ),
+    }
+}
+
+/// The images that the networks were trained on, as far as their files are still what they were.
+fn training_images(ensemble: &Ensemble) -> Vec<LabelledImages> {
+    let mut files = HashMap::new();
+    let members = ensemble.members.iter();
+    members
+        .filter_map(|Member { config, .. }| {
+            let path = config.data.path.as_deref();
+            let read = || {
+                let images = data::training_images(path).ok()?;
+                Some((images.fingerprint(), images))
+            };
+            let (fingerprint, images) = files.entry(path).or_insert_with(read).as_ref()?;
+            let is_same = config.data.fingerprint.as_ref() == Some(fingerprint);
+            let split = config.split(images).ok()?;
+            is_same.then_some(split.training)
+        })
+        .collect()
 }
 
 /// Those of the images that all networks have held out, and what they are called.
