@@ -97,6 +97,8 @@ fn parse_share(text: &str) -> Result<f64, String> {
 pub struct Ensemble {
     /// At least one.
     pub members: Vec<Member>,
+    /// Which of each run's networks they are.
+    pub network: SavedNetwork,
     device: Device,
 }
 
@@ -136,7 +138,11 @@ impl Ensemble {
             })
         };
         let members: Vec<Member> = runs.iter().map(member).collect::<Result<_>>()?;
-        let ensemble = Self { members, device };
+        let ensemble = Self {
+            members,
+            network,
+            device,
+        };
         let task = ensemble.task();
         for member in &ensemble.members {
             if member.card.task != task {

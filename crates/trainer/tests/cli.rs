@@ -131,9 +131,12 @@ fn a_run_from_images_to_submission() {
     for expected in [
         "wrote 1200 predictions to out.csv\nvalidation images of ",
         &format!("\naccuracy {accuracy:.2} % (95 % interval "),
+        "\nepochs were chosen by these images, so that others may be read a little worse; not so with --model last\n",
     ] {
         assert!(printed.contains(expected), "{expected}: {printed}");
     }
+    let printed = folder.succeed("evaluate run --model last");
+    assert!(!printed.contains("chosen"), "{printed}");
     let submission = fs::read_to_string(folder.path("out.csv")).unwrap();
     let mut correct = 0;
     let mut lines = submission.lines();

@@ -15,6 +15,7 @@ use statistics::{Interval, paired_proportion_interval};
 use crate::console::print;
 use crate::ensemble::{self, Ensemble, Member, Views};
 use crate::evaluation::{CONFIDENCE, Evaluation, Probabilities};
+use crate::saved_model::SavedNetwork;
 
 /// Options of `trainer evaluate`.
 #[derive(Debug, Args)]
@@ -34,6 +35,8 @@ pub struct Options {
 #[derive(Debug, Serialize)]
 struct Report {
     data: String,
+    /// Whether a network is that of the epoch that read these images best.
+    epoch_chosen_by_them: bool,
     /// The epoch of the first member's network.
     epoch: usize,
     #[serde(flatten)]
@@ -66,8 +69,8 @@ struct Step {
 /// A run that cannot be loaded, or images that do not fit it.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let ensemble = options.ensemble.load()?;
-    let (images, name) = images(&ensemble, options.data.as_deref())?;
-    let report = report(&ensemble, &images, name, options.ensemble.views)?;
+    let subject = subject(&ensemble, options.data.as_deref())?;
+    let report = report(&ensemble, subject, options.ensemble.views)?;
     show(&ensemble, &report, options.json)
 }
 
@@ -77,12 +80,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 ///
 /// If there are none, or the images are others than those that the networks were trained with.
 pub fn on_validation(ensemble: &Ensemble, images: &LabelledImages, json: bool) -> Result<ExitCode> {
-    let (images, name) = validation_images(ensemble, images)?;
-    show(
-        ensemble,
-        &report(ensemble, &images, name, Views::ONE)?,
-        json,
-    )
+    let subject = validation_images(ensemble, images)?;
+    show(ensemble, &report(ensemble, subject, Views::ONE)?, json)
 }
 
 /// What networks are worth on those of the images they were trained with that all of them have held
@@ -93,8 +92,8 @@ pub fn on_validation(ensemble: &Ensemble, images: &LabelledImages, json: bool) -
 /// If there are none, or those images are not there any more.
 pub(super) fn worth(ensemble: &Ensemble, views: Views) -> Result<String> {
     let images = data::training_images(ensemble.members[0].config.data.path.as_deref())?;
-    let (images, name) = validation_images(ensemble, &images)?;
-    Ok(report(ensemble, &images, name, views)?.summary(ensemble))
+    let subject = validation_images(ensemble, &images)?;
+    Ok(report(ensemble, subject, views)?.summary(ensemble))
 }
 
 fn show(ensemble: &Ensemble, report: &Report, json: bool) -> Result<ExitCode> {
@@ -125,16 +124,17 @@ impl Report {
         let mut lines = vec![format!("{}, {whose}:", self.data)];
         lines.extend(steps);
         lines.push(score);
+        if self.epoch_chosen_by_them {
+            lines.push(String::from(
+                "epochs were chosen by these images, so that others may be read a little worse; not so with --model last",
+            ));
+        }
         lines.join("\n")
     }
 }
 
-fn report(
-    ensemble: &Ensemble,
-    images: &LabelledImages,
-    data: String,
-    views: Views,
-) -> Result<Report> {
+fn report(ensemble: &Ensemble, subject: Subject, views: Views) -> Result<Report> {
+    let images = &subject.images;
     let labels: Vec<u8> = images.labels().collect();
     // For each image, the share of the networks that are right.
     let correct = |predictions: &[Probabilities]| -> Vec<f64> {
@@ -182,7 +182,8 @@ fn report(
         ));
     }
     Ok(Report {
-        data,
+        data: subject.name,
+        epoch_chosen_by_them: subject.chose_epochs,
         epoch: ensemble.members[0].card.epoch.epoch,
         scores: Evaluation::new(&all, &labels),
         members,
@@ -229,12 +230,21 @@ impl fmt::Display for Step {
     }
 }
 
+/// Images to score networks on.
+pub(super) struct Subject {
+    pub(super) images: LabelledImages,
+    /// What they are called.
+    pub(super) name: String,
+    /// Whether a network is that of the epoch that read them best.
+    chose_epochs: bool,
+}
+
 /// The images that `data` names, or else those that all networks were trained with: of these, where
-/// that can be, those that all have held out. And what they are called. They fit the networks.
-pub(super) fn images(ensemble: &Ensemble, data: Option<&Path>) -> Result<(LabelledImages, String)> {
+/// that can be, those that all have held out. They fit the networks.
+pub(super) fn subject(ensemble: &Ensemble, data: Option<&Path>) -> Result<Subject> {
     let own = ensemble.members[0].config.data.path.as_deref();
     let images = data::training_images(data.or(own))?;
-    let (images, name) = match validation_images(ensemble, &images) {
+    let subject = match validation_images(ensemble, &images) {
         Ok(held_out) => held_out,
         Err(error) if data.is_none() => bail!("{error:#}; name labelled images with --data"),
         // What is asked for is done, but not without a word.
@@ -244,11 +254,15 @@ pub(super) fn images(ensemble: &Ensemble, data: Option<&Path>) -> Result<(Labell
                 images.source(),
                 trained_on(ensemble, &images)
             );
-            (images, name)
+            Subject {
+                images,
+                name,
+                chose_epochs: false,
+            }
         }
     };
-    check_fit(&images, ensemble.task())?;
-    Ok((images, name))
+    check_fit(&subject.images, ensemble.task())?;
+    Ok(subject)
 }
 
 /// What is to be said if networks were trained with these images, or with some of them.
@@ -287,11 +301,8 @@ fn training_images(ensemble: &Ensemble) -> Vec<LabelledImages> {
         .collect()
 }
 
-/// Those of the images that all networks have held out, and what they are called.
-fn validation_images(
-    ensemble: &Ensemble,
-    images: &LabelledImages,
-) -> Result<(LabelledImages, String)> {
+/// Those of the images that all networks have held out.
+fn validation_images(ensemble: &Ensemble, images: &LabelledImages) -> Result<Subject> {
     let config = &ensemble.members[0].config;
     let fingerprint = Some(images.fingerprint());
     for member in &ensemble.members {
@@ -319,8 +330,13 @@ fn validation_images(
             );
         }
     }
-    let name = format!("validation images of {}", images.source());
-    Ok((split.validation, name))
+    let had_a_choice = |member: &Member| member.config.total_epochs() > 1;
+    Ok(Subject {
+        images: split.validation,
+        name: format!("validation images of {}", images.source()),
+        chose_epochs: ensemble.network == SavedNetwork::Best
+            && ensemble.members.iter().any(had_a_choice),
+    })
 }
 
 fn check_fit(images: &LabelledImages, task: Task) -> Result<()> {
