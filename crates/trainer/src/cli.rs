@@ -39,7 +39,7 @@ enum Command {
     Evaluate(evaluate::Options),
     /// Show the images that a run's network, or several together, misread
     Errors(errors::Options),
-    /// Read unlabelled images and write Kaggle's submission file
+    /// Read unlabelled images, write Kaggle's submission file, and score the images held out
     Predict(predict::Options),
     /// Write a run's network as safetensors, for PyTorch and others
     Export(export::Options),

@@ -203,19 +203,23 @@ impl Evaluation {
             confusion,
         }
     }
-}
-
-impl Evaluation {
     /// The accuracy in percent, for people, with its interval.
     pub fn accuracy_text(&self) -> String {
         let mut text = format!("{:.2} %", 100.0 * self.accuracy);
         if let Some(interval) = self.accuracy_interval {
-            let [confidence, lower, upper] =
-                [interval.confidence, interval.lower, interval.upper].map(|share| 100.0 * share);
-            text += &format!(" ({confidence} % interval {lower:.2} to {upper:.2})");
+            text += " ";
+            text += &interval_text(interval, |percent| format!("{percent:.2}"));
         }
         text
     }
+}
+
+/// An interval of proportions in percent, whose ends `number` writes.
+pub fn interval_text(interval: Interval, number: impl Fn(f64) -> String) -> String {
+    let [confidence, lower, upper] =
+        [interval.confidence, interval.lower, interval.upper].map(|end| 100.0 * end);
+    let (lower, upper) = (number(lower), number(upper));
+    format!("({confidence} % interval {lower} to {upper})")
 }
 
 impl ClassScore {

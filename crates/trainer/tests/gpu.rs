@@ -53,8 +53,7 @@ fn validation_loss(summary: &Value) -> f64 {
 fn a_run_on_the_gpu_is_that_on_the_cpu_and_can_be_resumed() {
     let folder = Folder::with_digits(600);
     fs::write(folder.path("small.toml"), SMALL).unwrap();
-    // With the options of the README's commands.
-    let train = "--activation relu --config small.toml --data train.csv --plain";
+    let train = "--config small.toml --data train.csv --plain";
     if train_on_gpu(&folder, &format!("{train} --backend wgpu --out gpu")).is_none() {
         return;
     }
@@ -72,14 +71,20 @@ fn a_run_on_the_gpu_is_that_on_the_cpu_and_can_be_resumed() {
     ] {
         fs::rename(folder.path(from), folder.path(to)).unwrap();
     }
-    folder.succeed("resume resumed --plain");
+    let said = folder.succeed("resume resumed --plain");
+    assert!(
+        said.contains(&format!("continuing from resumed/{checkpoint}")),
+        "{said}"
+    );
 
     let [gpu, cpu, resumed] = ["gpu", "cpu", "resumed"].map(|run| folder.summary(run));
     assert_eq!(gpu["backend"], "wgpu");
     assert_eq!(resumed["backend"], "wgpu");
-    for other in [&cpu, &resumed] {
+    // Other devices round otherwise; the same one, but for the kernels that it may choose anew.
+    for (other, tolerance) in [(&cpu, 2e-3), (&resumed, 1e-5)] {
         let (loss, expected) = (validation_loss(&gpu), validation_loss(other));
-        assert!((loss - expected).abs() < 2e-3 * expected, "{gpu} {other}");
+        let error = (loss - expected).abs() / expected;
+        assert!(error < tolerance, "{error}: {gpu} {other}");
     }
     // It has learnt something: chance is 0.1, and a loss of ln 10.
     assert!(

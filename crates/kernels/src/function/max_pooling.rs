@@ -141,8 +141,8 @@ impl Function {
     }
 }
 
-/// Some of the first pixels of a row, in one number: to note a pixel takes no call, around which a loop
-/// would have to keep all its vectors in memory.
+/// Some of the pixels of a part of a row, in one number: to note a pixel takes no call, around which a
+/// loop would have to keep all its vectors in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct PixelSet(u64);
 
@@ -150,10 +150,12 @@ impl PixelSet {
     /// How many pixels it can tell apart.
     const CAPACITY: usize = u64::BITS as usize;
 
-    /// Adds a pixel, if `is_in`.
+    /// Adds a pixel, below [`Self::CAPACITY`], if `is_in`.
     #[inline(always)]
     fn add_if(&mut self, is_in: bool, pixel: usize) {
-        self.0 |= u64::from(is_in) << (pixel % Self::CAPACITY);
+        debug_assert!(pixel < Self::CAPACITY);
+        // A wrapping shift, as one that could overflow would have a branch.
+        self.0 |= u64::from(is_in).wrapping_shl(pixel as u32);
     }
 
     /// Pixels that follow each other, in rising order.
@@ -409,6 +411,37 @@ mod tests {
                     function.pool_by_evaluating_both_extremes(isa, CONTEXT, row);
                 });
                 assert_eq!(bits(found), bits(expected), "{function:?} on {isa}");
+            }
+        }
+    }
+
+    /// Pixels left open on both sides of where the first part of a row ends.
+    #[test]
+    fn long_rows_are_pooled_in_parts() {
+        const PIXELS: usize = PixelSet::CAPACITY + 2;
+        const OPEN: [usize; 4] = [0, PixelSet::CAPACITY - 1, PixelSet::CAPACITY, PIXELS - 1];
+        let mut above = [-1.0; 2 * PIXELS * CHANNELS];
+        let below = [-3.0; 2 * PIXELS * CHANNELS];
+        for pixel in OPEN {
+            above[2 * pixel * CHANNELS + CHANNELS - 1] = f32::NAN;
+        }
+        let linear = [&above[..], &below[..]];
+        for isa in Isa::available() {
+            let function = Function::Silu;
+            let [found, expected] = [false, true].map(|evaluates_both| {
+                pooled(linear, [0.0, 1.0, 0.0], |row| {
+                    if evaluates_both {
+                        function.pool_by_evaluating_both_extremes(isa, CONTEXT, row);
+                    } else {
+                        function.pool(isa, CONTEXT, row);
+                    }
+                })
+            });
+            assert_eq!(found.2, expected.2, "{isa}");
+            for (pixel, outputs) in found.0.chunks_exact(CHANNELS).enumerate() {
+                let is_open = outputs[CHANNELS - 1].is_nan();
+                assert_eq!(is_open, OPEN.contains(&pixel), "{isa}: {pixel}");
+                assert!(outputs[..CHANNELS - 1].iter().all(|x| !x.is_nan()));
             }
         }
     }

@@ -28,8 +28,8 @@ pub(crate) trait PoolingWindows: Elementwise {
     fn part(&mut self, places: Range<usize>) -> Self::Part<'_>;
 
     /// Sets the output to that extreme of each window which `chooser` prefers, for the channels at
-    /// `place`. Calls `note` for every pixel with in which lanes the chooser does not know, or one of the
-    /// window's numbers is NaN, and the pixel's number. To be `#[inline(always)]`.
+    /// `place`. Calls `note` for every pixel, with the lanes that the chooser does not know or whose
+    /// windows hold NaN, and the pixel's number. To be `#[inline(always)]`.
     fn choose_extremes<S: Simd>(
         &mut self,
         s: S,

@@ -18,7 +18,7 @@ use picture::Sheet;
 use self::json::Record;
 use self::page::Page;
 use self::pairs::{Comparison, Prediction};
-use super::evaluate::{self, Subject};
+use super::evaluate::EvaluationSet;
 use crate::console::print;
 use crate::ensemble::{self, Ensemble, Views};
 use crate::evaluation::Probabilities;
@@ -88,7 +88,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     })?;
     check_picture(&picture)?;
     check_replaceable(&json, "JSON", |start| start.starts_with(b"{"))?;
-    let Subject { images, name, .. } = evaluate::subject(&ensemble, options.data.as_deref())?;
+    let EvaluationSet { images, name, .. } =
+        EvaluationSet::new(&ensemble, options.data.as_deref())?;
     let predictions = ensemble.predict(&images, images.side(), options.ensemble.views)?;
     let items = items(&images)?;
     let comparison = comparison(&ensemble, &predictions, &items);

@@ -65,8 +65,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         "wrote {count} predictions to {}",
         options.out.display()
     ))?;
-    match evaluate::worth(&ensemble, options.ensemble.views) {
-        Ok(worth) => print(&worth)?,
+    match evaluate::validation_summary(&ensemble, options.ensemble.views) {
+        Ok(summary) => print(&summary)?,
         // The submission is there all the same.
         Err(error) => print(&format!("how many are right is not known: {error:#}"))?,
     }

@@ -1,0 +1,207 @@
+//! Which images networks are scored on, and what is to be said of them.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use data::{LabelledImages, Thousands};
+use model::Task;
+use serde::Serialize;
+
+use crate::ensemble::{Ensemble, Member};
+use crate::saved_model::SavedNetwork;
+
+/// Images to score networks on.
+pub(in crate::commands) struct EvaluationSet {
+    pub(in crate::commands) images: LabelledImages,
+    /// What they are called.
+    pub(in crate::commands) name: String,
+    /// How many of them the networks were trained or validated with, in another file; `None` if that is
+    /// not known, or these are the images that were held out for it.
+    pub(super) known_images: Option<usize>,
+    pub(super) selection: Selection,
+}
+
+/// Whether the epoch of a network was chosen by how well these images were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Selection {
+    /// It was not.
+    None,
+    /// It is the best on them.
+    BestEpoch,
+    /// Training ended where they were read no better any more.
+    EarlyStopping,
+}
+
+impl EvaluationSet {
+    /// The images that `data` names, or else those that all networks were trained with: of these,
+    /// where that can be, those that all have held out.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read or do not fit the networks, or if `data` is `None` and there are none
+    /// that all networks have held out.
+    pub(in crate::commands) fn new(ensemble: &Ensemble, data: Option<&Path>) -> Result<Self> {
+        let own = ensemble.members[0].config.data.path.as_deref();
+        let images = data::training_images(data.or(own))?;
+        check_fit(&images, ensemble.task())?;
+        match Self::held_out(ensemble, &images) {
+            Ok(held_out) => Ok(held_out),
+            Err(error) if data.is_none() => bail!("{error:#}; name labelled images with --data"),
+            // What is asked for is done, but not without a word.
+            Err(_) => Ok(Self::foreign(ensemble, images)),
+        }
+    }
+
+    /// Those of the images that all networks have held out.
+    ///
+    /// # Errors
+    ///
+    /// If there are none, or the images are others than those that the networks were trained with.
+    pub(super) fn held_out(ensemble: &Ensemble, images: &LabelledImages) -> Result<Self> {
+        let config = &ensemble.members[0].config;
+        let fingerprint = Some(images.fingerprint());
+        for member in &ensemble.members {
+            if member.config.data.fingerprint != fingerprint {
+                bail!(
+                    "{} are not the images that {} was started with",
+                    images.source(),
+                    member.path.display()
+                );
+            }
+        }
+        let split = config.split(images)?;
+        if split.validation.rows().is_empty() {
+            bail!(
+                "{} held out no image for validation",
+                ensemble.members[0].path.display()
+            );
+        }
+        for member in &ensemble.members {
+            if member.config.split(images)?.validation.rows() != split.validation.rows() {
+                bail!(
+                    "{} holds out other images than {}, and may have been trained on those; runs with the same data.split_seed hold out the same",
+                    member.path.display(),
+                    ensemble.members[0].path.display()
+                );
+            }
+        }
+        Ok(Self {
+            images: split.validation,
+            name: format!("validation images of {}", images.source()),
+            known_images: None,
+            selection: Selection::of(ensemble),
+        })
+    }
+
+    /// Images of whatever origin.
+    fn foreign(ensemble: &Ensemble, images: LabelledImages) -> Self {
+        let fingerprint = Some(images.fingerprint());
+        let mut members = ensemble.members.iter();
+        let trained = members.find(|member| member.config.data.fingerprint == fingerprint);
+        let (known_images, what_of_them) = if let Some(member) = trained {
+            let what = format!(", which {} was trained with", member.path.display());
+            (Some(images.rows().len()), what)
+        } else {
+            match known_images(ensemble, &images) {
+                Ok(0) => (Some(0), String::new()),
+                Ok(1) => (
+                    Some(1),
+                    String::from(", one of which was trained or validated with"),
+                ),
+                Ok(known) => (
+                    Some(known),
+                    format!(
+                        ", {} of which were trained or validated with",
+                        Thousands(known)
+                    ),
+                ),
+                Err(member) => (
+                    None,
+                    format!(
+                        ", among which may be some that {} was trained with, whose images are not where they were",
+                        member.path.display()
+                    ),
+                ),
+            }
+        };
+        Self {
+            name: format!("images of {}{what_of_them}", images.source()),
+            images,
+            known_images,
+            selection: Selection::None,
+        }
+    }
+}
+
+impl Selection {
+    /// That of networks by the images that they have held out.
+    fn of(ensemble: &Ensemble) -> Self {
+        let mut had_a_choice = ensemble
+            .members
+            .iter()
+            .map(|member| &member.config)
+            .filter(|config| config.total_epochs() > 1)
+            .peekable();
+        let (best, any) = (
+            ensemble.network == SavedNetwork::Best,
+            had_a_choice.peek().is_some(),
+        );
+        if had_a_choice.any(|config| config.early_stopping.is_some()) {
+            Self::EarlyStopping
+        } else if best && any {
+            Self::BestEpoch
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// How many of the images are in the files that the networks were trained with.
+///
+/// # Errors
+///
+/// The first network whose file is not what or where it was.
+fn known_images<'a>(ensemble: &'a Ensemble, images: &LabelledImages) -> Result<usize, &'a Member> {
+    let mut files = HashMap::new();
+    for member in &ensemble.members {
+        let data = &member.config.data;
+        let path = data.path.as_deref();
+        let file = files.entry(path).or_insert_with(|| {
+            let images = data::training_images(path).ok()?;
+            Some((images.fingerprint(), images))
+        });
+        match file {
+            Some((fingerprint, _)) if data.fingerprint.as_ref() == Some(fingerprint) => {}
+            _ => return Err(member),
+        }
+    }
+    let files: Vec<LabelledImages> = files
+        .into_values()
+        .flatten()
+        .map(|(_, images)| images)
+        .collect();
+    Ok(images.shared_with(&files))
+}
+
+fn check_fit(images: &LabelledImages, task: Task) -> Result<()> {
+    let Task {
+        height, classes, ..
+    } = task;
+    let side = images.side();
+    if side != height {
+        bail!(
+            "{} has {side}×{side} images, but the network reads {height}×{height}",
+            images.source()
+        );
+    }
+    if images.classes() > classes {
+        bail!(
+            "{} has {} classes, but the network knows {classes}",
+            images.source(),
+            images.classes()
+        );
+    }
+    Ok(())
+}
