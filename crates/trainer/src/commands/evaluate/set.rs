@@ -138,19 +138,11 @@ impl EvaluationSet {
 impl Selection {
     /// That of networks by the images that they have held out.
     fn of(ensemble: &Ensemble) -> Self {
-        let mut had_a_choice = ensemble
-            .members
-            .iter()
-            .map(|member| &member.config)
-            .filter(|config| config.total_epochs() > 1)
-            .peekable();
-        let (best, any) = (
-            ensemble.network == SavedNetwork::Best,
-            had_a_choice.peek().is_some(),
-        );
-        if had_a_choice.any(|config| config.early_stopping.is_some()) {
+        let members = ensemble.members.iter().map(|member| &member.config);
+        let with_a_choice: Vec<_> = members.filter(|run| run.total_epochs() > 1).collect();
+        if with_a_choice.iter().any(|run| run.early_stopping.is_some()) {
             Self::EarlyStopping
-        } else if best && any {
+        } else if ensemble.network == SavedNetwork::Best && !with_a_choice.is_empty() {
             Self::BestEpoch
         } else {
             Self::None
