@@ -195,6 +195,13 @@ fn a_run_stops_when_it_gets_no_better() {
         "{printed}"
     );
     assert_eq!(folder.summary("run")["epochs"], 3);
+    // The last network, too, is where it is because of these images.
+    for network in ["best", "last"] {
+        let printed = folder.succeed(&format!("evaluate run --model {network}"));
+        let expected =
+            "\nepochs were chosen by these images, so that others may be read a little worse\n";
+        assert!(printed.contains(expected), "{network}: {printed}");
+    }
     // It has come to its end.
     insta::assert_snapshot!(folder.fail("resume run"), @"error: run has stopped early; to go on, raise patience in run/config.toml");
     let config = fs::read_to_string(folder.path("run/config.toml")).unwrap();
