@@ -1,6 +1,8 @@
 //! What the user sees of a training: Burn's dashboard, plain lines, JSON, or nothing.
 
 use std::io::{self, ErrorKind, IsTerminal, Write, stderr, stdout};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use burn::train::Interrupter;
@@ -36,6 +38,8 @@ pub struct Console {
     /// Which member of an ensemble it speaks of.
     member: Option<String>,
     bar: ProgressBar,
+    /// Whether it has said that lines are lost.
+    has_warned: Arc<AtomicBool>,
 }
 
 impl Style {
@@ -67,6 +71,7 @@ impl Console {
             style,
             member: None,
             bar,
+            has_warned: Arc::default(),
         }
     }
 
@@ -86,8 +91,7 @@ impl Console {
     /// Says something in words, outside the dashboard.
     pub fn say(&self, line: &str) {
         match self.style {
-            // A training goes on when nobody listens any more.
-            Style::Dashboard | Style::Plain => drop(self.bar.suspend(|| print(line))),
+            Style::Dashboard | Style::Plain => self.print(line),
             Style::Json | Style::Quiet => {}
         }
     }
@@ -109,7 +113,19 @@ impl Console {
                 data,
             })
         {
-            drop(print(&line));
+            self.print(&line);
+        }
+    }
+
+    /// Prints a line. A training goes on where that fails, on a full disk for example, and says so once.
+    fn print(&self, line: &str) {
+        let printed = self.bar.suspend(|| print(line));
+        if let Err(error) = printed
+            && !self.has_warned.swap(true, Ordering::Relaxed)
+        {
+            eprintln!(
+                "warning: cannot write to stdout: {error}; the training goes on, and its results are in the run's folder"
+            );
         }
     }
 

@@ -150,6 +150,20 @@ fn a_run_from_images_to_submission() {
     assert_eq!(scores["accuracy"], correct as f64 / 1199.0);
 }
 
+/// What cannot be printed is said to be lost, once, and nothing else is.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_under_stdout_does_not_end_a_training() {
+    let folder = Folder::with_digits(200);
+    let train = "--config tiny.toml --data train.csv --epochs 2 --json --out run";
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = folder.command(train).stdout(full).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{error}");
+    insta::assert_snapshot!(error, @"warning: cannot write to stdout: No space left on device (os error 28); the training goes on, and its results are in the run's folder");
+    assert_eq!(folder.summary("run")["epochs"], 2);
+}
+
 /// All images are trained on, and the last network is the one that is used.
 #[test]
 fn a_run_without_validation() {
