@@ -153,8 +153,8 @@ impl PixelSet {
     /// Adds a pixel, below [`Self::CAPACITY`], if `is_in`.
     #[inline(always)]
     fn add_if(&mut self, is_in: bool, pixel: usize) {
-        debug_assert!(pixel < Self::CAPACITY);
-        // A wrapping shift, as one that could overflow would have a branch.
+        // A wrapping shift, as one that could overflow would have a branch; that it does not wrap is
+        // asserted once for all pixels, in `ChooseExtremes::run`.
         self.0 |= u64::from(is_in).wrapping_shl(pixel as u32);
     }
 
