@@ -227,7 +227,7 @@ pub struct Environment {
     /// Version of the program.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub program: String,
-    /// Commit of its source.
+    /// Commit of its source, with `-dirty` behind it where that was changed since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
     /// What computed: `flex`.

@@ -51,7 +51,8 @@ pub struct Summary {
 pub struct Program {
     /// Of this program.
     pub version: &'static str,
-    /// Of its source, if it was built in a git checkout.
+    /// Of its source, if it was built in a git checkout; with `-dirty` behind it where files of the
+    /// source were changed since.
     pub commit: Option<&'static str>,
     /// Of Burn.
     pub burn: &'static str,
