@@ -65,6 +65,9 @@ pub(crate) trait Host: Backend {
     /// The tensor of these numbers, row by row.
     fn tensor(numbers: Buffer, shape: impl Into<Shape>) -> FloatTensor<Self>;
 
+    /// Whether nobody else holds the memory of `tensor`, as far as that can be told.
+    fn is_unique(tensor: &FloatTensor<Self>) -> bool;
+
     /// Blocks prepared for inference lately.
     fn prepared() -> &'static Mutex<Vec<Kept<Self>>>;
 
@@ -93,6 +96,10 @@ impl Host for Flex {
         let memory = bytes::Bytes::from_owner(numbers);
         let memory = Bytes::from_shared(memory, AllocationProperty::Other);
         FlexTensor::from_data(TensorData::from_bytes(memory, shape, DType::F32))
+    }
+
+    fn is_unique(tensor: &FloatTensor<Self>) -> bool {
+        tensor.is_unique()
     }
 
     fn prepared() -> &'static Mutex<Vec<Kept<Self>>> {
@@ -126,6 +133,11 @@ impl Host for NdArray {
             Ok(array) => array.into(),
             Err(error) => unreachable!("the numbers fill the shape: {error}"),
         }
+    }
+
+    /// Not of most: [`ARRAYS`] holds them too.
+    fn is_unique(tensor: &FloatTensor<Self>) -> bool {
+        matches!(tensor, NdArrayTensor::F32(storage) if storage.is_unique())
     }
 
     fn prepared() -> &'static Mutex<Vec<Kept<Self>>> {

@@ -12,7 +12,7 @@ use kernels::simd::Isa;
 use crate::host::Host;
 
 /// Blocks that are kept whatever their size, so that a large network finds its own again.
-const MIN_KEPT: usize = 32;
+const MIN_KEPT: usize = 16;
 /// Weights that are kept of more blocks than that: of a deep network, or of several. In memory they take
 /// 16 MiB, and what was prepared of them as much or a few times more.
 const MAX_WEIGHTS: usize = 4 << 20;
@@ -82,6 +82,8 @@ pub(crate) fn prepare<B: Host>(
                 prepared: make(),
             };
             all = lock();
+            // Weights that nobody else holds are not asked for again: a training has gone on from them.
+            all.retain(|old| !B::is_unique(&old.weight));
             kept
         }
     };
@@ -200,7 +202,7 @@ mod tests {
     fn what_was_used_last_is_kept_of_large_ones() {
         let _alone = alone();
         let blocks: Vec<_> = (0..=MIN_KEPT)
-            .map(|_| dense(MAX_WEIGHTS / 32 / 32, 32))
+            .map(|_| dense(MAX_WEIGHTS / MIN_KEPT / 32, 32))
             .collect();
         let first: Vec<_> = blocks
             .iter()
@@ -212,6 +214,18 @@ mod tests {
         };
         assert!((1..=MIN_KEPT).all(is_kept));
         assert!(!is_kept(0));
+    }
+
+    #[test]
+    fn what_belongs_to_no_network_any_more_is_dropped() {
+        let _alone = alone();
+        let (weight, prepare) = dense(5, 3);
+        let first = Arc::downgrade(&prepare(&weight));
+        assert!(first.upgrade().is_some());
+        drop(weight);
+        let (weight, prepare) = dense(7, 3);
+        prepare(&weight);
+        assert!(first.upgrade().is_none());
     }
 
     #[test]
