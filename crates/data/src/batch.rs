@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use crate::images::{LabelledImage, LabelledImages, UnlabelledImage, UnlabelledImages};
+use crate::images::{LabelledImages, UnlabelledImages};
 use crate::scaling::Scaling;
 
 /// Labelled images on a device.
@@ -27,8 +26,6 @@ pub struct LabelledBatch {
 pub struct ImageBatch {
     /// `[batch, 1, side, side]`, standardised with the scaling of the training images.
     pub images: Tensor<4>,
-    /// The number of each image in the file, counted from 1: Kaggle's `ImageId`.
-    pub ids: Vec<u32>,
 }
 
 /// A set of images that a loader can make batches of.
@@ -107,7 +104,7 @@ impl ImageSet for LabelledImages {
 }
 
 impl ImageSet for UnlabelledImages {
-    type Gathered = (Vec<u8>, Vec<u32>);
+    type Gathered = Vec<u8>;
     type Batch = ImageBatch;
 
     fn count(&self) -> usize {
@@ -122,8 +119,8 @@ impl ImageSet for UnlabelledImages {
         self.gather(indices)
     }
 
-    fn pixels((pixels, _): &mut Self::Gathered) -> &mut Vec<u8> {
-        pixels
+    fn pixels(gathered: &mut Self::Gathered) -> &mut Vec<u8> {
+        gathered
     }
 
     fn row(&self, index: u32) -> u32 {
@@ -132,49 +129,13 @@ impl ImageSet for UnlabelledImages {
 
     fn upload(
         &self,
-        (pixels, ids): Self::Gathered,
+        pixels: Self::Gathered,
         scaling: Scaling,
         _seed: u64,
         device: &Device,
     ) -> ImageBatch {
         ImageBatch {
             images: images_on(pixels, self.side(), scaling, device),
-            ids,
-        }
-    }
-}
-
-/// A batch of items picked one by one, outside training; all of the same size.
-impl Batcher<LabelledImage, LabelledBatch> for Scaling {
-    fn batch(&self, items: Vec<LabelledImage>, device: &Device) -> LabelledBatch {
-        let side = items.first().map_or(0, |item| item.image.side());
-        let labels = items.iter().map(|item| item.label).collect();
-        let pixels = items
-            .iter()
-            .flat_map(|item| item.image.pixels())
-            .copied()
-            .collect();
-        LabelledBatch {
-            images: images_on(pixels, side, *self, device),
-            labels: labels_on(labels, device),
-            seed: 0,
-        }
-    }
-}
-
-/// A batch of items picked one by one; all of the same size.
-impl Batcher<UnlabelledImage, ImageBatch> for Scaling {
-    fn batch(&self, items: Vec<UnlabelledImage>, device: &Device) -> ImageBatch {
-        let side = items.first().map_or(0, |item| item.image.side());
-        let ids = items.iter().map(|item| item.id).collect();
-        let pixels = items
-            .iter()
-            .flat_map(|item| item.image.pixels())
-            .copied()
-            .collect();
-        ImageBatch {
-            images: images_on(pixels, side, *self, device),
-            ids,
         }
     }
 }
@@ -304,22 +265,5 @@ mod tests {
             let unpacked: Vec<i32> = unpacked.into_data().try_to_vec().unwrap();
             assert!(unpacked.into_iter().eq(bytes.into_iter().map(i32::from)));
         }
-    }
-
-    #[test]
-    fn picked_items_make_the_same_batch() {
-        let images = LabelledImages::new((0..36).collect(), vec![2, 0, 1, 0], 3).unwrap();
-        let device = Device::flex();
-        let items = images.get_many(vec![3, 1]).unwrap();
-        let picked = Batcher::<_, LabelledBatch>::batch(&SCALING, items, &device);
-        let loaded = ImageSet::upload(&images, images.gather(&[3, 1]), SCALING, 0, &device);
-        picked
-            .images
-            .into_data()
-            .assert_eq(&loaded.images.into_data(), true);
-        picked
-            .labels
-            .into_data()
-            .assert_eq(&loaded.labels.into_data(), true);
     }
 }

@@ -307,13 +307,10 @@ impl UnlabelledImages {
         self.rows.start + index
     }
 
-    /// Pixels and numbers of the images at these indices, copied one after the other.
-    pub(crate) fn gather(&self, indices: &[u32]) -> (Vec<u8>, Vec<u32>) {
+    /// Pixels of the images at these indices, copied one after the other.
+    pub(crate) fn gather(&self, indices: &[u32]) -> Vec<u8> {
         let rows = indices.iter().map(|&index| self.rows.start + index);
-        (
-            gather(&self.pixels, rows.clone()),
-            rows.map(|row| row + 1).collect(),
-        )
+        gather(&self.pixels, rows)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
@@ -198,6 +198,8 @@ fn starts_as_archive(start: &[u8]) -> bool {
     matches!(start, b"PK\x03\x04" | b"PK\x05\x06")
 }
 
+const NO_FILE: &str = "it is a pipe or a device; write it to a file, which can be read again";
+
 /// A file, to be read from its beginning, and its first four bytes.
 fn open(path: &Path) -> Result<(File, Vec<u8>), Error> {
     let open_error = |cause| Error::Open {
@@ -211,7 +213,8 @@ fn open(path: &Path) -> Result<(File, Vec<u8>), Error> {
         .take(4)
         .read_to_end(&mut start)
         .map_err(open_error)?;
-    opened.rewind().map_err(open_error)?;
+    let readable_twice = opened.rewind();
+    readable_twice.map_err(|_| open_error(io::Error::other(NO_FILE)))?;
     Ok((opened, start))
 }
 

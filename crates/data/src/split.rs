@@ -29,15 +29,6 @@ pub struct Split {
 }
 
 impl Fractions {
-    /// This share for validation, no test, all others for training.
-    pub fn validation(validation: f64) -> Self {
-        Self {
-            validation,
-            test: 0.0,
-            training: 1.0,
-        }
-    }
-
     fn check(self) -> Result<(), Error> {
         let held_out = self.validation + self.test;
         for (name, found, holds) in [
@@ -117,6 +108,14 @@ mod tests {
         LabelledImages::new(vec![0; labels.len()], labels.to_vec(), 1).unwrap()
     }
 
+    fn validation_only(validation: f64) -> Fractions {
+        Fractions {
+            validation,
+            test: 0.0,
+            training: 1.0,
+        }
+    }
+
     proptest! {
         #[test]
         fn disjoint_complete_and_stratified(
@@ -125,7 +124,7 @@ mod tests {
             run_seed: u64,
         ) {
             let images = images(&labels);
-            let shares = Fractions::validation(fraction);
+            let shares = validation_only(fraction);
             let split = Split::new(&images, shares, run_seed).unwrap();
             let (training, validation) = (split.training.rows(), split.validation.rows());
             prop_assert!(training.is_sorted() && validation.is_sorted());
@@ -175,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_class_of_one_stays_in_training() {
-        let split = Split::new(&images(&[0, 1, 1]), Fractions::validation(0.9), 7).unwrap();
+        let split = Split::new(&images(&[0, 1, 1]), validation_only(0.9), 7).unwrap();
         assert_eq!(split.training.len(), 2);
         assert!(split.training.rows().contains(&0));
         assert_eq!(split.validation.len(), 1);
@@ -185,7 +184,7 @@ mod tests {
     fn another_seed_gives_another_split() {
         let images = images(&[0; 100]);
         let rows = |seed| {
-            Split::new(&images, Fractions::validation(0.1), seed)
+            Split::new(&images, validation_only(0.1), seed)
                 .unwrap()
                 .validation
                 .rows()
@@ -201,7 +200,7 @@ mod tests {
     #[test]
     fn the_split_is_stable() {
         let labels: Vec<u8> = (0..20).map(|row| row % 2).collect();
-        let split = Split::new(&images(&labels), Fractions::validation(0.3), 11).unwrap();
+        let split = Split::new(&images(&labels), validation_only(0.3), 11).unwrap();
         assert_eq!(split.validation.rows(), [0, 11, 12, 14, 15, 19]);
     }
 

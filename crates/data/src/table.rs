@@ -222,7 +222,6 @@ fn pixel_number(name: &[u8]) -> Option<u64> {
     integer(digits)
 }
 
-/// The value of a field of decimal digits.
 /// What to do about a header that is none of ours.
 fn remedy_for_header(name: &[u8]) -> &'static str {
     if name.contains(&b';') || name.contains(&b'\t') {
@@ -249,6 +248,7 @@ fn as_float(field: &[u8]) -> Option<f64> {
     std::str::from_utf8(field).ok()?.trim().parse().ok()
 }
 
+/// The value of a field of decimal digits.
 fn integer(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
