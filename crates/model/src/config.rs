@@ -349,7 +349,8 @@ fn check_weights(weights: f64) -> Result<(), CnnConfigError> {
 }
 
 fn check_dropout(place: &str, rate: f64) -> Result<(), CnnConfigError> {
-    if (0.0..1.0).contains(&rate) {
+    // As the layers take it: what is nearly 1 is 1 there.
+    if (0.0..1.0).contains(&(rate as f32)) {
         return Ok(());
     }
     Err(CnnConfigError::Dropout {

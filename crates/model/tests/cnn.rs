@@ -132,6 +132,12 @@ fn what_cannot_be_built_is_refused() {
         ..with(vec![stage.clone()])
     };
     assert_eq!(error(wide), too_large);
+    // As a number of half the digits it is 1.
+    let dropped = with(vec![stage.clone().with_dropout(0.999_999_999)]);
+    assert!(matches!(
+        dropped.check([4, 4]),
+        Err(CnnConfigError::Dropout { .. })
+    ));
     let grouped = CnnConfig {
         normalization: Normalization::Group(3),
         ..with(vec![stage])
