@@ -19,7 +19,7 @@ use crate::metric::Metric;
 use crate::plan::Track;
 
 pub use contender::Contender;
-pub use problem::{DefinitionError, Place, Problem};
+pub use problem::{DefinitionError, Place, Problem, toml_message};
 pub use seeds::Seeds;
 
 /// The configuration field that holds the activation function.
@@ -326,7 +326,7 @@ impl Study {
     pub fn parse(text: &str, path: &Path) -> Result<Self, DefinitionError> {
         let study: Self = toml::from_str(text).map_err(|error| DefinitionError::Syntax {
             place: Place::new(path, text, error.span()),
-            message: error.message().replace('\n', "; "),
+            message: toml_message(&error),
         })?;
         study.check().map_err(|problem| DefinitionError::Invalid {
             place: Place::new(path, text, problem::span(text, &problem)),

@@ -14,12 +14,48 @@ pub struct Fields(BTreeMap<String, Value>);
 
 /// A field is set twice, or both as a value and as a table of values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{field}` is set already, by `{earlier}`")]
+#[error("`{field}` is set already{}", by(field, earlier))]
 pub struct FieldConflict {
     /// What was to be set.
     pub field: String,
     /// What is there.
     pub earlier: String,
+}
+
+/// A field that has two values, in words: `not set` where it has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The field.
+    pub field: String,
+    /// Its value in the first place.
+    pub there: String,
+    /// Its value in the second place.
+    pub here: String,
+}
+
+impl Difference {
+    /// The first field that differs.
+    pub fn first(there: &Fields, here: &Fields) -> Option<Self> {
+        let find = |fields: &Fields, name: &str| {
+            let value = fields.iter().find(|(field, _)| *field == name);
+            value.map_or_else(|| String::from("not set"), |(_, value)| value.to_string())
+        };
+        let differences = there.iter().chain(here.iter()).map(|(field, _)| Self {
+            field: field.to_owned(),
+            there: find(there, field),
+            here: find(here, field),
+        });
+        differences
+            .into_iter()
+            .find(|difference| difference.there != difference.here)
+    }
+}
+
+fn by(field: &str, earlier: &str) -> String {
+    if field == earlier {
+        return String::new();
+    }
+    format!(", by `{earlier}`")
 }
 
 impl Fields {

@@ -131,24 +131,40 @@ impl Source<'_> {
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// What n is in a cell, and which cell it is.
-    fn count(&self, cell: &Cell<'_>) -> String {
+    /// The numbers of the contenders' runs in a cell, and which cell it is.
+    fn run_counts(&self, cell: &Cell<'_>) -> String {
+        self.with_place(
+            cell,
+            &seeds(cell.arms.iter().map(|arm| arm.records().count())),
+        )
+    }
+
+    /// The numbers of the contenders' scores in a cell, and which cell it is.
+    fn score_counts(&self, cell: &Cell<'_>) -> String {
+        self.with_place(cell, &seeds(cell.arms.iter().map(score_count)))
+    }
+
+    fn with_place(&self, cell: &Cell<'_>, counts: &str) -> String {
         match self.place(cell) {
-            place if place.is_empty() => seeds(cell),
-            place => format!("{} ({place})", seeds(cell)),
+            place if place.is_empty() => counts.to_owned(),
+            place => format!("{counts} ({place})"),
         }
     }
 }
 
-/// What n is, in a cell: `n = 10 seeds each`.
-fn seeds(cell: &Cell<'_>) -> String {
-    let counts = cell.arms.iter().map(|arm| arm.records().count());
+/// What n is, of contenders with so many runs or scores: `n = 10 seeds each`. Those with none are not shown.
+fn seeds(counts: impl Iterator<Item = usize>) -> String {
     let counts: Vec<usize> = counts.filter(|&count| count > 0).collect();
     match (counts.iter().min(), counts.iter().max()) {
         (Some(least), Some(most)) if least == most => format!("n = {} each", count(*most, "seed")),
         (Some(least), Some(most)) => format!("n = {least} to {most} seeds"),
         _ => String::from("n = 0"),
     }
+}
+
+/// Number of the contender's scores.
+fn score_count(arm: &Arm<'_>) -> usize {
+    arm.summary.map_or(0, |summary| summary.count)
 }
 
 /// The arms of a cell that have runs, with their positions among the contenders.

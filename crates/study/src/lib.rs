@@ -77,9 +77,9 @@ pub use files::FileError;
 pub use curves::{Curve, Curves};
 pub use definition::{
     ACTIVATION, Contender, Criteria, DefinitionError, Expectation, Factor, LEARNING_RATE, Place,
-    Problem, SEED, Seeds, Statement, Study, Tuning,
+    Problem, SEED, Seeds, Statement, Study, Tuning, toml_message,
 };
-pub use field::{FieldConflict, Fields};
+pub use field::{Difference, FieldConflict, Fields};
 pub use id::{ParseRunIdError, RunId, id_of};
 pub use leases::{Lease, Leases};
 pub use metric::{Metric, ParseMetricError, Value};

@@ -318,8 +318,12 @@ impl RunRecord {
     }
 
     /// By how much the accuracy would be higher if the epoch had been chosen on the test images: the
-    /// highest test accuracy of any epoch less that of the chosen one, 0 or more.
+    /// highest test accuracy of any epoch less that of the chosen one, 0 or more. `None` where there was
+    /// one epoch, and so no choice.
     pub fn inflation(&self) -> Option<f64> {
+        if self.epochs.len() < 2 {
+            return None;
+        }
         let chosen = self.chosen()?.test_accuracy?;
         let accuracies = self.epochs.iter().filter_map(|epoch| epoch.test_accuracy);
         accuracies.reduce(f64::max).map(|best| best - chosen)

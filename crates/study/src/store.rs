@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 use toml::Table;
 
 use crate::definition::Study;
-use crate::field::Fields;
+use crate::field::{Difference, Fields};
 use crate::id::RunId;
 use crate::json;
 use crate::leases::{Lease, Leases};
@@ -119,9 +119,9 @@ impl Store {
         let earlier: Table = toml::from_str(&earlier).map_err(|error| content(&path, &error))?;
         let fields = |table| Fields::from_table(table).map_err(|error| content(&path, &error));
         let (there, here) = (fields(&earlier)?, fields(base)?);
-        match first_difference(&there, &here) {
+        match Difference::first(&there, &here) {
             None => Ok(store),
-            Some((field, there, here)) => Err(StoreError::Base {
+            Some(Difference { field, there, here }) => Err(StoreError::Base {
                 path,
                 field,
                 there,
@@ -135,6 +135,14 @@ impl Store {
         Self {
             folder: folder.to_owned(),
         }
+    }
+
+    /// The folder of the study that the run in this folder belongs to, if it is one of a study.
+    pub fn of_run(run: &Path) -> Option<Self> {
+        let run = fs::canonicalize(run).ok()?;
+        let runs = run.parent().filter(|runs| runs.ends_with(RUNS))?;
+        let folder = runs.parent()?;
+        folder.join(BASE).is_file().then(|| Self::at(folder))
     }
 
     /// Its path.
@@ -171,8 +179,8 @@ impl Store {
     /// Whether a run is done; if so, notes that it answers a planned one.
     fn answer(&self, id: &RunId, spec: &RunSpec) -> Result<bool, StoreError> {
         let run = match self.record(id) {
-            Ok(Some(run)) if run.suffices(spec) => run,
-            // A result that cannot be understood is none: the run is made again.
+            Ok(Some(run)) if run.id == *id && run.suffices(spec) => run,
+            // A result that cannot be understood, or is another run's, is none: the run is made again.
             Ok(_) | Err(StoreError::Content { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
@@ -266,7 +274,11 @@ impl Store {
             let path = entry.context("read the folder", &folder)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name.starts_with("also-") && name.ends_with(".json") {
-                others.extend(read_json::<RunSpec>(&path)?);
+                // One that cannot be understood is written again where it is asked for.
+                match read_json::<RunSpec>(&path) {
+                    Err(StoreError::Content { .. }) => {}
+                    other => others.extend(other?),
+                }
             }
         }
         others.retain(|other| run.specs.iter().all(|spec| spec.key != other.key));
@@ -364,17 +376,4 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> 
     };
     let value = serde_json::from_slice(&bytes).map_err(|error| content(path, &error))?;
     Ok(Some(value))
-}
-
-/// The first field that differs, with its values in words.
-fn first_difference(there: &Fields, here: &Fields) -> Option<(String, String, String)> {
-    let find = |fields: &Fields, name: &str| {
-        let value = fields.iter().find(|(field, _)| *field == name);
-        value.map_or_else(|| String::from("not set"), |(_, value)| value.to_string())
-    };
-    there
-        .iter()
-        .chain(here.iter())
-        .map(|(field, _)| (field.to_owned(), find(there, field), find(here, field)))
-        .find(|(_, there, here)| there != here)
 }

@@ -29,6 +29,7 @@ use crate::config::RunConfig;
 use crate::history::{self, EpochRecord, PassTime};
 use crate::measuring::{EpochMeasurement, GradientsSoFar};
 use crate::metrics::Tally;
+use crate::shell::as_argument;
 use crate::toml_file::{read_toml, to_toml};
 
 /// The version of the layout of checkpoints and saved models.
@@ -267,6 +268,27 @@ pub fn discard_after(folder: &Path, name: &str) -> Result<()> {
         .try_for_each(|path| remove(&path))
 }
 
+/// The newest checkpoint in `folder` that is intact, for a run with `config`, and that `is_usable`; those after
+/// it are removed, and all where there is none.
+///
+/// # Errors
+///
+/// If the folder cannot be read, or one cannot be removed.
+pub fn restore_usable(
+    folder: &Path,
+    config: &RunConfig,
+    is_usable: impl Fn(&RunState) -> bool,
+) -> Result<Option<Restored>> {
+    for name in list(folder)?.iter().rev() {
+        let path = folder.join(name);
+        match read(&path, config) {
+            Ok(restored) if is_usable(&restored.state) => return Ok(Some(restored)),
+            _ => remove(&path)?,
+        }
+    }
+    Ok(None)
+}
+
 /// Names of the checkpoints in `folder`, oldest first. A folder that is not there has none.
 ///
 /// # Errors
@@ -313,7 +335,10 @@ pub fn restore(folder: &Path, name: Option<&str>, config: &RunConfig) -> Result<
             .rev()
             .find(|name| *name != wanted && read(&folder.join(name), config).is_ok());
         match intact {
-            Some(name) => anyhow!("{error:#}; the newest intact checkpoint is `{name}`: continue from it with `--from {name}`"),
+            Some(name) => {
+                let run = as_argument(folder.parent().unwrap_or(folder));
+                anyhow!("{error:#}; the newest intact checkpoint is `{name}`: continue from it with `trainer resume {run} --from {name}`")
+            }
             None => anyhow!("{error:#}; no other checkpoint is intact: start the run anew"),
         }
     })
@@ -487,5 +512,55 @@ mod tests {
         assert_eq!(list(folder.path()).unwrap(), in_order);
         discard_after(folder.path(), "epoch-0003-batch-00001").unwrap();
         assert_eq!(list(folder.path()).unwrap(), in_order[..3]);
+    }
+
+    #[test]
+    fn a_study_goes_on_from_the_newest_usable_checkpoint() {
+        use burn::module::Module;
+        use burn::nn::LinearConfig;
+        use burn::tensor::Device;
+
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let config = RunConfig::default();
+        let task = Task {
+            height: 28,
+            width: 28,
+            classes: 10,
+        };
+        let scaling = Scaling {
+            mean: 0.1,
+            standard_deviation: 0.3,
+        };
+        let bytes = || {
+            let layer = LinearConfig::new(1, 1).init(&Device::flex());
+            layer.into_record().into_bytes().unwrap()
+        };
+        let schedule = LrSchedulerRecord::new().with_scalar("step", 1);
+        for epoch in [2, 3, 4] {
+            let mut state = RunState::new(config.clone(), task, scaling);
+            state.position.epoch = epoch;
+            let records = [
+                (RecordKind::Network, bytes()),
+                (
+                    RecordKind::Optimizer,
+                    OptimizerRecord::default().into_bytes().unwrap(),
+                ),
+                (RecordKind::Schedule, schedule.clone().into_bytes().unwrap()),
+            ];
+            save(folder, state, &records.into()).unwrap();
+        }
+        assert_eq!(list(folder).unwrap(), ["epoch-0002", "epoch-0003"]);
+        let restored = |is_usable: fn(&RunState) -> bool| {
+            let restored = restore_usable(folder, &config, is_usable).unwrap();
+            restored.map(|restored| restored.state.position.epoch)
+        };
+        assert_eq!(restored(|_| true), Some(4));
+        fs::write(folder.join("epoch-0003/network.bpk"), "damaged").unwrap();
+        assert_eq!(restored(|_| true), Some(3));
+        // What is taken next is the newest then, and stays.
+        assert_eq!(list(folder).unwrap(), ["epoch-0002"]);
+        assert_eq!(restored(|state| state.position.epoch > 3), None);
+        assert!(list(folder).unwrap().is_empty());
     }
 }

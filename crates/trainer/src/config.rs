@@ -131,6 +131,9 @@ pub struct AveragingConfig {
     pub decay: f64,
 }
 
+/// More than anybody could wait for; the number of their steps is still one that can be counted.
+const MOST_EPOCHS: usize = 1_000_000;
+
 /// More networks than anybody could train; they are listed in memory.
 const MOST_MEMBERS: usize = 1000;
 
@@ -347,6 +350,9 @@ impl RunConfig {
                 Err(ConfigError::OutOfRange { name, value, range })
             }
         };
+        let epochs = self.total_epochs();
+        let few = epochs <= MOST_EPOCHS;
+        in_range(few, "epochs", epochs as f64, "at most 1000000")?;
         // TOML's integers are signed.
         let storable = i64::try_from(self.seed).is_ok();
         in_range(storable, "seed", self.seed as f64, "below 2^63")?;
@@ -461,6 +467,17 @@ mod tests {
         }
         names.sort();
         assert_eq!(names, ["deotte", "ensemble", "kaggle", "quick"]);
+    }
+
+    #[test]
+    fn more_epochs_than_can_be_counted_are_refused() {
+        let of = |epochs| RunConfig {
+            epochs,
+            ..RunConfig::default()
+        };
+        assert_eq!(of(MOST_EPOCHS).check(), Ok(()));
+        let error = of(MOST_EPOCHS + 1).check().unwrap_err();
+        insta::assert_snapshot!(error, @"epochs is 1000001, but must be at most 1000000");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Several trained networks that read images together, from several views of each image.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use augmentation::Augmenter;
@@ -14,6 +14,7 @@ use crate::backend::{Backend, Processor};
 use crate::classifier::Classifier;
 use crate::cli::count;
 use crate::config::RunConfig;
+use crate::ensemble_runner;
 use crate::evaluation::{self, Images, Probabilities};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, ModelCard, SavedNetwork};
@@ -21,8 +22,8 @@ use crate::saved_model::{self, ModelCard, SavedNetwork};
 /// The networks that read, and how.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// The folders of runs, such as experiments/runs/small-relu-seed0-flex; the probabilities of
-    /// several are averaged
+    /// The folders of runs, such as experiments/runs/small-relu-seed0-flex, or of ensembles; the
+    /// probabilities of several networks are averaged
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
     /// Which of a run's networks
@@ -63,7 +64,8 @@ impl Options {
     ///
     /// See [`Ensemble::load`]; also if one was trained without the augmentation that views need.
     pub fn load(&self) -> Result<Ensemble> {
-        let ensemble = Ensemble::load(&self.runs, self.model, self.backend, self.kernels)?;
+        let runs: Vec<PathBuf> = self.runs.iter().flat_map(|path| runs_of(path)).collect();
+        let ensemble = Ensemble::load(&runs, self.model, self.backend, self.kernels)?;
         if self.views.per_image.get() > 1 {
             for member in &ensemble.members {
                 if member.config.augmentation.is_identity() {
@@ -76,6 +78,15 @@ impl Options {
         }
         Ok(ensemble)
     }
+}
+
+/// The runs that a path names: those of all members, if it is the folder of an ensemble.
+fn runs_of(path: &Path) -> Vec<PathBuf> {
+    let members = ensemble_runner::members_in(path);
+    if RunDirectory::is_run(path) || members.is_empty() {
+        return vec![path.to_owned()];
+    }
+    members
 }
 
 impl Views {

@@ -1,21 +1,24 @@
 //! The members of an ensemble: runs of one recipe, trained one after the other or by several processes.
 
 use std::ffi::OsString;
+use std::fmt;
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 use data::LabelledImages;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use study::{Difference, Fields};
+use toml::Table;
 
 use crate::backend::Processor;
 use crate::checkpoint;
 use crate::config::RunConfig;
 use crate::console::{Console, Style, epoch_line, print};
 use crate::epoch_loop::Ending;
-use crate::exit::exit;
 use crate::history::EpochRecord;
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, JobObserver, Jobs, JobsEnding};
@@ -41,12 +44,35 @@ pub struct Processes {
     pub probe: Vec<OsString>,
 }
 
+/// How the folders of members are called, before their seed.
+const MEMBER: &str = "member-";
+
 /// What became of a network.
 enum Attempt {
     Trained,
     /// Another process trains it.
     Taken,
-    Stopped(ExitCode),
+    Interrupted,
+    Diverged(Diverged),
+}
+
+/// A network that training has broken; it would do so again.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Diverged {
+    /// Its folder.
+    member: String,
+    /// The epoch in which its loss was not a number.
+    epoch: usize,
+}
+
+impl fmt::Display for Diverged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { member, epoch } = self;
+        write!(
+            f,
+            "{member} has diverged: its loss is not a number in epoch {epoch}"
+        )
+    }
 }
 
 impl Members {
@@ -65,7 +91,7 @@ impl Members {
             config.backend = processor.backend;
             config.data.fingerprint = Some(fingerprint.clone());
             config.data.note_source(images.source());
-            (folder.join(format!("member-{}", config.seed)), config)
+            (folder.join(format!("{MEMBER}{}", config.seed)), config)
         });
         Self {
             runs: runs.collect(),
@@ -110,13 +136,17 @@ impl Members {
         if jobs.count > 1 {
             let mut observer = MemberObserver {
                 console,
-                epochs: self.runs[0].1.epochs,
+                epochs: self.runs[0].1.total_epochs(),
+                diverged: Vec::new(),
             };
             let ending = jobs::run(jobs, &processes.work, &self.signals, &mut observer)?;
+            let MemberObserver {
+                console, diverged, ..
+            } = observer;
             if ending == JobsEnding::Interrupted {
-                observer.say("stopped and saved; the same command goes on from here");
-                return Ok(Some(ExitCode::from(INTERRUPTED)));
+                return Ok(Some(interrupted(&console)));
             }
+            check_converged(&diverged)?;
             for (path, config) in &self.runs {
                 // The processes leave alone what they find locked.
                 if !is_trained(&RunDirectory::open_or_create(path)?, config)? {
@@ -125,13 +155,17 @@ impl Members {
             }
             return Ok(None);
         }
+        let mut diverged = Vec::new();
         for (path, config) in &self.runs {
-            match self.attempt(path, config, Console::new(style))? {
+            let member = Console::of_member(style, path.display().to_string());
+            match self.attempt(path, config, member)? {
                 Attempt::Trained => {}
                 Attempt::Taken => return Err(taken(path)),
-                Attempt::Stopped(code) => return Ok(Some(code)),
+                Attempt::Interrupted => return Ok(Some(interrupted(&console))),
+                Attempt::Diverged(this) => diverged.push(this),
             }
         }
+        check_converged(&diverged)?;
         Ok(None)
     }
 
@@ -147,8 +181,9 @@ impl Members {
                 return Ok(ExitCode::from(INTERRUPTED));
             }
             let console = Console::of_member(Style::Json, path.display().to_string());
-            if let Attempt::Stopped(code) = self.attempt(path, config, console)? {
-                return Ok(code);
+            match self.attempt(path, config, console)? {
+                Attempt::Trained | Attempt::Taken | Attempt::Diverged(_) => {}
+                Attempt::Interrupted => return Ok(ExitCode::from(INTERRUPTED)),
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -190,9 +225,63 @@ impl Members {
         };
         match training.run(restored)? {
             Ending::Finished => Ok(Attempt::Trained),
-            ending => exit(&training, &ending).map(Attempt::Stopped),
+            Ending::Interrupted => Ok(Attempt::Interrupted),
+            Ending::Diverged { epoch } => {
+                let member = path.display().to_string();
+                let diverged = Diverged { member, epoch };
+                training.console.say(&diverged.to_string());
+                training.console.event(DIVERGED, &EpochNumber { epoch });
+                Ok(Attempt::Diverged(diverged))
+            }
         }
     }
+}
+
+/// The event of a member that has diverged.
+const DIVERGED: &str = "diverged";
+
+#[derive(Serialize)]
+struct EpochNumber {
+    epoch: usize,
+}
+
+/// Tells that the members were stopped.
+fn interrupted(console: &Console) -> ExitCode {
+    #[derive(Serialize)]
+    struct Nothing {}
+    console.say("stopped and saved; the same command goes on from here");
+    console.event("interrupted", &Nothing {});
+    ExitCode::from(INTERRUPTED)
+}
+
+/// Refuses an ensemble of which some members have diverged.
+fn check_converged(diverged: &[Diverged]) -> Result<()> {
+    if diverged.is_empty() {
+        return Ok(());
+    }
+    let members: Vec<String> = diverged
+        .iter()
+        .map(|Diverged { member, epoch }| format!("{member} in epoch {epoch}"))
+        .collect();
+    bail!(
+        "the loss is not a number of {}: training has diverged; lower the learning rate in the recipe, and name another folder with --out",
+        members.join(", of ")
+    )
+}
+
+/// The members in the folder of an ensemble, in the order of their seeds. None in other folders.
+pub fn members_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut members: Vec<(u64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let seed = name.strip_prefix(MEMBER)?.parse().ok()?;
+            let path = entry.path();
+            RunDirectory::is_run(&path).then_some((seed, path))
+        })
+        .collect();
+    members.sort();
+    members.into_iter().map(|(_, path)| path).collect()
 }
 
 /// Another program trains the member in this folder.
@@ -206,23 +295,29 @@ fn taken(path: &Path) -> anyhow::Error {
 /// Whether a run has come to its end, which must be one with this configuration. The images, which
 /// their fingerprint tells from others, may have been moved.
 fn is_trained(run: &RunDirectory, config: &RunConfig) -> Result<bool> {
-    let differs = |mut there: RunConfig| {
+    if run.has_config() {
+        let mut there = run.config()?;
         there.data.path.clone_from(&config.data.path);
-        there != *config
-    };
-    if run.has_config() && differs(run.config()?) {
-        bail!(
-            "{} is a run with another configuration; name another folder with --out",
-            run.path().display()
-        );
+        if let Some(Difference { field, there, here }) = difference(&there, config)? {
+            bail!(
+                "{} is a run with another configuration: {field} is {there} there and {here} now; name another folder with --out",
+                run.path().display()
+            );
+        }
     }
     Ok(run.has_summary())
+}
+
+fn difference(there: &RunConfig, here: &RunConfig) -> Result<Option<Difference>> {
+    let fields = |config| anyhow::Ok(Fields::from_table(&Table::try_from(config)?)?);
+    Ok(Difference::first(&fields(there)?, &fields(here)?))
 }
 
 /// Shows what processes tell of the networks that they train.
 struct MemberObserver {
     console: Console,
     epochs: usize,
+    diverged: Vec<Diverged>,
 }
 
 /// What is shown of an epoch.
@@ -239,7 +334,17 @@ impl JobObserver for MemberObserver {
     fn show(&mut self, event: Value) {
         if self.console.style() == Style::Json {
             drop(print(&event.to_string()));
-        } else if event["event"] == "epoch"
+        }
+        let is = |name: &str| event["event"] == name;
+        if is(DIVERGED)
+            && let Ok(diverged) = serde_json::from_value::<Diverged>(event.clone())
+        {
+            // Each of the processes tries it.
+            if !self.diverged.contains(&diverged) {
+                self.say(&diverged.to_string());
+                self.diverged.push(diverged);
+            }
+        } else if is("epoch")
             && let Ok(MemberEpoch { member, record }) = serde_json::from_value(event)
         {
             self.say(&format!("{member}  {}", epoch_line(&record, self.epochs)));

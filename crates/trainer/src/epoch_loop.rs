@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use burn::data::dataloader::DataLoader;
 use burn::module::Module;
 use burn::optim::GradientsParams;
+use burn::train::metric::Adaptor;
 use burn::train::metric::store::EventStoreClient;
 use burn::train::{
     EventProcessorTraining, InferenceStep, Interrupter, Learner, LearnerEvent,
@@ -22,7 +23,7 @@ use measurement::gradient_norms;
 
 use crate::averaging::Average;
 use crate::checkpoint::{self, Position, RecordKind, RecordReceiver, Records, RunState};
-use crate::classifier::Classifier;
+use crate::classifier::{BatchInput, Classifier};
 use crate::console::Console;
 use crate::history::{self, EpochRecord, PassTime, SplitRecord};
 use crate::measuring::{self, Measuring};
@@ -101,6 +102,8 @@ struct Fit {
     saved: Position,
     /// When it was taken, or the loop began.
     saved_at: Instant,
+    /// What the latest training step learnt from, until the network is seen to have come through it.
+    unproven: Option<LabelledBatch>,
     /// Wall-clock seconds of every training step.
     step_seconds: Vec<f64>,
 }
@@ -167,6 +170,7 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
             checkpointer,
             store: components.event_store,
             saved_at: Instant::now(),
+            unproven: None,
             step_seconds: Vec::new(),
         };
         let outcome = match fit.run(&train_loader, &valid_loader) {
@@ -204,12 +208,12 @@ impl Fit {
         while self.state.position.epoch <= epochs && !self.state.has_stopped_early() {
             let epoch = self.state.position.epoch;
             let train = self.train(epoch, train_loader)?;
-            if let Some(ending) = self.stopped(epoch, train.loss)? {
+            if let Some(ending) = self.stopped(epoch)? {
                 return Ok(ending);
             }
             let valid = if valid_loader.num_items() > 0 {
                 let valid = self.validate(epoch, valid_loader)?;
-                if let Some(ending) = self.stopped(epoch, valid.loss)? {
+                if let Some(ending) = self.stopped(epoch)? {
                     return Ok(ending);
                 }
                 Some(valid)
@@ -249,8 +253,10 @@ impl Fit {
             let Some(batch) = clock.loading(|| batches.next()) else {
                 break;
             };
+            let batch = batch?;
+            self.unproven = Some(batch.clone());
             let start = Instant::now();
-            let output = self.learner.train_step(batch?);
+            let output = self.learner.train_step(batch);
             let measuring = Instant::now();
             self.measure_gradients(&output.grads)?;
             let measuring = measuring.elapsed();
@@ -339,13 +345,12 @@ impl Fit {
     }
 
     /// Whether the training is to stop here. If so on request, saves where it stands.
-    fn stopped(&mut self, epoch: usize, loss: f64) -> Result<Option<Ending>> {
+    fn stopped(&mut self, epoch: usize) -> Result<Option<Ending>> {
         if let Some(error) = self.interrupter.error() {
             return Err(anyhow!("{error}"));
         }
-        // An epoch cut short before its first batch has no loss, which is no divergence.
-        let diverged = !loss.is_finite() && self.tallies.iter().any(|t| !t.get().loss.is_finite());
-        if diverged {
+        let is_finite = |tally: &SharedTally| tally.get().loss.is_finite();
+        if !self.tallies.iter().all(is_finite) || self.is_broken_by_last_step()? {
             return Ok(Some(Ending::Diverged { epoch }));
         }
         if !self.interrupter.should_stop() {
@@ -356,6 +361,27 @@ impl Fit {
             self.save_checkpoint(&records)?;
         }
         Ok(Some(Ending::Interrupted))
+    }
+
+    /// Whether the latest training step has left a network that gives no numbers: a step's own loss is that
+    /// of the network before it.
+    fn is_broken_by_last_step(&mut self) -> Result<bool> {
+        let Some(LabelledBatch {
+            images,
+            labels,
+            seed,
+        }) = self.unproven.take()
+        else {
+            return Ok(false);
+        };
+        let batch = LabelledBatch {
+            images: images.without_autodiff(),
+            labels,
+            seed,
+        };
+        let output = InferenceStep::step(&self.network(), batch);
+        let output: Arc<BatchInput> = output.adapt();
+        Ok(!output.score()?.loss.is_finite())
     }
 
     /// Notes the epoch and saves all that came of it: the checkpoint last, since a resumed run

@@ -167,7 +167,7 @@ pub fn run(
     signals.stop_nothing();
     if failed > 0 {
         bail!(
-            "{failed} of {} processes ended early; what they had done is saved: the same command goes on",
+            "{failed} of {} processes ended early, as they say above; what they had done is saved, and the same command goes on from there",
             jobs.count
         );
     }

@@ -1,6 +1,6 @@
 //! Files that take the place only of their own kind.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -9,12 +9,31 @@ use files::write_atomically;
 use picture::Sheet;
 
 /// Refuses to replace a file at `path` that is something else than `what`, which `is_one` tells by a
-/// file's first bytes, 16 if there are as many.
+/// file's first bytes, 16 if there are as many. An empty file may be replaced.
 ///
 /// # Errors
 ///
 /// If it is something else, or cannot be read.
 pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() && found.len() == 0 => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        _ => {}
+    }
+    // To open a pipe would be to wait for somebody who writes into it.
+    if let Ok(found) = fs::metadata(path)
+        && !found.is_file()
+    {
+        bail!(
+            "{} is a {}; name a file with --out",
+            path.display(),
+            if found.is_dir() {
+                "folder"
+            } else {
+                "pipe or a device"
+            }
+        );
+    }
     let mut start = Vec::new();
     match File::open(path).and_then(|file| file.take(16).read_to_end(&mut start)) {
         Ok(_) => {}
@@ -56,9 +75,33 @@ pub fn write_picture(path: &Path, sheet: &Sheet) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
+
+    #[test]
+    fn only_files_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |name: &str| {
+            let checked = check_replaceable(&folder.path().join(name), "a page", |_| false);
+            checked.map_err(|error| error.to_string())
+        };
+        check("new").unwrap();
+        fs::write(folder.path().join("empty"), "").unwrap();
+        check("empty").unwrap();
+        let error = check("").unwrap_err();
+        assert!(
+            error.ends_with("is a folder; name a file with --out"),
+            "{error}"
+        );
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("/dev/null", folder.path().join("device")).unwrap();
+            let error = check("device").unwrap_err();
+            assert!(
+                error.ends_with("is a pipe or a device; name a file with --out"),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn pictures_replace_pictures_only() {

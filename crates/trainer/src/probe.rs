@@ -23,10 +23,11 @@ const TIME: Duration = Duration::from_millis(1200);
 ///
 /// If the network does not fit the images.
 pub fn speed(config: &RunConfig, images: &LabelledImages, processor: &Processor) -> Result<Speed> {
-    let (_, task) = split(config, images)?;
+    let (split, task) = split(config, images)?;
     let device = processor.device.clone().autodiff();
     let mut learner = learner(config, task, 1, &processor.device)?;
-    let batch = config.batch_size;
+    // As in training: of few images a large batch is all there are.
+    let batch = config.batch_size.min(split.training.rows().len());
     let shape = [batch, 1, task.height, task.width];
     let labels: Vec<i64> = (0..batch)
         .map(|place| (place % task.classes) as i64)

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use files::{create_folder, write_atomically};
 use serde::{Deserialize, Serialize};
+use study::Store;
 
 use crate::config::RunConfig;
 use crate::history::{EpochRecord, metrics_csv};
+use crate::shell::as_argument;
 use crate::toml_file::{read_toml, to_toml};
 
 /// Where runs go that are not told otherwise.
@@ -60,7 +62,8 @@ impl RunDirectory {
                     bail!("{name} is there already, and is no run; name another --out");
                 }
                 bail!(
-                    "{name} is there already, and runs are never overwritten; continue it with `trainer resume {name}` or name another --out"
+                    "{name} is there already, and runs are never overwritten; continue it with `trainer resume {}` or name another --out",
+                    as_argument(path)
                 )
             }
             Err(error) => {
@@ -105,13 +108,25 @@ impl RunDirectory {
         })
     }
 
+    /// Whether a run was started in the folder `path`.
+    pub fn is_run(path: &Path) -> bool {
+        path.join(CONFIG).is_file()
+    }
+
     /// The folder of a run that was started earlier.
     ///
     /// # Errors
     ///
-    /// If there is no run at `path`.
+    /// If there is no run at `path`, or that of a study, which has ways of its own.
     pub fn open(path: &Path) -> Result<Self> {
-        if !path.join(CONFIG).is_file() {
+        if let Some(study) = Store::of_run(path) {
+            bail!(
+                "{} is a run of the study in {}, which keeps no networks; the study goes on by `trainer study run`",
+                path.display(),
+                study.folder().display()
+            );
+        }
+        if !Self::is_run(path) {
             bail!(
                 "{} is not the folder of a run: it has no {CONFIG}; the runs are in {RUNS}",
                 path.display()
@@ -146,7 +161,8 @@ impl RunDirectory {
         })
     }
 
-    /// [`RunDirectory::lock`]; `None` if another process is training here.
+    /// [`RunDirectory::lock`]; `None` if another process is training here. On a file system without
+    /// locks nothing tells whether one is.
     ///
     /// # Errors
     ///
@@ -158,6 +174,9 @@ impl RunDirectory {
         match file.try_lock() {
             Ok(()) => Ok(Some(RunLock { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                Ok(Some(RunLock { _file: file }))
+            }
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("cannot lock {}", path.display()))
             }
@@ -209,7 +228,7 @@ impl RunDirectory {
 
     /// Whether the run has been started.
     pub fn has_config(&self) -> bool {
-        self.path.join(CONFIG).is_file()
+        Self::is_run(&self.path)
     }
 
     /// Whether the run has come to its end.

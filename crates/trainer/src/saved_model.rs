@@ -18,6 +18,7 @@ use crate::classifier::Classifier;
 use crate::config::Loss;
 use crate::history::EpochRecord;
 use crate::run_directory::RunDirectory;
+use crate::shell::as_argument;
 use crate::toml_file::{read_toml, to_toml};
 
 /// Which of a run's networks.
@@ -151,8 +152,9 @@ pub fn load(
 ) -> Result<(Classifier, ModelCard)> {
     let Some(card) = card(run, network)? else {
         bail!(
-            "{} has no finished epoch yet; continue it with `trainer resume {0}`",
-            run.path().display()
+            "{} has no finished epoch yet; continue it with `trainer resume {}`",
+            run.path().display(),
+            as_argument(run.path())
         );
     };
     let side_file = network.side_file();

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use study::Place;
+use study::{Place, toml_message};
 
 /// `value` as readable TOML.
 ///
@@ -30,7 +30,6 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).map_err(|error| {
         let place = Place::new(path, &text, error.span());
-        let message = error.message().replace('\n', "; ");
-        anyhow!("{place}: {message}")
+        anyhow!("{place}: {}", toml_message(&error))
     })
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use augmentation::Augmenter;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -74,6 +74,14 @@ struct Prepared {
     average: Option<Average>,
 }
 
+/// The user has chosen the dashboard's "stop immediately".
+#[derive(Debug, thiserror::Error)]
+#[error("stopped at once")]
+struct StoppedAtOnce;
+
+/// What Burn's dashboard panics with then.
+const STOP_IMMEDIATELY: &str = "Killing training from user input.";
+
 const MISFIT: &str = "the network does not fit the images";
 
 /// The images of a run in their two parts, and what its network has to tell apart.
@@ -139,9 +147,17 @@ impl Training {
     /// If the configuration does not fit the images, or something fails on the way; what was saved
     /// by then is still there.
     pub fn run(&self, restored: Option<Restored>) -> Result<Ending> {
-        let Trained { outcome, .. } = self.train(restored).with_context(|| {
-            let run = as_argument(self.run.path());
-            format!("stopped; once this is mended, continue with `trainer resume {run}`")
+        let Trained { outcome, .. } = self.train(restored).map_err(|error| {
+            let go_on = format!(
+                "continue with `trainer resume {}`",
+                as_argument(self.run.path())
+            );
+            if error.is::<StoppedAtOnce>() {
+                // Burn sets the terminal back twice, the second time to before its own last words.
+                eprint!("\n\n");
+                return anyhow!("{error}; {go_on} from the last checkpoint");
+            }
+            error.context(format!("stopped; once this is mended, {go_on}"))
         })?;
         if outcome.ending == Ending::Finished {
             let summary = self.summarize(&outcome.state)?;
@@ -235,8 +251,11 @@ impl Training {
         // The dashboard's "stop immediately" panics in several threads.
         let launched = catch_unwind(AssertUnwindSafe(|| training.launch(learner)));
         self.signals.stop_nothing();
-        if launched.is_err() {
-            bail!("the training broke off");
+        if let Err(panic) = launched {
+            return Err(match panic.downcast_ref() {
+                Some(&STOP_IMMEDIATELY) => StoppedAtOnce.into(),
+                _ => anyhow!("the training broke off"),
+            });
         }
         let outcome = epoch_loop.outcome()?;
         Ok(Trained { outcome, images })

@@ -309,6 +309,59 @@ fn a_diverging_run_ends_with_a_clear_message() {
 }
 
 #[test]
+fn numbers_of_files_are_explained_in_words() {
+    let folder = Folder::with_digits(100);
+    let mut errors = Vec::new();
+    for line in ["epochs = -3", "epochs = \"3\"", "label_smoothing = true"] {
+        fs::write(folder.path("wrong.toml"), line).unwrap();
+        errors.push(folder.fail("--config wrong.toml"));
+    }
+    insta::assert_snapshot!(errors.concat(), @r#"
+    error: wrong.toml:1:10: invalid value: integer `-3`, expected a whole number that is not negative
+    error: wrong.toml:1:10: invalid type: string "3", expected a whole number that is not negative
+    error: wrong.toml:1:19: invalid type: boolean `true`, expected a number
+    "#);
+}
+
+/// A pipe can be read once, and images are read again.
+#[cfg(unix)]
+#[test]
+fn pipes_are_no_data() {
+    let folder = Folder::with_digits(100);
+    let mut command = folder.command("data check /dev/stdin");
+    let mut child = command
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, b"label,pixel0\n1,2\n").unwrap();
+    drop(input);
+    let error = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    insta::assert_snapshot!(error, @"error: /dev/stdin: cannot be opened: it is a pipe or a device; write it to a file, which can be read again");
+}
+
+/// A step's loss is that of the network before it, and where nothing is held out no other is computed.
+#[test]
+fn a_network_broken_by_its_last_step_is_not_kept() {
+    let folder = Folder::with_digits(100);
+    fs::write(
+        folder.path("wild.toml"),
+        "backend = \"flex\"\nbatch_size = 100\n[data]\nvalidation_fraction = 0\n[optimizer]\nkind = \"sgd\"\nlearning_rate = 1e30\n[schedule]\nkind = \"constant\"\n[network]\nnormalization = \"none\"\nhidden_units = 8\n[[network.stages]]\nchannels = 2\nkernel = 3\n",
+    )
+    .unwrap();
+    for epochs in [1, 2] {
+        let train =
+            format!("--config wild.toml --data train.csv --epochs {epochs} --out run-{epochs}");
+        let error = folder.fail(&train);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(error, @"error: the loss is not a number in epoch 1: the training has diverged; it had no checkpoint yet; start a new run with a lower --lr");
+        }
+        assert!(!folder.path(format!("run-{epochs}/last.toml")).exists());
+    }
+}
+
+#[test]
 fn quiet_is_quiet_and_json_is_json() {
     let folder = Folder::with_digits(100);
     let train = "--config tiny.toml --data train.csv --epochs 2";

@@ -46,9 +46,17 @@ fn members_trained_at_once_are_those_trained_in_turn() {
         "{at_once}"
     );
 
-    // A submission comes with what each step to it is worth.
+    // A submission comes with what each step to it is worth. The folder stands for its members.
     let runs = "turn/member-7 turn/member-8 turn/member-9";
     let predicted = folder.succeed(&format!("predict {runs} --data test.csv"));
+    assert_eq!(
+        folder
+            .succeed("predict turn --data test.csv")
+            .lines()
+            .skip(1)
+            .collect::<Vec<_>>(),
+        predicted.lines().skip(1).collect::<Vec<_>>(),
+    );
     assert!(
         predicted.contains("train.csv, 3 networks:\n"),
         "{predicted}"
@@ -73,7 +81,14 @@ fn members_trained_at_once_are_those_trained_in_turn() {
         folder.summary("turn/member-8")["weights_sha256"]
     );
     // And a recipe for an ensemble is one for a single run.
-    folder.succeed("--config recipe.toml --data train.csv --epochs 1 --out single --quiet");
+    let said =
+        folder.succeed("--config recipe.toml --data train.csv --epochs 1 --out single --plain");
+    assert!(
+        said.starts_with(
+            "one network of the recipe; `trainer ensemble recipe.toml` trains its 3\n"
+        ),
+        "{said}"
+    );
     let config = fs::read_to_string(folder.path("single/config.toml")).unwrap();
     assert!(!config.contains("ensemble"), "{config}");
 }
@@ -108,6 +123,52 @@ fn a_stopped_ensemble_goes_on() {
     });
     assert!(done, "{}", folder.fail(&rest));
     assert_eq!(weights(&folder, "stopped"), weights(&folder, "whole"));
+}
+
+/// Whether members are trained in turn or at once, programs are told the same.
+#[test]
+fn programs_are_told_in_lines() {
+    let folder = folder();
+    for jobs in [1, 2] {
+        let train = format!("ensemble recipe.toml --data train.csv --json --jobs {jobs}");
+        let told = folder.succeed(&format!("{train} --out out-{jobs}"));
+        let events: Vec<Value> = told
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let (last, of_members) = events.split_last().unwrap();
+        assert_eq!(last["event"], "scores");
+        assert!(last["accuracy"].is_number(), "{last}");
+        for member in MEMBERS {
+            let names: Vec<&str> = of_members
+                .iter()
+                .filter(|event| event["member"] == format!("out-{jobs}/{member}"))
+                .map(|event| event["event"].as_str().unwrap())
+                .collect();
+            assert_eq!(names, ["epoch", "epoch", "epoch", "epoch", "summary"]);
+        }
+    }
+}
+
+/// One network that training breaks does not keep the others from being trained.
+#[test]
+fn members_that_diverge_are_named() {
+    let folder = folder();
+    let recipe = fs::read_to_string(folder.path("recipe.toml")).unwrap();
+    let optimizer = "[optimizer]\nkind = \"sgd\"\nlearning_rate = 1e38\n\n[network]";
+    let recipe = recipe.replace("[network]", optimizer);
+    let recipe = recipe.replace("[network]\n", "[network]\nnormalization = \"none\"\n");
+    fs::write(folder.path("recipe.toml"), recipe).unwrap();
+    for jobs in [1, 2] {
+        let train = format!("ensemble recipe.toml --data train.csv --out out-{jobs} --jobs {jobs}");
+        let error = folder.fail(&train);
+        let error = error.replace(&format!("out-{jobs}"), "out");
+        assert_eq!(error.matches("out/member-").count(), 3, "{error}");
+        assert!(
+            error.contains("lower the learning rate in the recipe"),
+            "{error}"
+        );
+    }
 }
 
 /// What a recipe says of images and backend holds where the command line says nothing.
@@ -163,5 +224,5 @@ fn wrong_recipes_are_refused() {
     )
     .unwrap();
     let error = folder.fail("ensemble recipe.toml --data train.csv --members 1 --out one");
-    insta::assert_snapshot!(error, @"error: one/member-7 is a run with another configuration; name another folder with --out");
+    insta::assert_snapshot!(error, @"error: one/member-7 is a run with another configuration: batch_size is 32 there and 16 now; name another folder with --out");
 }

@@ -246,7 +246,7 @@ fn a_damaged_checkpoint_is_refused_and_the_intact_one_named() {
             "{error}"
         );
         assert!(
-            error.contains("continue from it with `--from epoch-0002`"),
+            error.contains("continue from it with `trainer resume run --from epoch-0002`"),
             "{error}"
         );
     }
@@ -267,6 +267,21 @@ fn without_checkpoints_the_networks_are_not_replaced() {
     insta::assert_snapshot!(error, @"error: run has networks but no checkpoint to continue from, and a new beginning would replace them; begin elsewhere, by `trainer --config run/config.toml --out DIR`");
     assert_eq!(folder.summary("run"), before);
     folder.succeed("evaluate run");
+}
+
+/// As where the disk was full when the first checkpoint was to be written, after the networks.
+#[test]
+fn a_run_without_its_first_checkpoint_begins_again() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 1 --out run"));
+    let whole = folder.summary("run");
+    fs::remove_dir_all(folder.path("run/checkpoints")).unwrap();
+    fs::remove_file(folder.path("run/summary.json")).unwrap();
+    folder.succeed("resume run --json");
+    assert_eq!(
+        folder.summary("run")["weights_sha256"],
+        whole["weights_sha256"]
+    );
 }
 
 #[test]

@@ -237,11 +237,15 @@ impl<'a> Cell<'a> {
             })
             .collect();
         let contenders = self.order(criteria);
-        let too_few = |pair: &Pair| has_too_few_seeds(&pair.comparison);
-        if contenders.len() < 2 || self.pairs.iter().any(too_few) {
+        if contenders.len() < 2 {
             return Ok(());
         }
         for &index in &contenders {
+            let of_this = |pair: &&Pair| pair.first == index || pair.second == index;
+            let mut pairs = self.pairs.iter().filter(of_this);
+            if pairs.all(|pair| has_too_few_seeds(&pair.comparison)) {
+                continue;
+            }
             let others = |verdict| {
                 let is = |other: &&usize| {
                     let versus = self.versus(**other, index);

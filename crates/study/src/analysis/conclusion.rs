@@ -119,7 +119,9 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
         .map(|index| &cell.arms[index])
         .collect();
     let baseline = study.baseline();
-    if arms.iter().any(|arm| arm.has_too_few_seeds()) {
+    let mut compared = arms.iter().filter(|arm| arm.comparison.is_some());
+    let is_any_compared = compared.clone().next().is_some();
+    if is_any_compared && compared.all(|arm| arm.has_too_few_seeds()) {
         let headline = format!(
             "Too few seeds to tell any contender from {baseline}: n = {} cannot reach the level {} in {}, whatever the results.",
             cell.n(),
@@ -158,7 +160,7 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
     let compared = arms
         .iter()
         .filter_map(|arm| Some((*arm, arm.comparison.as_ref()?)));
-    let evidence = if arms.len() <= SENTENCES + 1 {
+    let mut evidence: Vec<String> = if arms.len() <= SENTENCES + 1 {
         compared
             .map(|(arm, comparison)| sentence(study, analysis, arm, comparison))
             .collect()
@@ -170,7 +172,23 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
             .map(|(word, names)| format!("{}: {}.", capital(word), listed(names)))
             .collect()
     };
+    let too_few = arms.iter().filter(|arm| arm.has_too_few_seeds());
+    let too_few: Vec<String> = too_few
+        .map(|arm| format!("{} (n = {})", arm.name, pairs(arm)))
+        .collect();
+    if !too_few.is_empty() {
+        evidence.push(format!(
+            "Too few seeds, whatever the results, for {}.",
+            listed(&too_few)
+        ));
+    }
     (headline, evidence)
+}
+
+/// The number of seeds with which a contender is compared with the baseline.
+fn pairs(arm: &Arm<'_>) -> usize {
+    let comparison = arm.comparison.as_ref();
+    comparison.map_or(0, |comparison| comparison.differences.count)
 }
 
 /// Several settings, no claim: how many are what, in each.
@@ -236,15 +254,22 @@ fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
         .map(|arm| arm.name.as_str())
         .collect();
     let leader = &cell.arms[*order.first()?];
-    let mean = analysis.metric.format(leader.mean?.value);
+    let leading = leader.mean?;
+    let mut mean = analysis.metric.format(leading.value);
+    if leading.count < cell.n() {
+        mean += &format!(", of {} of {}", leading.count, count(cell.n(), "seed"));
+    }
+    let pairs = count(cell.pairs.len(), "pair");
     let (best, better) = (analysis.wording().best(), analysis.wording().better());
     Some(match first[..] {
         [] => {
-            let pairs = cell.pairs.len();
-            let needed =
-                pairs_for_significance(analysis.criteria.level, pairs, Alternative::TwoSided);
+            let needed = pairs_for_significance(
+                analysis.criteria.level,
+                cell.pairs.len(),
+                Alternative::TwoSided,
+            );
             let needed = needed.ok().flatten().map_or_else(String::new, |needed| {
-                format!(", which takes {needed} seeds for {}", count(pairs, "pair"))
+                format!(", which takes {needed} seeds for {pairs}")
             });
             format!(
                 "The {best} mean is that of {} ({mean}), but the seeds are too few to rank all contenders against each other{needed}.",
@@ -253,7 +278,7 @@ fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
         }
         [one] => format!("{one} is {better} than all others ({mean})."),
         _ => format!(
-            "The {best} mean is that of {} ({mean}); first in rank may be {}, as the runs do not tell them apart.",
+            "The {best} mean is that of {} ({mean}); first in rank may be {}, as the runs do not tell them apart when p-values are corrected for all {pairs}.",
             leader.name,
             listed(&first)
         ),

@@ -183,8 +183,14 @@ impl Study {
             });
         }
         for (name, label) in &criteria.setting {
-            let factor = self.vary.iter().find(|factor| factor.name == *name);
-            let labels = factor.map(Factor::labels).unwrap_or_default();
+            let Some(factor) = self.vary.iter().find(|factor| factor.name == *name) else {
+                let known: Vec<&str> = self.vary.iter().map(|one| one.name.as_str()).collect();
+                return Err(Problem::UnknownFactor {
+                    factor: name.clone(),
+                    known: known.join(", "),
+                });
+            };
+            let labels = factor.labels();
             if !labels.contains(label) {
                 return Err(Problem::UnknownSetting {
                     factor: name.clone(),

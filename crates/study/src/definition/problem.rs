@@ -52,6 +52,21 @@ pub enum DefinitionError {
     },
 }
 
+/// What the reader of a TOML file says, in words for who does not know Rust, on one line.
+pub fn toml_message(error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', "; ");
+    let Some((before, expected)) = message.rsplit_once("expected ") else {
+        return message;
+    };
+    let words = match expected {
+        "usize" | "u64" | "u32" | "u16" | "u8" => "a whole number that is not negative",
+        "i64" | "i32" => "a whole number",
+        "f64" | "f32" => "a number",
+        _ => return message,
+    };
+    format!("{before}expected {words}")
+}
+
 /// A place in a file: `experiments/tutorial.toml:12:3`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -234,9 +249,15 @@ pub enum Problem {
         metric: Metric,
     },
     /// The verdict asks for a setting that there is not.
-    #[error(
-        "`{factor}` is never `{label}`; name a factor of [[vary]] and one of its labels: {known}"
-    )]
+    #[error("there is no factor `{factor}`; the factors of [[vary]] are {known}")]
+    UnknownFactor {
+        /// The factor.
+        factor: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The verdict asks for a label that a factor has not.
+    #[error("`{factor}` is never `{label}`; its labels are {known}")]
     UnknownSetting {
         /// The factor.
         factor: String,
@@ -321,7 +342,7 @@ impl Problem {
                 path.push(Step::Key(name.clone()));
                 path
             }
-            Self::UnknownSetting { factor, .. } => {
+            Self::UnknownFactor { factor, .. } | Self::UnknownSetting { factor, .. } => {
                 let mut path = inner("verdict", "setting");
                 path.push(Step::Key(factor.clone()));
                 path

@@ -54,7 +54,6 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
     let widest = names.iter().map(|name| canvas.width(name, SMALL));
     let left = widest.fold(40.0, f64::max) + 18.0;
     let longest = seconds.iter().copied().fold(0.0, f64::max);
-    let places = if longest < 10.0 { 1 } else { 0 };
     // Where no run got to an accuracy, no point says so.
     let notes: Vec<String> = order
         .iter()
@@ -76,8 +75,7 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
         width: WIDTH,
         height,
         margins: [left, right, 6.0, 40.0],
-        x: Axis::from(0.0, 1.06 * longest, 6, move |value| decimals(value, places))
-            .labelled("seconds of training"),
+        x: Axis::decimal(0.0, 1.06 * longest, 6).labelled("seconds of training"),
         y: Axis::names(names),
         grid: true,
         plots: Vec::new(),
@@ -117,7 +115,7 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
     let title = String::from("Time to validation accuracy");
     canvas.title(&title);
     let about = "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy: every seed as a point, the median as a marker if more than half of them got there. On the right, how many runs got where others did not.";
-    Some(canvas.finish(&title, about, &source.count(cell), source.command))
+    Some(canvas.finish(&title, about, &source.run_counts(cell), source.command))
 }
 
 /// Seconds per step, and nanoseconds per element of the activation.
@@ -206,5 +204,5 @@ pub(super) fn cost(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
         "Time of a training step, and of the activation alone forward and backward: every seed as a point, the median as a marker. {}. Times hold for the machine named in the report.",
         summary.join("; ")
     );
-    Some(canvas.finish(&title, &about, &source.count(cell), source.command))
+    Some(canvas.finish(&title, &about, &source.run_counts(cell), source.command))
 }

@@ -134,7 +134,7 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         about: format!(
             "Mean over the seeds after each epoch, with the {confidence} interval of the mean as a band. Runs that diverged end where they did; accuracies far below those at the end are cut off."
         ),
-        count: source.count(cell),
+        count: source.run_counts(cell),
         source,
     };
     draw(&front, charts)
@@ -178,7 +178,7 @@ pub(super) fn parameters(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         about: String::from(
             "PReLU's slope or Swish's β at each site after each epoch: mean over the seeds with its interval.",
         ),
-        count: source.count(cell),
+        count: source.run_counts(cell),
         source,
     };
     draw(&front, charts)

@@ -101,7 +101,7 @@ pub(super) fn functions(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     let title = String::from("f and f′ on the real pre-activations");
     canvas.title(&title);
     let about = "f (solid) and f′ (dashed) of each contender; behind them how often each pre-activation occurs in the first batch of validation images, over all sites and seeds, scaled to the height of the panel.";
-    Some(canvas.finish(&title, about, &source.count(cell), source.command))
+    Some(canvas.finish(&title, about, &source.run_counts(cell), source.command))
 }
 
 fn lines(curve: &Curve, position: usize) -> Vec<Plot> {

@@ -115,7 +115,7 @@ pub(super) fn matrix(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
             ", and the mean difference"
         },
     );
-    Some(canvas.finish(&title, &about, &source.count(cell), source.command))
+    Some(canvas.finish(&title, &about, &source.score_counts(cell), source.command))
 }
 
 fn fill(verdict: Verdict) -> &'static str {

@@ -8,6 +8,7 @@ use kuva::render::theme::Theme;
 
 use super::canvas::{LABEL, SMALL};
 use super::palette::{GRID, INK, MUTED, PAPER};
+use crate::format::decimals;
 
 /// One axis of a panel.
 #[derive(Clone)]
@@ -76,6 +77,12 @@ impl Axis {
                 Arc::new(move |value| without_zeros(&format(value), zeros)),
             ),
         }
+    }
+
+    /// An axis of numbers with these ends and about `count` ticks, with as many decimals as these need.
+    pub(super) fn decimal(low: f64, high: f64, count: usize) -> Self {
+        let places = (-step(high - low, count).log10()).ceil().max(0.0) as usize;
+        Self::from(low, high, count, move |value| decimals(value, places))
     }
 
     /// A logarithmic axis of positive numbers that has some room around them.

@@ -116,7 +116,7 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
             (false, false) => "",
         },
     );
-    Some(canvas.finish(&title, &about, &source.count(cell), source.command))
+    Some(canvas.finish(&title, &about, &source.score_counts(cell), source.command))
 }
 
 /// The line of one contender.

@@ -6,7 +6,7 @@ use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH, colour, marker};
 use super::lines::{Chart, Frontispiece, Point, Series, draw};
 use super::palette::INK;
 use super::panel::{Axis, Panel};
-use super::{Figure, Source, seeds};
+use super::{Figure, Source, score_count, seeds};
 use crate::analysis::Cell;
 use crate::definition::Factor;
 use crate::format::{capital, confidence, count, decimals, file_name};
@@ -134,10 +134,7 @@ fn by_factor(source: Source<'_>, track: Track, factor: &Factor) -> Vec<Figure> {
             factor.name,
             direction(source.analysis.direction)
         ),
-        count: cells
-            .iter()
-            .max_by_key(|cell| cell.n())
-            .map_or_else(String::new, |cell| seeds(cell)),
+        count: seeds(cells.iter().flat_map(|cell| &cell.arms).map(score_count)),
         source,
     };
     draw(&front, charts)
@@ -219,7 +216,7 @@ pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
             let title = format!("Average ranks over {}{suffix}", count(summary.datasets, "setting"));
             canvas.title(&title);
             let about = format!(
-                "Rank of each contender's mean within each setting, averaged. Two differ at level {} only if their bars do not overlap (Nemenyi's critical difference {}), and only if the contenders differ at all (Friedman's test: {}).",
+                "Rank of each contender's mean within each setting, averaged. Two differ at level {} only if their bars do not overlap (Nemenyi's critical difference {}), and only if the contenders differ at all (Friedman's test: {}). Both take the settings as independent, which those that share images and seeds are not: they tell more differences than there may be.",
                 source.analysis.criteria.level,
                 decimals(summary.critical_difference, 2),
                 crate::format::p_value(summary.friedman.f_p_value)

@@ -181,5 +181,5 @@ fn figure(
     let about = format!(
         "{about}, in per cent, mean over the seeds: a row for each site from the input (above) to the output, a column for each epoch."
     );
-    Some(canvas.finish(&title, &about, &source.count(cell), source.command))
+    Some(canvas.finish(&title, &about, &source.run_counts(cell), source.command))
 }

@@ -225,7 +225,7 @@ pub(super) fn rates(source: Source<'_>) -> Vec<Figure> {
         name: String::from("learning-rates"),
         title: String::from("Trials of the tuned track"),
         about: String::from(
-            "Mean validation accuracy of the trials with each learning rate; beside each name the rate that was chosen. Rates with which training fails lie below what is shown.",
+            "Mean validation accuracy of the trials with each learning rate; beside each name the rate that was chosen. Accuracies far below the best are cut off.",
         ),
         count: format!("n = {} for each rate", count(n, "trial")),
         source,

@@ -178,7 +178,7 @@ fn inflation(cell: &Cell<'_>) -> String {
         .collect();
     let mean = statistics::mean(&all).unwrap_or(0.0);
     format!(
-        "The epoch of every run was chosen on the validation images, and its network scored on the test images once. Had the epoch been chosen on the test images, as is often done, the accuracy would have come out {} percentage points higher on average ({}).",
+        "The epoch of every run was chosen on the validation images, and its network scored on the test images. Had the epoch been chosen on the test images, as is often done, the accuracy would have come out {} percentage points higher on average ({}).",
         decimals(100.0 * mean, 3),
         count(all.len(), "run")
     )
@@ -226,7 +226,12 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
             confidence(criteria.level)
         ),
         format!(
-            "The learning rate and the epoch are chosen on validation images; test images are scored once per run and choose nothing. {} A run that failed is left out with the run that it is paired with.",
+            "The learning rate and the epoch are chosen on validation images; no run chooses anything by its test images{}. {} A run that failed is left out with the run that it is paired with.",
+            if study.tuned.is_some() {
+                ", but the trials that choose a learning rate split the same images anew, and so learn from some that are test images of others"
+            } else {
+                ""
+            },
             analysis.metric.treatment_of_diverged()
         ),
         tracks(study),
@@ -348,7 +353,7 @@ fn definitions(analysis: &Analysis<'_>) -> Vec<(String, String)> {
         ),
         (
             "rank",
-            "places that are possible by the comparisons of all pairs; none where the seeds are too few to rank at all.",
+            "places that are possible by the comparisons of all pairs, corrected for their number, which is larger than that of the comparisons with the baseline; none where the seeds are too few to rank at all.",
         ),
     ]
     .map(|(term, meaning)| (term.to_owned(), meaning.to_owned()))

@@ -1,6 +1,6 @@
 //! Reports replace each other as a whole, and none is lost.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,7 @@ const ASIDE: &str = "aside";
 ///
 /// The new folder is written under a hidden name, the old one moved aside and the new one put in its
 /// place. A program that is killed in between leaves the old one aside, where the next call finds it.
+/// Programs that finish a study together do so one after the other.
 pub(super) fn replace(
     folder: &Path,
     files: &[(PathBuf, Vec<u8>)],
@@ -24,6 +25,7 @@ pub(super) fn replace(
     let parent = folder.parent().filter(|path| !path.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
     create_folder(parent)?;
+    let _lock = lock(parent);
     recover(folder, parent, &name)?;
     if same(folder, files) {
         return Ok(None);
@@ -46,6 +48,14 @@ pub(super) fn replace(
         }
         Err(error) => Err(error).context("move aside", folder),
     }
+}
+
+/// Waits until no other program puts a report into a folder of `parent`, and keeps others from it until the
+/// result is dropped. Nothing where a folder cannot be locked, as on some systems and shared folders.
+fn lock(parent: &Path) -> Option<File> {
+    let folder = File::open(parent).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
 }
 
 /// Finds what a killed program left.
@@ -166,6 +176,29 @@ mod tests {
         assert_eq!(read(&folder.join("earlier/1")), "one");
         assert_eq!(read(&folder.join("earlier/2")), "two");
         assert_eq!(fs::read_dir(folder.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_several_write_at_once_is_whole() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("tanh");
+        let many = |text: &str| -> Vec<(PathBuf, Vec<u8>)> {
+            let file = |number| (PathBuf::from(format!("{number}")), text.as_bytes().to_vec());
+            (0..20).map(file).chain(files(text)).collect()
+        };
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let (folder, many) = (&folder, &many);
+                scope.spawn(move || {
+                    for round in 0..5 {
+                        replace(folder, &many(&format!("{writer} {round}"))).unwrap();
+                    }
+                });
+            }
+        });
+        assert!(same(&folder, &many(&read(&folder))));
+        assert_eq!(fs::read_dir(folder.join("earlier")).unwrap().count(), 19);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
     }
 
     #[test]

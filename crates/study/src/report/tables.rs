@@ -377,11 +377,31 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
         .collect();
     Some(Table {
         caption: format!(
-            "Medians over the seeds, and in parentheses how many times as much as {baseline}."
+            "Medians over the seeds, and in parentheses how many times as much as {baseline}. Each run is timed when it is made, whatever else the machine does then: {}",
+            spread_of_steps(cell)
         ),
         head: columns,
         rows,
     })
+}
+
+/// How much the steps of a contender's runs differ, which the contender does not explain.
+fn spread_of_steps(cell: &Cell<'_>) -> String {
+    let spreads = cell.arms.iter().filter_map(|arm| {
+        let seconds = arm.values(Metric::SecondsPerStep);
+        let least = seconds.iter().copied().reduce(f64::min)?;
+        let most = seconds.iter().copied().reduce(f64::max)?;
+        (seconds.len() > 1 && least > 0.0).then(|| (most / least, arm.name.as_str()))
+    });
+    spreads.max_by(|a, b| a.0.total_cmp(&b.0)).map_or_else(
+        || String::from("differences may be those of the machine."),
+        |(ratio, name)| {
+            format!(
+                "of one contender's runs ({name}) the slowest step takes {} times as long as the fastest.",
+                decimals(ratio, 2)
+            )
+        },
+    )
 }
 
 /// A column of a table of medians.

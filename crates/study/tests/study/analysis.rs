@@ -144,6 +144,44 @@ fn too_few_seeds_are_not_ranked() {
     );
 }
 
+/// One contender that has lost most of its runs does not keep the others from a verdict or a rank.
+#[test]
+fn too_few_runs_of_one_contender_are_its_own_matter() {
+    let text = "title = \"x\"\ncontenders = [\"sigmoid\", \"tanh\", \"relu\", \"elu\"]\nseeds = 10";
+    let study = Study::parse(text, Path::new("a.toml")).unwrap();
+    let (plan, records) = records(&study, |spec| {
+        let gain = match spec.contender.as_str() {
+            "tanh" => 0.01,
+            "elu" => 0.02,
+            _ => 0.0,
+        };
+        Some(0.9 + gain + 1e-4 * ((spec.seed * 7) % 5) as f64)
+    });
+    let kept = records.iter().filter(|run| {
+        let spec = &run.specs[0];
+        spec.contender != "elu" || spec.seed < 4
+    });
+    let records = Records::new(kept.cloned().collect());
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    let headline = &analysis.conclusion.headline;
+    assert!(headline.contains("better: tanh"), "{headline}");
+    let evidence = analysis.conclusion.evidence.join("\n");
+    assert!(
+        evidence.contains("Too few seeds, whatever the results, for elu (n = 4)."),
+        "{evidence}"
+    );
+    assert!(evidence.contains(", of 4 of 10 seeds)"), "{evidence}");
+    let rank = |index: usize| {
+        analysis.cells[0].arms[index]
+            .rank
+            .map(|rank| (rank.best, rank.worst))
+    };
+    // Of sigmoid, tanh, relu and elu, which may be anywhere.
+    assert_eq!(rank(1), Some((1, 2)));
+    assert_eq!(rank(0), Some((2, 4)));
+    assert_eq!(rank(3), None);
+}
+
 #[test]
 fn diverged_runs_count_as_chance_and_failed_ones_not_at_all() {
     let study = study("seeds = 8");

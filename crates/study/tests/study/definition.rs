@@ -54,6 +54,17 @@ setting.depth = "8"
 expect.tanh = "better"
 "#;
 
+/// The example in the documentation is a study.
+#[test]
+fn what_is_documented_is_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments/README.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, example) = text.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let study = parse(example).unwrap();
+    assert_eq!(study.contenders.len(), 3);
+}
+
 fn parse(text: &str) -> Result<Study, String> {
     Study::parse(text, Path::new("a.toml")).map_err(|error| error.to_string())
 }
@@ -224,7 +235,17 @@ fn errors_name_the_place() {
         (
             "setting.depth = \"8\"",
             "setting.depth = \"9\"",
-            "a.toml:47:17: `depth` is never `9`",
+            "a.toml:47:17: `depth` is never `9`; its labels are 2, 8",
+        ),
+        (
+            "setting.depth = \"8\"",
+            "setting.norm = \"8\"",
+            "a.toml:47:16: there is no factor `norm`; the factors of [[vary]] are depth, images",
+        ),
+        (
+            "[common]\n",
+            "[[vary]]\nname = \"passes\"\nfield = \"epochs\"\nvalues = [1, 2]\n\n[common]\n",
+            "`epochs` is set already; set each field in one place only",
         ),
         (
             "metric =",

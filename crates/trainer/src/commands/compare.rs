@@ -22,9 +22,6 @@ const LEARNING_RATES: [f64; 5] = [0.001, 0.003, 0.01, 0.03, 0.1];
 /// How often each is tried: one run reads too few validation images to tell neighbours apart.
 const SEEDS_PER_RATE: usize = 3;
 
-/// Share of the images by which the epoch is chosen: enough for that, and so few that looking into
-/// the network on all of them costs little beside the training.
-const VALIDATION_FRACTION: f64 = 0.025;
 /// Share of the images by which functions are compared.
 const TEST_FRACTION: f64 = 0.1;
 
@@ -106,12 +103,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 /// What a run trains on and for how long, where the options leave it open: of Kaggle's digits two epochs of
 /// half of them in batches of 256, of fewer images no less than what makes a network learn.
 struct Budget {
+    /// Share of the images by which the epoch is chosen.
+    validation_fraction: f64,
     training_fraction: f64,
     batch_size: usize,
     epochs: usize,
 }
 
 impl Budget {
+    /// Enough images to choose an epoch by, and so few that looking into the network on all of them costs
+    /// little beside the training …
+    const VALIDATION_FRACTION: f64 = 0.025;
+    /// … and this many of few images, but no more of them than …
+    const VALIDATION_IMAGES: f64 = 50.0;
+    /// … this share.
+    const MOST_VALIDATION: f64 = 0.2;
     /// With fewer images that are not held out than this, all of them are trained on.
     const FEW: f64 = 8000.0;
     /// A run sees at least so many images, each in its turn.
@@ -121,7 +127,10 @@ impl Budget {
 
     /// For so many images.
     fn of(images: usize) -> Self {
-        let kept = images as f64 * (1.0 - VALIDATION_FRACTION - TEST_FRACTION);
+        let images = images as f64;
+        let validation_fraction = (Self::VALIDATION_IMAGES / images.max(1.0))
+            .clamp(Self::VALIDATION_FRACTION, Self::MOST_VALIDATION);
+        let kept = images * (1.0 - validation_fraction - TEST_FRACTION);
         let training_fraction = if kept < Self::FEW { 1.0 } else { 0.5 };
         let trained = (kept * training_fraction).max(1.0);
         let sizes = [256, 128, 64, 32];
@@ -129,6 +138,7 @@ impl Budget {
             .into_iter()
             .find(|&size| trained / size as f64 >= Self::STEPS);
         Self {
+            validation_fraction,
             training_fraction,
             batch_size: many_steps.unwrap_or(32),
             epochs: ((Self::SEEN / trained).ceil() as usize).clamp(2, 50),
@@ -151,7 +161,7 @@ impl Options {
             ("batch_size", number(batch_size)),
             (
                 "data.validation_fraction",
-                Value::Float(VALIDATION_FRACTION),
+                Value::Float(budget.validation_fraction),
             ),
             ("data.test_fraction", Value::Float(TEST_FRACTION)),
             ("data.training_fraction", Value::Float(training_fraction)),
@@ -221,7 +231,7 @@ fn unless_another(mut study: Study, file: &Path) -> Result<Study> {
     };
     if same != study {
         bail!(
-            "{} is another study, with other options; choose another --name, or remove it",
+            "{} is another study, with other options or for another number of images; choose another --name, or remove it",
             file.display()
         );
     }
@@ -243,18 +253,20 @@ mod tests {
     fn few_images_are_seen_more_often_in_smaller_batches() {
         let budget = |images| {
             let Budget {
+                validation_fraction,
                 training_fraction,
                 batch_size,
                 epochs,
             } = Budget::of(images);
-            (training_fraction, batch_size, epochs)
+            (validation_fraction, training_fraction, batch_size, epochs)
         };
-        assert_eq!(budget(42_000), (0.5, 256, 2));
+        assert_eq!(budget(42_000), (0.025, 0.5, 256, 2));
         // 5,250 are trained on.
-        assert_eq!(budget(12_000), (0.5, 64, 2));
+        assert_eq!(budget(12_000), (0.025, 0.5, 64, 2));
         // 1,750, six times.
-        assert_eq!(budget(2_000), (1.0, 32, 6));
-        assert_eq!(budget(100), (1.0, 32, 50));
-        assert_eq!(budget(0), (1.0, 32, 50));
+        assert_eq!(budget(2_000), (0.025, 1.0, 32, 6));
+        assert_eq!(budget(500), (0.1, 1.0, 32, 25));
+        assert_eq!(budget(100), (0.2, 1.0, 32, 50));
+        assert_eq!(budget(0), (0.2, 1.0, 32, 50));
     }
 }

@@ -12,7 +12,7 @@ use super::evaluate;
 use crate::backend::Backend;
 use crate::cli::{Output, count, number};
 use crate::config::RunConfig;
-use crate::console::Style;
+use crate::console::{Console, Style};
 use crate::ensemble::Ensemble;
 use crate::ensemble_runner::{Members, Processes};
 use crate::interrupt::Signals;
@@ -109,9 +109,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         work: options.arguments(Role::Worker),
         probe: options.arguments(Role::Probe),
     };
-    if let Some(code) =
-        members.train(options.jobs, &processes, Style::choose(plain, quiet, json))?
-    {
+    let style = Style::choose(plain, quiet, json);
+    if let Some(code) = members.train(options.jobs, &processes, style)? {
         return Ok(code);
     }
     if recipe.data.validation_fraction > 0.0 && !quiet {
@@ -119,7 +118,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let runs: Vec<PathBuf> = runs.into_iter().map(|(path, _)| path).collect();
         let network = SavedNetwork::default();
         let ensemble = Ensemble::load(&runs, network, backend, recipe.kernels)?;
-        evaluate::on_validation(&ensemble, &images, json)?;
+        evaluate::on_validation(&ensemble, &images, &Console::new(style))?;
     }
     Ok(ExitCode::SUCCESS)
 }

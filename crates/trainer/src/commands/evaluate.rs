@@ -12,7 +12,7 @@ use data::LabelledImages;
 
 use self::report::Report;
 pub(super) use self::set::EvaluationSet;
-use crate::console::print;
+use crate::console::{Console, Style, print};
 use crate::ensemble::{self, Ensemble, Views};
 use crate::evaluation::Evaluation;
 
@@ -39,17 +39,32 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let ensemble = options.ensemble.load()?;
     let set = EvaluationSet::new(&ensemble, options.data.as_deref())?;
     let report = Report::new(&ensemble, set, options.ensemble.views)?;
-    show(&report, options.json)
+    if options.json {
+        print(&serde_json::to_string_pretty(&report)?)?;
+    } else {
+        print(&text(&report))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the scores of networks on those of the images that all of them have held out.
+/// Prints the scores of networks on those of the images that all of them have held out, or gives them as
+/// the event `scores`.
 ///
 /// # Errors
 ///
 /// If there are none, or the images are others than those that the networks were trained with.
-pub fn on_validation(ensemble: &Ensemble, images: &LabelledImages, json: bool) -> Result<ExitCode> {
+pub fn on_validation(
+    ensemble: &Ensemble,
+    images: &LabelledImages,
+    console: &Console,
+) -> Result<()> {
     let set = EvaluationSet::held_out(ensemble, images)?;
-    show(&Report::new(ensemble, set, Views::ONE)?, json)
+    let report = Report::new(ensemble, set, Views::ONE)?;
+    match console.style() {
+        Style::Json => console.event("scores", &report),
+        _ => print(&text(&report))?,
+    }
+    Ok(())
 }
 
 /// The score of networks on those of the images they were trained with that all of them have held
@@ -64,15 +79,9 @@ pub(super) fn validation_summary(ensemble: &Ensemble, views: Views) -> Result<St
     Ok(Report::new(ensemble, set, views)?.summary())
 }
 
-fn show(report: &Report, json: bool) -> Result<ExitCode> {
-    if json {
-        print(&serde_json::to_string_pretty(report)?)?;
-    } else {
-        print(&report.summary())?;
-        print("")?;
-        print(table(&report.scores).trim_end())?;
-    }
-    Ok(ExitCode::SUCCESS)
+/// All of a report for people.
+fn text(report: &Report) -> String {
+    format!("{}\n\n{}", report.summary(), table(&report.scores))
 }
 
 /// The scores of each class for people, then the confusion matrix.
@@ -105,7 +114,7 @@ fn table(scores: &Evaluation) -> String {
         let row: String = row.iter().map(|count| format!("{count:>6}")).collect();
         lines.push(format!("{class:>5}{row}"));
     }
-    lines.join("\n") + "\n"
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::console::{Console, Style};
 use crate::exit::exit;
 use crate::interrupt::Signals;
 use crate::run_directory::RunDirectory;
-use crate::saved_model::SavedNetwork;
+use crate::saved_model::{self, SavedNetwork};
 use crate::shell::as_argument;
 use crate::training::Training;
 
@@ -61,12 +61,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if let Some(epochs) = options.epochs {
         extend(&mut config, position, epochs)?;
     }
-    let has_networks = || {
-        SavedNetwork::value_variants()
-            .iter()
-            .any(|one| one.is_in(&run))
-    };
-    if restored.is_none() && has_networks() {
+    if restored.is_none() && has_networks_to_lose(&run) {
         bail!(
             "{} has networks but no checkpoint to continue from, and a new beginning would replace them; begin elsewhere, by `trainer --config {} --out DIR`",
             run.path().display(),
@@ -111,6 +106,16 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     let ending = training.run(restored)?;
     exit(&training, &ending)
+}
+
+/// Whether a new beginning would replace networks that took longer than an epoch, or are the run's last.
+fn has_networks_to_lose(run: &RunDirectory) -> bool {
+    let networks = SavedNetwork::value_variants();
+    let has_any = networks.iter().any(|one| one.is_in(run));
+    // Where the first checkpoint could not be written, the networks of the first epoch are there.
+    let last = saved_model::card(run, SavedNetwork::Last);
+    let is_of_first = last.is_ok_and(|card| card.is_none_or(|card| card.epoch.epoch == 1));
+    has_any && (run.has_summary() || !is_of_first)
 }
 
 /// Refuses a run that has nothing left to do. One whose summary is that of fewer epochs, as it was

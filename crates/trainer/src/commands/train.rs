@@ -10,11 +10,14 @@ use model::{Activation, Initialization, Kernels, Normalization, Preset};
 
 use crate::backend::Backend;
 use crate::cli::{Output, number, whole_number};
-use crate::config::{AveragingConfig, EarlyStoppingConfig, OptimizerKind, RunConfig, ScheduleKind};
+use crate::config::{
+    AveragingConfig, EarlyStoppingConfig, EnsembleConfig, OptimizerKind, RunConfig, ScheduleKind,
+};
 use crate::console::{Console, Style};
 use crate::exit::exit;
 use crate::interrupt::Signals;
 use crate::run_directory::{RUNS, RunDirectory};
+use crate::shell::as_argument;
 use crate::toml_file::read_toml;
 use crate::training::{self, Training};
 
@@ -105,6 +108,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let console = Console::new(Style::choose(plain, quiet, json));
     let signals = Signals::listen()?;
     let mut config = options.config()?;
+    if let Some(EnsembleConfig { members, .. }) = config.ensemble.take() {
+        let recipe = options.config.as_deref().unwrap_or(Path::new(""));
+        console.say(&format!(
+            "one network of the recipe; `trainer ensemble {}` trains its {members}",
+            as_argument(recipe)
+        ));
+    }
     let processor = config.backend.open()?;
     config.backend = processor.backend;
     let images = data::training_images(config.data.path.as_deref())?;
@@ -154,7 +164,6 @@ impl Options {
             }
             None => RunConfig::default(),
         };
-        config.ensemble = None;
         if let Some(preset) = self.preset {
             config.network = preset.into();
         }
@@ -232,7 +241,6 @@ fn stem(file: &Path) -> String {
 fn description(config: &RunConfig, images: &LabelledImages) -> String {
     let RunConfig {
         seed,
-        epochs,
         batch_size,
         optimizer,
         network,
@@ -240,7 +248,7 @@ fn description(config: &RunConfig, images: &LabelledImages) -> String {
     } = config;
     let kind = clap::ValueEnum::to_possible_value(&optimizer.kind);
     let optimizer_name = kind.as_ref().map_or("", |value| value.get_name());
-    let epochs = match epochs {
+    let epochs = match config.total_epochs() {
         1 => String::from("1 epoch"),
         epochs => format!("{epochs} epochs"),
     };

@@ -1,7 +1,7 @@
 //! From the fields that a study sets to the whole configuration of a run.
 
 use anyhow::{Context, Result, anyhow, bail};
-use study::RunSpec;
+use study::{RunSpec, toml_message};
 use toml::{Table, Value};
 
 use super::StudyRunner;
@@ -25,7 +25,7 @@ impl StudyRunner {
             .overrides
             .clone()
             .try_into()
-            .map_err(|error: toml::de::Error| anyhow!("{}", error.message().replace('\n', "; ")))
+            .map_err(|error: toml::de::Error| anyhow!(toml_message(&error)))
             .with_context(whose)?;
         config.backend = self.processor.backend;
         config.data.fingerprint = Some(self.fingerprint.clone());

@@ -68,6 +68,18 @@ impl StudyDisplay {
         self.bar.finish_and_clear();
     }
 
+    /// Tells that no run is left, which fewer were made for than were planned: of two with the same
+    /// configuration, as where a tuned learning rate is that of the common recipe, one is made.
+    pub fn all_done(&self) {
+        if let Some(same) = self.total.checked_sub(self.done).filter(|&same| same > 0) {
+            let verb = if same == 1 { "is" } else { "are" };
+            self.say(&format!(
+                "all {} planned runs are done: {same} {verb} the same as others, or made by others",
+                self.total
+            ));
+        }
+    }
+
     /// The time that the other runs will take, if they are like those so far.
     fn left(&self) -> String {
         let made = (self.done - self.before).max(1) as u32;

@@ -22,10 +22,19 @@ use crate::run_directory::RunDirectory;
 use crate::summary::{self, Program};
 use crate::training::{StudyRun, Trained, Training};
 
+/// What came of making a run.
+pub(super) enum Making {
+    /// It is done.
+    Made(Box<RunRecord>),
+    /// It can be continued.
+    Interrupted,
+    /// Another process is at work in its folder.
+    Taken,
+}
+
 impl StudyRunner {
-    /// Makes a run, or continues it where it was interrupted. `None` if it was interrupted now.
-    ///
-    /// What goes wrong on the way is the run's result too.
+    /// Makes a run, or continues it where it was interrupted. What goes wrong on the way is the run's
+    /// result too.
     ///
     /// # Errors
     ///
@@ -36,14 +45,17 @@ impl StudyRunner {
         id: &RunId,
         config: RunConfig,
         signals: &Signals,
-    ) -> Result<Option<RunRecord>> {
+    ) -> Result<Making> {
         let run = RunDirectory::open_or_create(&self.store.run_folder(id))?;
-        let lock = run.lock()?;
+        let Some(lock) = run.try_lock()? else {
+            return Ok(Making::Taken);
+        };
         let mut config = config;
         config.data.note_source(self.images.source());
         run.save_config(&config)?;
-        // A checkpoint that is damaged is none.
-        let restored = checkpoint::restore(&run.checkpoints(), None, &config).unwrap_or_default();
+        // A run goes on from what is intact, and was measured after every epoch.
+        let is_measured = |state: &RunState| state.measurements.len() == state.history.len();
+        let restored = checkpoint::restore_usable(&run.checkpoints(), &config, is_measured)?;
         let training = Training {
             run: run.clone(),
             config: config.clone(),
@@ -56,7 +68,9 @@ impl StudyRunner {
             }),
         };
         let record = match training.train(restored) {
-            Ok(trained) if trained.outcome.ending == Ending::Interrupted => return Ok(None),
+            Ok(trained) if trained.outcome.ending == Ending::Interrupted => {
+                return Ok(Making::Interrupted);
+            }
             Ok(trained) => self.record(spec, id, &config, trained),
             Err(error) => {
                 let reason = format!("{error:#}");
@@ -65,7 +79,7 @@ impl StudyRunner {
         };
         drop(lock);
         run.remove_lock()?;
-        Ok(Some(record))
+        Ok(Making::Made(Box::new(record)))
     }
 
     fn record(

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use study::record::Status;
 use study::{Leases, Records, RunId, RunSpec, Shard, Start, id_of};
 
-use super::run::tidy;
+use super::run::{Making, tidy};
 use super::{STALE, StudyRunner, configuration};
 use crate::interrupt::Signals;
 use crate::jobs::JobsEnding;
@@ -129,8 +129,10 @@ fn attempt(
         Start::Done => return Ok(Attempt::Done),
         Start::Taken => return Ok(Attempt::Taken),
     };
-    let Some(record) = runner.make(spec, &id, config, signals)? else {
-        return Ok(Attempt::Interrupted);
+    let record = match runner.make(spec, &id, config, signals)? {
+        Making::Made(record) => record,
+        Making::Interrupted => return Ok(Attempt::Interrupted),
+        Making::Taken => return Ok(Attempt::Taken),
     };
     if !lease.is_held()? {
         // Whoever has taken over after a long pause makes the same record.

@@ -8,6 +8,7 @@ use clap::Args;
 use study::{Store, Study};
 
 use super::{StudyPaths, check_report_folder, results, show_report, write_report};
+use crate::shell::as_argument;
 
 /// Options of `trainer study report`.
 #[derive(Debug, Args)]
@@ -37,7 +38,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         bail!(
             "there are no runs of this study in {}; make them with `trainer study run {}`, or name their folder with --folder",
             folder.display(),
-            paths.study.display()
+            as_argument(&paths.study)
         );
     }
     let out = results(&paths.study, out.as_deref());

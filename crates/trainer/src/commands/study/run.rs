@@ -5,10 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
+use data::Source;
 use serde::Serialize;
-use study::{Shard, Study};
+use study::{Shard, StoreError, Study};
 
 use super::{Resources, StudyPaths, check_report_folder, page, results, show_report, write_report};
 use crate::cli::{Output, count};
@@ -66,8 +67,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     } = options;
     check_report_folder(&out)?;
     let images = resources.images()?;
-    let runner = StudyRunner::new(&study, &paths.folder(), images, resources.backend)?;
+    let source = images.source().clone();
+    let runner = StudyRunner::new(&study, &paths.folder(), images, resources.backend)
+        .map_err(|error| of_other_images(error, &paths.folder(), &source))?;
     run_study(&runner, paths, resources, parallelism, *output, &out)
+}
+
+/// The error of runs with another base, in words where that base is of other images.
+fn of_other_images(error: anyhow::Error, folder: &Path, source: &Source) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(StoreError::Base { field, .. }) if field == "data.fingerprint" => anyhow!(
+            "the runs in {} are of other images than {source}; name those with --data, or another folder for new runs with --folder",
+            folder.display()
+        ),
+        _ => error,
+    }
 }
 
 /// Makes the runs of a study, which is also in the file, then the report in the folder `out`.
@@ -124,6 +138,7 @@ pub fn run_study(
             display.say("stopped; the same command goes on from here");
             return Ok(ExitCode::from(INTERRUPTED));
         }
+        display.all_done();
     }
     display.finish();
     if let Err(error) = runner.tidy() {
