@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    let heads = existing("../../.git", ["HEAD", "logs/HEAD"]);
     let sources = sources();
-    for path in heads.iter().chain(&sources) {
+    for path in heads().iter().chain(&sources) {
         println!("cargo::rerun-if-changed={}", path.display());
     }
     // Without git, or outside a checkout, the summaries say nothing about the commit.
@@ -19,6 +18,18 @@ fn main() {
         _ => "-dirty",
     };
     println!("cargo::rustc-env=GIT_COMMIT={commit}{suffix}");
+}
+
+/// The files of git that change with a commit, wherever it keeps them. Without git there are none, and no
+/// commits that could change.
+fn heads() -> Vec<PathBuf> {
+    let branch = git(&["rev-parse", "--symbolic-full-name", "HEAD"], &[]);
+    let names = ["HEAD", "logs/HEAD", "packed-refs"].map(String::from);
+    let paths = names.into_iter().chain(branch).filter_map(|name| {
+        let path = git(&["rev-parse", "--git-path", &name], &[])?;
+        Some(PathBuf::from(path))
+    });
+    paths.filter(|path| path.exists()).collect()
 }
 
 /// What goes into the program: no tests, data or documents.

@@ -349,8 +349,8 @@ fn check_weights(weights: f64) -> Result<(), CnnConfigError> {
 }
 
 fn check_dropout(place: &str, rate: f64) -> Result<(), CnnConfigError> {
-    // As the layers take it: what is nearly 1 is 1 there.
-    if (0.0..1.0).contains(&(rate as f32)) {
+    // The layers take it in 32 bits, where what is nearly 1 is 1.
+    if (0.0..1.0).contains(&rate) && (rate as f32) < 1.0 {
         return Ok(());
     }
     Err(CnnConfigError::Dropout {

@@ -152,7 +152,7 @@ impl Source<'_> {
     }
 }
 
-/// What n is, of contenders with so many runs or scores: `n = 10 seeds each`. Those with none are not shown.
+/// What n is, of contenders with so many runs or scores: `n = 10 seeds each`. Those with none are not counted.
 fn seeds(counts: impl Iterator<Item = usize>) -> String {
     let counts: Vec<usize> = counts.filter(|&count| count > 0).collect();
     match (counts.iter().min(), counts.iter().max()) {

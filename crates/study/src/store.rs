@@ -140,6 +140,7 @@ impl Store {
     /// The folder of the study that the run in this folder belongs to, if it is one of a study.
     pub fn of_run(run: &Path) -> Option<Self> {
         let run = fs::canonicalize(run).ok()?;
+        RunId::try_from(run.file_name()?.to_str()?.to_owned()).ok()?;
         let runs = run.parent().filter(|runs| runs.ends_with(RUNS))?;
         let folder = runs.parent()?;
         folder.join(BASE).is_file().then(|| Self::at(folder))

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -247,11 +248,17 @@ fn remove_old(folder: &Path, newest: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes a checkpoint: hides it first, so that none can be seen in parts.
+/// Removes a checkpoint, if it is still there: hides it first, so that none can be seen in parts.
 fn remove(path: &Path) -> Result<()> {
     let hidden = hidden_path(path, "removed.partial");
-    fs::rename(path, &hidden)
-        .and_then(|()| fs::remove_dir_all(&hidden))
+    let hide = fs::rename(path, &hidden);
+    if hide
+        .as_ref()
+        .is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    {
+        return Ok(());
+    }
+    hide.and_then(|()| fs::remove_dir_all(&hidden))
         .with_context(|| format!("cannot remove {}", path.display()))
 }
 
@@ -273,7 +280,7 @@ pub fn discard_after(folder: &Path, name: &str) -> Result<()> {
 ///
 /// # Errors
 ///
-/// If the folder cannot be read, or one cannot be removed.
+/// If something cannot be read, which it may be later, or one cannot be removed.
 pub fn restore_usable(
     folder: &Path,
     config: &RunConfig,
@@ -283,10 +290,24 @@ pub fn restore_usable(
         let path = folder.join(name);
         match read(&path, config) {
             Ok(restored) if is_usable(&restored.state) => return Ok(Some(restored)),
+            Err(error) if !is_damage(&error) => return Err(error),
             _ => remove(&path)?,
         }
     }
     Ok(None)
+}
+
+/// Whether a checkpoint that was not read is no better at another time.
+fn is_damage(error: &anyhow::Error) -> bool {
+    let mut causes = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.all(|cause| {
+        matches!(
+            cause.kind(),
+            ErrorKind::NotFound | ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+        )
+    })
 }
 
 /// Names of the checkpoints in `folder`, oldest first. A folder that is not there has none.

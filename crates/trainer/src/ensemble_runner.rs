@@ -157,6 +157,9 @@ impl Members {
         }
         let mut diverged = Vec::new();
         for (path, config) in &self.runs {
+            if self.signals.requested() {
+                return Ok(Some(interrupted(&console)));
+            }
             let member = Console::of_member(style, path.display().to_string());
             match self.attempt(path, config, member)? {
                 Attempt::Trained => {}
@@ -332,18 +335,19 @@ impl JobObserver for MemberObserver {
     type Event = Value;
 
     fn show(&mut self, event: Value) {
-        if self.console.style() == Style::Json {
-            drop(print(&event.to_string()));
-        }
         let is = |name: &str| event["event"] == name;
         if is(DIVERGED)
             && let Ok(diverged) = serde_json::from_value::<Diverged>(event.clone())
         {
             // Each of the processes tries it.
-            if !self.diverged.contains(&diverged) {
-                self.say(&diverged.to_string());
-                self.diverged.push(diverged);
+            if self.diverged.contains(&diverged) {
+                return;
             }
+            self.say(&diverged.to_string());
+            self.diverged.push(diverged);
+        }
+        if self.console.style() == Style::Json {
+            drop(print(&event.to_string()));
         } else if is("epoch")
             && let Ok(MemberEpoch { member, record }) = serde_json::from_value(event)
         {

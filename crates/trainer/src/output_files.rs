@@ -25,7 +25,7 @@ pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool
         && !found.is_file()
     {
         bail!(
-            "{} is a {}; name a file with --out",
+            "{} is a {}; name another place with --out",
             path.display(),
             if found.is_dir() {
                 "folder"
@@ -89,7 +89,7 @@ mod tests {
         check("empty").unwrap();
         let error = check("").unwrap_err();
         assert!(
-            error.ends_with("is a folder; name a file with --out"),
+            error.ends_with("is a folder; name another place with --out"),
             "{error}"
         );
         #[cfg(unix)]
@@ -97,7 +97,7 @@ mod tests {
             std::os::unix::fs::symlink("/dev/null", folder.path().join("device")).unwrap();
             let error = check("device").unwrap_err();
             assert!(
-                error.ends_with("is a pipe or a device; name a file with --out"),
+                error.ends_with("is a pipe or a device; name another place with --out"),
                 "{error}"
             );
         }

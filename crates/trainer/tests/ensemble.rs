@@ -160,8 +160,12 @@ fn members_that_diverge_are_named() {
     let recipe = recipe.replace("[network]\n", "[network]\nnormalization = \"none\"\n");
     fs::write(folder.path("recipe.toml"), recipe).unwrap();
     for jobs in [1, 2] {
-        let train = format!("ensemble recipe.toml --data train.csv --out out-{jobs} --jobs {jobs}");
-        let error = folder.fail(&train);
+        let train =
+            format!("ensemble recipe.toml --data train.csv --json --out out-{jobs} --jobs {jobs}");
+        let output = folder.run(&train);
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(told.matches("\"event\":\"diverged\"").count(), 3, "{told}");
+        let error = String::from_utf8(output.stderr).unwrap();
         let error = error.replace(&format!("out-{jobs}"), "out");
         assert_eq!(error.matches("out/member-").count(), 3, "{error}");
         assert!(

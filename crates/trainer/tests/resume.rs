@@ -93,20 +93,21 @@ fn a_killed_run_ends_with_the_same_weights() {
 fn an_interrupted_run_is_saved_within_its_epoch() {
     let folder = Folder::with_digits(9000);
     folder.succeed(&format!("{TRAIN} --out whole"));
-    let mut within = 0;
-    for (number, signal) in ["-INT", "-TERM"].into_iter().enumerate() {
-        let run = format!("stopped-{number}");
-        let delay = Duration::from_millis(40);
-        stop(&folder, &format!("{TRAIN} --out {run}"), 1, delay, signal);
-        within += folder
-            .checkpoints(&run)
-            .iter()
-            .filter(|name| name.contains("batch"))
-            .count();
-        folder.succeed(&format!("resume {run} --json"));
-        assert_same(&folder, &run, "whole");
+    for signal in ["-INT", "-TERM"] {
+        // A training that was between epochs, or had ended, when the signal came shows less.
+        let is_within = (0..10).any(|attempt| {
+            let run = format!("stopped{signal}-{attempt}");
+            let delay = Duration::from_millis(40);
+            stop(&folder, &format!("{TRAIN} --out {run}"), 1, delay, signal);
+            let checkpoints = folder.checkpoints(&run);
+            if !folder.path(&run).join("summary.json").exists() {
+                folder.succeed(&format!("resume {run} --json"));
+            }
+            assert_same(&folder, &run, "whole");
+            checkpoints.iter().any(|name| name.contains("batch"))
+        });
+        assert!(is_within, "{signal} stopped no training within an epoch");
     }
-    assert!(within > 0, "no training was stopped within an epoch");
 }
 
 #[test]

@@ -306,14 +306,16 @@ fn a_comparison_from_the_command_line() {
     let report = fs::read_to_string(folder.path("experiments/results/mine/report.md")).unwrap();
     assert!(report.contains(warning), "{report}");
     let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
-    insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study, with other options or for another number of images; choose another --name, or remove it");
-    fs::write(folder.path("fewer.csv"), {
+    insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study, with other options, for another number of images or of an earlier version; choose another --name, or remove it");
+    fs::write(folder.path("others.csv"), {
         let text = fs::read_to_string(folder.path("train.csv")).unwrap();
-        text.lines().take(300).collect::<Vec<_>>().join("\n")
+        let (header, rows) = text.split_once('\n').unwrap();
+        let (first, rest) = rows.split_once('\n').unwrap();
+        format!("{header}\n{rest}{first}\n")
     })
     .unwrap();
-    let error = folder.fail(&compare.replace("train.csv", "fewer.csv"));
-    insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study, with other options or for another number of images; choose another --name, or remove it");
+    let error = folder.fail(&compare.replace("train.csv", "others.csv"));
+    insta::assert_snapshot!(error, @"error: the runs called mine are of other images or another backend; choose another --name");
     // What is wrong is said before the study is written down.
     let wrong = compare.replace("--name mine", "--name other --training-fraction 0");
     insta::assert_snapshot!(folder.fail(&wrong), @"error: the study's run `relu`: training_fraction is 0, but must be above 0 and at most 1");

@@ -124,7 +124,7 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
     if is_any_compared && compared.all(|arm| arm.has_too_few_seeds()) {
         let headline = format!(
             "Too few seeds to tell any contender from {baseline}: n = {} cannot reach the level {} in {}, whatever the results.",
-            cell.n(),
+            arms.iter().map(|arm| pairs(arm)).max().unwrap_or(0),
             analysis.criteria.level,
             count(arms.len().saturating_sub(1), "comparison"),
         );
@@ -247,18 +247,16 @@ fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
         return None;
     }
     let order = cell.order(&analysis.criteria);
-    let first: Vec<&str> = order
-        .iter()
-        .map(|&index| &cell.arms[index])
-        .filter(|arm| arm.rank.is_some_and(|rank| rank.best == 1))
-        .map(|arm| arm.name.as_str())
-        .collect();
-    let leader = &cell.arms[*order.first()?];
-    let leading = leader.mean?;
-    let mut mean = analysis.metric.format(leading.value);
-    if leading.count < cell.n() {
-        mean += &format!(", of {} of {}", leading.count, count(cell.n(), "seed"));
-    }
+    let arms: Vec<&Arm<'_>> = order.iter().map(|&index| &cell.arms[index]).collect();
+    let is_ranked = arms.iter().any(|arm| arm.rank.is_some());
+    // One that has too few seeds for a rank may have any.
+    let may_be_first = |arm: &&&Arm<'_>| arm.rank.is_none_or(|rank| rank.best == 1);
+    let first: Vec<&Arm<'_>> = match is_ranked {
+        true => arms.iter().filter(may_be_first).copied().collect(),
+        false => Vec::new(),
+    };
+    let leader = *arms.first()?;
+    let mean = mean_of(leader, cell, analysis)?;
     let pairs = count(cell.pairs.len(), "pair");
     let (best, better) = (analysis.wording().best(), analysis.wording().better());
     Some(match first[..] {
@@ -276,11 +274,34 @@ fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
                 leader.name
             )
         }
-        [one] => format!("{one} is {better} than all others ({mean})."),
+        [one] => format!(
+            "{} is {better} than all others ({}).",
+            one.name,
+            mean_of(one, cell, analysis)?
+        ),
         _ => format!(
             "The {best} mean is that of {} ({mean}); first in rank may be {}, as the runs do not tell them apart when p-values are corrected for all {pairs}.",
             leader.name,
-            listed(&first)
+            listed(
+                &first
+                    .iter()
+                    .map(|arm| arm.name.as_str())
+                    .collect::<Vec<_>>()
+            )
         ),
     })
+}
+
+/// A contender's mean, and of how many seeds it is where others have more.
+fn mean_of(arm: &Arm<'_>, cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
+    let mean = arm.mean?;
+    let text = analysis.metric.format(mean.value);
+    if mean.count == cell.n() {
+        return Some(text);
+    }
+    Some(format!(
+        "{text}, of {} of {}",
+        mean.count,
+        count(cell.n(), "seed")
+    ))
 }

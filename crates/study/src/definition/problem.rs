@@ -249,7 +249,10 @@ pub enum Problem {
         metric: Metric,
     },
     /// The verdict asks for a setting that there is not.
-    #[error("there is no factor `{factor}`; the factors of [[vary]] are {known}")]
+    #[error("there is no factor `{factor}`; {}", match known.as_str() {
+        "" => String::from("there is no [[vary]]"),
+        known => format!("the factors of [[vary]] are {known}"),
+    })]
     UnknownFactor {
         /// The factor.
         factor: String,

@@ -397,7 +397,7 @@ fn spread_of_steps(cell: &Cell<'_>) -> String {
         || String::from("differences may be those of the machine."),
         |(ratio, name)| {
             format!(
-                "of one contender's runs ({name}) the slowest step takes {} times as long as the fastest.",
+                "of one contender's runs ({name}) the slowest takes {} times as long for a step as the fastest.",
                 decimals(ratio, 2)
             )
         },

@@ -170,7 +170,8 @@ fn too_few_runs_of_one_contender_are_its_own_matter() {
         evidence.contains("Too few seeds, whatever the results, for elu (n = 4)."),
         "{evidence}"
     );
-    assert!(evidence.contains(", of 4 of 10 seeds)"), "{evidence}");
+    let leaders = "The best mean is that of elu (92.02 %, of 4 of 10 seeds); first in rank may be elu and tanh, as the runs do not tell them apart when p-values are corrected for all 6 pairs.";
+    assert!(evidence.contains(leaders), "{evidence}");
     let rank = |index: usize| {
         analysis.cells[0].arms[index]
             .rank

@@ -231,7 +231,7 @@ fn unless_another(mut study: Study, file: &Path) -> Result<Study> {
     };
     if same != study {
         bail!(
-            "{} is another study, with other options or for another number of images; choose another --name, or remove it",
+            "{} is another study, with other options, for another number of images or of an earlier version; choose another --name, or remove it",
             file.display()
         );
     }

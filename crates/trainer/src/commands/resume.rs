@@ -60,6 +60,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .map_or(Position::START, |restored| restored.state.position);
     if let Some(epochs) = options.epochs {
         extend(&mut config, position, epochs)?;
+        config.check()?;
     }
     if restored.is_none() && has_networks_to_lose(&run) {
         bail!(
@@ -114,7 +115,7 @@ fn has_networks_to_lose(run: &RunDirectory) -> bool {
     let has_any = networks.iter().any(|one| one.is_in(run));
     // Where the first checkpoint could not be written, the networks of the first epoch are there.
     let last = saved_model::card(run, SavedNetwork::Last);
-    let is_of_first = last.is_ok_and(|card| card.is_none_or(|card| card.epoch.epoch == 1));
+    let is_of_first = last.is_ok_and(|card| card.is_some_and(|card| card.epoch.epoch == 1));
     has_any && (run.has_summary() || !is_of_first)
 }
 

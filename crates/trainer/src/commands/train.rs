@@ -107,8 +107,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let Output { plain, quiet, json } = options.output;
     let console = Console::new(Style::choose(plain, quiet, json));
     let signals = Signals::listen()?;
-    let mut config = options.config()?;
-    if let Some(EnsembleConfig { members, .. }) = config.ensemble.take() {
+    let (mut config, ensemble) = options.config()?;
+    if let Some(EnsembleConfig { members, .. }) = ensemble {
         let recipe = options.config.as_deref().unwrap_or(Path::new(""));
         console.say(&format!(
             "one network of the recipe; `trainer ensemble {}` trains its {members}",
@@ -154,8 +154,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 impl Options {
-    /// The run's configuration, the images' fingerprint aside.
-    fn config(&self) -> Result<RunConfig> {
+    /// The run's configuration, the images' fingerprint aside, and the ensemble that its file is a recipe
+    /// for.
+    fn config(&self) -> Result<(RunConfig, Option<EnsembleConfig>)> {
         let mut config = match &self.config {
             Some(path) => {
                 let config: RunConfig = read_toml(path)?;
@@ -164,6 +165,7 @@ impl Options {
             }
             None => RunConfig::default(),
         };
+        let ensemble = config.ensemble.take();
         if let Some(preset) = self.preset {
             config.network = preset.into();
         }
@@ -197,7 +199,7 @@ impl Options {
             config.data.path.clone_from(&self.data);
         }
         config.check()?;
-        Ok(config)
+        Ok((config, ensemble))
     }
 
     fn create_directory(&self, config: &RunConfig) -> Result<RunDirectory> {
