@@ -290,7 +290,8 @@ fn common(first: &ImageTable, places: &Places<'_>, second: &ImageTable) -> Share
         };
         images.push([group[0] + 1, index + 1]);
         if let Some(count) = &mut contradictory {
-            *count += usize::from(first.label(group[0]) != second.label(index));
+            let is_there = |&i: &usize| first.label(i) == second.label(index);
+            *count += usize::from(!group.iter().any(is_there));
         }
     }
     Shared {

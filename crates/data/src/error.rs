@@ -93,8 +93,8 @@ pub enum Error {
 
     /// A row (or a quoted field with line ends in it) does not end.
     #[error(
-        "{file}, line {line}, column 1: found no end of the row within {limit} bytes, expected one \
-         row of numbers; is a quotation mark left open?"
+        "{file}, line {line}, column 1: found no end of the row within {limit} bytes, the most \
+         that a row may have; is a quotation mark left open?"
     )]
     EndlessRow {
         /// The file.
@@ -211,7 +211,7 @@ pub enum Error {
     /// A label is used, but not all smaller ones.
     #[error(
         "{place}: found label {found} but no label {missing} in the whole file, expected the labels \
-         0, 1, 2, … without a gap; renumber them"
+         0, 1, 2, … without a gap; to train on them, renumber them"
     )]
     LabelGap {
         /// The first field with the largest label.

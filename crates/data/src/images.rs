@@ -232,6 +232,18 @@ impl Dataset<LabelledImage> for LabelledImages {
     }
 }
 
+impl LabelledImages {
+    /// Share of the images that have the commonest label, 0 to 1; `None` of no image.
+    pub fn commonest_class_share(&self) -> Option<f64> {
+        let mut counts = [0_u32; 256];
+        for label in self.labels() {
+            counts[usize::from(label)] += 1;
+        }
+        let most = counts.into_iter().max().filter(|&most| most > 0)?;
+        Some(f64::from(most) / self.rows.len() as f64)
+    }
+}
+
 impl fmt::Display for LabelledImages {
     /// One line that says what the images are and where they come from.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

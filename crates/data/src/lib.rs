@@ -68,12 +68,26 @@ const BUILT_IN_SEED: u64 = 0;
 /// Any of [`Error`]: the file or folder named by `data` cannot be had, or a file is not as it
 /// should be.
 pub fn training_images(data: Option<&Path>) -> Result<LabelledImages, Error> {
+    labelled_images(data, Labels::Required)
+}
+
+/// The labelled images to score networks on, of which some classes may be missing; else as
+/// [`training_images`].
+///
+/// # Errors
+///
+/// As of [`training_images`].
+pub fn evaluation_images(data: Option<&Path>) -> Result<LabelledImages, Error> {
+    labelled_images(data, Labels::Partial)
+}
+
+fn labelled_images(data: Option<&Path>, labels: Labels) -> Result<LabelledImages, Error> {
     if data == Some(Path::new(BUILT_IN)) {
         return Ok(built_in_images(BUILT_IN_COUNT));
     }
     match source::find_labelled(data)? {
         Some(path) => {
-            let table = source::read_file(&path, Labels::Required)?;
+            let table = source::read_file(&path, labels)?;
             Ok(LabelledImages::from_table(table, Source::File(path)))
         }
         None => Ok(LabelledImages::from_table(

@@ -137,7 +137,9 @@ pub fn shadowed(folder: &Path) -> Vec<PathBuf> {
 /// looked for as a labelled one.
 fn file_names(labels: Labels) -> [&'static str; 3] {
     match labels {
-        Labels::Required | Labels::Optional => ["train.csv", "train.csv.gz", ARCHIVE],
+        Labels::Required | Labels::Partial | Labels::Optional => {
+            ["train.csv", "train.csv.gz", ARCHIVE]
+        }
         Labels::Absent => ["test.csv", "test.csv.gz", ARCHIVE],
     }
 }
@@ -155,7 +157,11 @@ pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
             let [table, ..] = file_names(labels);
             if is_archive(&path)? {
                 let name = format!("{}/{table}", path.display());
-                tables.push((name, read_file(&path, labels)?));
+                match read_file(&path, labels) {
+                    Ok(read) => tables.push((name, read)),
+                    Err(Error::NotInArchive { .. }) => {}
+                    Err(error) => return Err(error),
+                }
             } else {
                 tables.push(read_either(&path)?);
             }

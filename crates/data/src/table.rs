@@ -15,8 +15,10 @@ pub(crate) const WINDOW: usize = 1 << 20;
 /// Whether a table must have labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Labels {
-    /// One column is named `label`.
+    /// One column is named `label`, and its labels are 0, 1, 2, … without a gap.
     Required,
+    /// One column is named `label`, but some classes may not be there.
+    Partial,
     /// Every column is a pixel.
     Absent,
     /// Either of the two.
@@ -73,7 +75,8 @@ pub(crate) fn read(
             line: rows.line,
         });
     }
-    if let Some(column) = columns.label
+    if labels != Labels::Partial
+        && let Some(column) = columns.label
         && let Some((found, missing, line)) = label_gap(&first_lines)
     {
         return Err(Error::LabelGap {
@@ -145,7 +148,7 @@ impl Columns {
         }
 
         match (labels, label) {
-            (Labels::Required, None) => {
+            (Labels::Required | Labels::Partial, None) => {
                 return Err(Error::MissingLabelColumn {
                     place: place(1),
                     columns: names.len(),
@@ -236,6 +239,9 @@ fn remedy_for_header(name: &[u8]) -> &'static str {
 /// What to do about a pixel that is none.
 fn remedy_for_pixel(field: &[u8]) -> &'static str {
     match as_float(field) {
+        Some(0.0 | 1.0) => {
+            "; write it without a fraction, or multiply by 255 and round what goes from 0 to 1"
+        }
         Some(brightness) if (0.0..=1.0).contains(&brightness) => {
             "; multiply by 255 and round what goes from 0 to 1"
         }

@@ -198,6 +198,7 @@ impl Download {
         Ok(Mirror {
             url,
             agent: config.build().into(),
+            answered: false,
         })
     }
 
@@ -242,13 +243,14 @@ impl Download {
         watch: &mut Watch<'_>,
     ) -> Result<(), Error> {
         let mut failures = Vec::new();
-        for (index, mirror) in mirrors.iter().enumerate() {
+        let count = mirrors.len();
+        for (index, mirror) in mirrors.iter_mut().enumerate() {
             let Some(failure) = self.fill_from(mirror, part, file, watch)? else {
                 // What did not work for this file is not tried first for the next one.
                 mirrors.rotate_left(index);
                 return Ok(());
             };
-            let last = index + 1 == mirrors.len();
+            let last = index + 1 == count;
             watch.trouble(&Trouble {
                 file: &file.name,
                 place: mirror.url,
@@ -270,26 +272,24 @@ impl Download {
     /// Makes the part the whole file, or says why this mirror cannot.
     fn fill_from(
         &self,
-        mirror: &Mirror<'_>,
+        mirror: &mut Mirror<'_>,
         part: &mut Part,
         file: &RemoteFile,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Failure>, Error> {
         part.inherited = part.length > 0;
         let mut furthest = part.length;
-        let mut answered = false;
         let mut in_vain = 0;
         loop {
             if part.length < file.bytes
-                && let Some(failure) =
-                    self.continue_part(mirror, part, file, watch, &mut answered)?
+                && let Some(failure) = self.continue_part(mirror, part, file, watch)?
             {
                 if part.length > furthest {
                     furthest = part.length;
                     in_vain = 0;
                 }
                 in_vain += 1;
-                if in_vain >= self.attempts || !is_temporary(&failure, answered) {
+                if in_vain >= self.attempts || !is_temporary(&failure, mirror.answered) {
                     return Ok(Some(failure));
                 }
                 let doubled = 1 << (in_vain - 1).min(10);
@@ -326,15 +326,14 @@ impl Download {
         }
     }
 
-    /// One request for what is missing of the part. `answered` is set as soon as the mirror says
+    /// One request for what is missing of the part. The mirror has `answered` as soon as it says
     /// anything.
     fn continue_part(
         &self,
-        mirror: &Mirror<'_>,
+        mirror: &mut Mirror<'_>,
         part: &mut Part,
         file: &RemoteFile,
         watch: &mut Watch<'_>,
-        answered: &mut bool,
     ) -> Result<Option<Failure>, Error> {
         let receiver = match mirror.request(&file.name, part.length) {
             Ok(receiver) => receiver,
@@ -354,7 +353,7 @@ impl Download {
             };
             match message {
                 Message::Head(head) => {
-                    (*answered, begun) = (true, true);
+                    (mirror.answered, begun) = (true, true);
                     let failure = accept(&head, part, file)?;
                     watch.progress(part.length);
                     if failure.is_some() {
@@ -486,6 +485,8 @@ fn wrong_sum(found: String, file: &RemoteFile) -> Failure {
 struct Mirror<'a> {
     url: &'a str,
     agent: Agent,
+    /// Whether it has said anything, of any file.
+    answered: bool,
 }
 
 impl Mirror<'_> {

@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use statistics::Direction;
+use statistics::{Alternative, Direction, pairs_for_significance};
 use toml::{Table, Value};
 
 use crate::field::Fields;
@@ -316,6 +316,15 @@ impl Study {
             source,
         })?;
         Self::parse(&text, path)
+    }
+
+    /// The fewest seeds with which a difference of any size could be shown: all of them agreeing, in as many
+    /// comparisons as there are contenders besides the baseline. `None` where no number would do, or nothing
+    /// is compared.
+    pub fn fewest_seeds(&self) -> Option<usize> {
+        let comparisons = self.contenders.len().checked_sub(1).filter(|&n| n > 0)?;
+        let level = self.verdict.statistics().level;
+        pairs_for_significance(level, comparisons, Alternative::TwoSided).ok()?
     }
 
     /// Reads a study from the text of the file `path`.

@@ -52,6 +52,9 @@ pub struct RunRecord {
     /// Number of classes; a network that has learnt nothing reads 1 / classes of the images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<usize>,
+    /// Share of the commonest class among the test images: what is read right by always naming it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commonest_class_share: Option<f64>,
     /// Number of trainable parameters of the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<u64>,
@@ -299,6 +302,7 @@ impl RunRecord {
             specs: vec![spec],
             status,
             classes: None,
+            commonest_class_share: None,
             parameters: None,
             images: None,
             chosen_epoch: None,

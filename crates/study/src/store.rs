@@ -334,6 +334,13 @@ impl Store {
         study.save(&path).map_err(|error| content(&path, &error))
     }
 
+    /// The number of seeds that a study had when it was last run, if that was another.
+    pub fn other_seeds(&self, name: &str, study: &Study) -> Option<usize> {
+        let there = Study::read(&self.file_of(name, "study.toml")).ok()?;
+        let count = there.seeds.list().len();
+        (there.seeds != study.seeds && !study.earlier_seeds.contains(&count)).then_some(count)
+    }
+
     /// Writes all results of a study into one file, which is the same byte for byte however the study
     /// was interrupted, and all times into another.
     ///

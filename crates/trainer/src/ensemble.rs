@@ -68,9 +68,13 @@ impl Options {
         let ensemble = Ensemble::load(&runs, self.model, self.backend, self.kernels)?;
         if self.views.per_image.get() > 1 {
             for member in &ensemble.members {
-                if member.config.augmentation.is_identity() {
+                let views = &member
+                    .config
+                    .augmentation
+                    .for_prediction(self.views.strength);
+                if views.is_identity() {
                     bail!(
-                        "{} was trained without augmentation, which --tta takes its views from; leave --tta away",
+                        "{} was trained without augmentation that --tta could take its views from, or --tta-strength is 0; leave --tta away",
                         member.path.display()
                     );
                 }

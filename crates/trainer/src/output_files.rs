@@ -20,6 +20,17 @@ pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         _ => {}
     }
+    // Better now than when all is computed.
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        && !folder.is_dir()
+    {
+        bail!(
+            "there is no folder {}; make it, or name another place with --out",
+            folder.display()
+        );
+    }
     // To open a pipe would be to wait for somebody who writes into it.
     if let Ok(found) = fs::metadata(path)
         && !found.is_file()

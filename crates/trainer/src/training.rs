@@ -64,6 +64,8 @@ pub struct Trained {
     pub outcome: LoopOutcome,
     /// Number of images trained on, for validation and for the test.
     pub images: [usize; 3],
+    /// Share of the commonest class among those for the test, if there are any.
+    pub commonest_class_share: Option<f64>,
 }
 
 /// The images and the network of a run, before the first step.
@@ -225,6 +227,7 @@ impl Training {
         let epoch = state.position.epoch;
         let images =
             [&split.training, &split.validation, &split.test].map(|part| part.labels().len());
+        let commonest_class_share = split.test.commonest_class_share();
         let measuring = self.measuring(&split, &state);
         let training_loader = self.training_loader(split.training, &state)?;
         let validation_loader =
@@ -258,7 +261,11 @@ impl Training {
             });
         }
         let outcome = epoch_loop.outcome()?;
-        Ok(Trained { outcome, images })
+        Ok(Trained {
+            outcome,
+            images,
+            commonest_class_share,
+        })
     }
 
     /// What Burn needs for a training, but for the loop: the images, the metrics, and where the

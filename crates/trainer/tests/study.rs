@@ -306,7 +306,7 @@ fn a_comparison_from_the_command_line() {
     let report = fs::read_to_string(folder.path("experiments/results/mine/report.md")).unwrap();
     assert!(report.contains(warning), "{report}");
     let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
-    insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study, with other options, for another number of images or of an earlier version; choose another --name, or remove it");
+    insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study: fixed.epochs is 1 there and 2 now; choose another --name, or remove it");
     fs::write(folder.path("others.csv"), {
         let text = fs::read_to_string(folder.path("train.csv")).unwrap();
         let (header, rows) = text.split_once('\n').unwrap();

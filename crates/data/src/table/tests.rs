@@ -82,7 +82,7 @@ fn complaints_about_rows() {
         (
             "0,1,2,3,4\n3,1,2,3,4\n1,1,2,3,4\n",
             "line 3, column 1: found label 3 but no label 2 in the whole file, expected the labels \
-             0, 1, 2, … without a gap; renumber them"
+             0, 1, 2, … without a gap; to train on them, renumber them"
                 .into(),
         ),
         ("", "line 2, column 1: found the end of the file, expected rows after the header".into()),
@@ -170,8 +170,8 @@ fn a_quotation_mark_left_open() {
     );
     assert_eq!(
         complaint(&text),
-        "t.csv, line 3, column 1: found no end of the row within 1024 bytes, expected one row of \
-         numbers; is a quotation mark left open?"
+        "t.csv, line 3, column 1: found no end of the row within 1024 bytes, the most that a row may \
+         have; is a quotation mark left open?"
     );
 }
 

@@ -197,6 +197,18 @@ impl<'a> Cell<'a> {
         counts.map(|summary| summary.count).max().unwrap_or(0)
     }
 
+    /// How many times as long as in the fastest run a step takes in the slowest run of the same contender, and
+    /// of which: what the contender does not explain.
+    pub fn spread_of_steps(&self) -> Option<(f64, &str)> {
+        let spreads = self.arms.iter().filter_map(|arm| {
+            let seconds = arm.values(Metric::SecondsPerStep);
+            let least = seconds.iter().copied().reduce(f64::min)?;
+            let most = seconds.iter().copied().reduce(f64::max)?;
+            (seconds.len() > 1 && least > 0.0).then(|| (most / least, arm.name.as_str()))
+        });
+        spreads.max_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
     /// What the first of two contenders is to the second, and the mean difference of their scores.
     pub fn versus(&self, first: usize, second: usize) -> Option<(Verdict, f64)> {
         let find = |a, b| {

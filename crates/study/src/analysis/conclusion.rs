@@ -280,7 +280,7 @@ fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
             mean_of(one, cell, analysis)?
         ),
         _ => format!(
-            "The {best} mean is that of {} ({mean}); first in rank may be {}, as the runs do not tell them apart when p-values are corrected for all {pairs}.",
+            "The {best} mean is that of {} ({mean}); the {best} may be any of {}: with p-values corrected for all {pairs}, more than the verdicts need, none of them is ruled out.",
             leader.name,
             listed(
                 &first

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Analysis, Arm};
+use super::{Analysis, Cell};
 use crate::definition::{Study, listed};
-use crate::format::{count, percent};
+use crate::format::{count, decimals, percent};
 use crate::metric::{Metric, Value};
 use crate::plan::RateChoice;
 use crate::record::{Environment, RunRecord, Status};
@@ -12,6 +12,9 @@ use crate::records::Records;
 
 /// Measuring that takes a larger share of a run's time is worth a warning.
 const MUCH_MEASURING: f64 = 0.05;
+
+/// Steps of one contender whose times have a larger ratio are worth one too.
+const UNEVEN_TIMES: f64 = 1.3;
 
 /// All warnings, in the order in which reports show them. `done` are the planned runs that are done.
 pub(super) fn warnings(
@@ -28,6 +31,9 @@ pub(super) fn warnings(
         several_machines(analysis),
         several_versions(analysis),
         hardly_trained(analysis),
+        overfitted(analysis),
+        few_test_images(analysis),
+        uneven_times(analysis),
         never_reached(analysis),
         no_rate_chosen(analysis),
         rate_at_edge(analysis),
@@ -121,25 +127,87 @@ fn several_versions(analysis: &Analysis<'_>) -> Option<String> {
 /// A loss of ln k is that of guessing among k classes. Of networks above it an accuracy says little, and
 /// nothing about the function where more steps would bring it down.
 fn hardly_trained(analysis: &Analysis<'_>) -> Option<String> {
-    let guesses = |run: &&RunRecord| {
-        let loss = run.test.as_ref().and_then(|test| test.loss);
-        let is_high = |(loss, classes): (f64, usize)| loss >= (classes as f64).ln();
-        run.status == Status::Finished && loss.zip(run.classes).is_some_and(is_high)
-    };
-    let is_guessing = |arm: &&Arm<'_>| {
-        let guessing = arm.records().filter(guesses).count();
-        2 * guessing > arm.finished
-    };
+    let guessing = contenders_mostly(analysis, |run| {
+        guesses(run) && !has_learnt_training_images(run)
+    })?;
+    Some(format!(
+        "Most networks of {guessing} have a test loss no better than guessing: if they were trained for too few steps, the verdict is about the first steps. More epochs, smaller batches or more images tell."
+    ))
+}
+
+/// Networks whose loss is that of guessing on the test images alone.
+fn overfitted(analysis: &Analysis<'_>) -> Option<String> {
+    let overfitted = contenders_mostly(analysis, |run| {
+        guesses(run) && has_learnt_training_images(run)
+    })?;
+    Some(format!(
+        "Most networks of {overfitted} read the training images well, but have a test loss no better than guessing: they are overfitted, and sure of what is wrong. More images, augmentation, dropout or fewer epochs help."
+    ))
+}
+
+/// Whether the test loss is that of guessing among the classes, or above it.
+fn guesses(run: &RunRecord) -> bool {
+    let loss = run.test.as_ref().and_then(|test| test.loss);
+    let is_high = |(loss, classes)| loss >= loss_of_guessing(classes);
+    run.status == Status::Finished && loss.zip(run.classes).is_some_and(is_high)
+}
+
+/// Whether the loss on the training images has come down to half that of guessing.
+fn has_learnt_training_images(run: &RunRecord) -> bool {
+    let loss = run.epochs.last().and_then(|last| {
+        let training = last.training_at_end.unwrap_or(last.training);
+        training.loss
+    });
+    let is_low = |(loss, classes)| loss < 0.5 * loss_of_guessing(classes);
+    loss.zip(run.classes).is_some_and(is_low)
+}
+
+fn loss_of_guessing(classes: usize) -> f64 {
+    (classes as f64).ln()
+}
+
+/// The contenders of whose networks most are so, in a study that goes by test accuracy; `None` of none.
+fn contenders_mostly(
+    analysis: &Analysis<'_>,
+    is_so: impl Fn(&RunRecord) -> bool,
+) -> Option<String> {
     let arms = analysis.deciding().flat_map(|cell| &cell.arms);
-    let guessing: BTreeSet<&str> = arms
-        .filter(is_guessing)
+    let names: BTreeSet<&str> = arms
+        .filter(|arm| 2 * arm.records().filter(|run| is_so(run)).count() > arm.finished)
         .map(|arm| arm.name.as_str())
         .collect();
-    let guessing: Vec<&str> = guessing.into_iter().collect();
-    (analysis.metric == Metric::TestAccuracy && !guessing.is_empty()).then(|| {
+    let names: Vec<&str> = names.into_iter().collect();
+    (analysis.metric == Metric::TestAccuracy && !names.is_empty()).then(|| listed(&names))
+}
+
+/// With few test images one of them is more than what is not to matter.
+fn few_test_images(analysis: &Analysis<'_>) -> Option<String> {
+    let margin = analysis.criteria.margin;
+    let arms = analysis.deciding().flat_map(|cell| &cell.arms);
+    let images = arms.flat_map(|arm| arm.records());
+    let fewest = images
+        .filter_map(|run| run.images)
+        .map(|images| images.test);
+    let fewest = fewest.filter(|&test| test > 0).min()?;
+    let one = 1.0 / fewest as f64;
+    (analysis.metric == Metric::TestAccuracy && margin > 0.0 && one > margin).then(|| {
         format!(
-            "Most networks of {} have a test loss no better than guessing: if they were trained for too few steps, the verdict is about the first steps. More epochs, smaller batches or more images tell.",
-            listed(&guessing)
+            "A network is tested on {}, so that one of them is {} points, more than the {} that are not to matter: equivalence can hardly be shown.",
+            count(fewest, "image"),
+            decimals(100.0 * one, 2),
+            decimals(100.0 * margin, 2)
+        )
+    })
+}
+
+/// Times that differ much within a contender are those of the machine.
+fn uneven_times(analysis: &Analysis<'_>) -> Option<String> {
+    let spreads = analysis.deciding().filter_map(Cell::spread_of_steps);
+    let (ratio, name) = spreads.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (ratio > UNEVEN_TIMES).then(|| {
+        format!(
+            "Times of training say little: of one contender's runs ({name}) the slowest takes {} times as long for a step as the fastest, as where other programs run beside.",
+            decimals(ratio, 2)
         )
     })
 }
@@ -198,7 +266,7 @@ fn undecided_rates(analysis: &Analysis<'_>) -> Option<String> {
         .count();
     (open > 0).then(|| {
         format!(
-            "In {open} of {chosen} choices of a learning rate the trials do not tell the chosen one from some other; the table of trials marks those with ≈, and more trials (seeds_per_rate) might tell.",
+            "In {open} of {chosen} choices of a learning rate, another rate may be as good as the chosen one (marked ≈ in the table of trials); more trials (seeds_per_rate) might decide.",
         )
     })
 }
@@ -208,7 +276,7 @@ fn much_measuring(analysis: &Analysis<'_>) -> Option<String> {
         .measuring_share
         .filter(|&share| share > MUCH_MEASURING)?;
     Some(format!(
-        "Measuring took {} of a run's time (median).",
+        "Measuring inside the networks (dead units, gradients and so on) took {} of a run's time (median); times of training leave it out.",
         percent(share, 1)
     ))
 }

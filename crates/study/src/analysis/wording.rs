@@ -89,7 +89,7 @@ pub(super) fn found(
             reason: Reason::TooFewSeeds,
             ..
         } => format!("the seeds are too few to tell {place} from {baseline}:"),
-        Verdict::Undecided { .. } => format!("{place} cannot be told from {baseline}:"),
+        Verdict::Undecided { .. } => format!("{place} is not shown to differ from {baseline}:"),
     };
     format!("{relation} {}", amount(analysis, comparison, planned))
 }
@@ -116,8 +116,17 @@ fn amount(analysis: &Analysis<'_>, comparison: &Comparison, planned: usize) -> S
         metric.format_difference(comparison.differences.mean),
         metric.title(),
         seeds(comparison.differences.count, planned),
-        p_value(comparison.adjusted.difference)
+        verdict_p_value(comparison)
     )
+}
+
+/// The corrected p-value that the verdict rests on.
+fn verdict_p_value(comparison: &Comparison) -> String {
+    let adjusted = comparison.adjusted;
+    match comparison.verdict {
+        Verdict::Equivalent => format!("{} for equivalence", p_value(adjusted.equivalence)),
+        _ => p_value(adjusted.difference),
+    }
 }
 
 /// The same where the metric is named already: `+0.42 points [+0.40, +0.44], n = 9 of 10 seeds, p = 0.004`.
@@ -130,7 +139,7 @@ pub(super) fn short_amount(
         "{}, {}, {}",
         difference(analysis.metric, comparison),
         seeds(comparison.differences.count, planned),
-        p_value(comparison.adjusted.difference)
+        verdict_p_value(comparison)
     )
 }
 

@@ -114,7 +114,7 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
     }
     let title = String::from("Time to validation accuracy");
     canvas.title(&title);
-    let about = "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy: every seed as a point, the median as a marker if more than half of them got there. On the right, how many runs got where others did not.";
+    let about = "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy: every seed as a point, the median as a marker if more than half of them got there. On the right: how many runs got there, if not all did.";
     Some(canvas.finish(&title, about, &source.run_counts(cell), source.command))
 }
 

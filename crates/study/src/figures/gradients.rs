@@ -26,7 +26,7 @@ pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         name: format!("{}gradients", source.prefix(cell)),
         title: String::from("Gradient norm by depth"),
         about: String::from(
-            "Norm of the loss gradient by the weights of each layer, from the input (left) to the output: mean of the logarithms over the seeds with its interval. Where a curve falls towards the left, gradients vanish on their way back.",
+            "Norm of the loss gradient with respect to the weights of each layer, from the input (left) to the output: mean of the logarithms over the seeds with its interval. Where a curve falls towards the left, gradients vanish on their way back.",
         ),
         count: source.run_counts(cell),
         source,

@@ -103,11 +103,16 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
         ))
     });
     let about = format!(
-        "{}{}, {} first; faint points are single seeds, the marker is their mean with its {} interval (BCa bootstrap). The dashed line is the mean of the baseline {baseline}, the shade its margin; the words on the right are the verdicts. {}",
+        "{}{}, {} first; faint points are single seeds, the marker is their mean with its {} interval (BCa bootstrap). The dashed line is the mean of the baseline {baseline}{}; the words on the right are the verdicts. {}",
         best.unwrap_or_default(),
         count(rows, "contender"),
         source.analysis.wording().best(),
         confidence(criteria.level),
+        if criteria.margin > 0.0 {
+            ", and within the shade differences are too small to matter"
+        } else {
+            ""
+        },
         match (cell.arms.iter().any(|arm| arm.assumed > 0), edge) {
             (true, true) =>
                 " A cross stands for an assumed score, a number at the edge for a mean that lies outside.",

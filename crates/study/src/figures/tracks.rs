@@ -132,13 +132,13 @@ fn figure(source: Source<'_>, comparison: &TrackComparison, name: &str) -> Optio
     canvas.title(&title);
     let agreement = comparison.agreement.map_or_else(String::new, |agreement| {
         format!(
-            " The order of the means agrees with Kendall's τ = {}.",
+            " Agreement of the two orders: Kendall's τ = {} (1 is the same order, −1 the reverse).",
             scientific(agreement, 2)
         )
     });
     let besides = source.study.recipe_differences_text();
     let about = format!(
-        "Mean with its {} interval under the common recipe (circle) and with a learning rate tuned for each contender{besides} (diamond), {} tuned first; on the right the places of the means on both tracks, which the runs need not tell apart.{agreement}",
+        "Mean with its {} interval under the common recipe (circle) and with a learning rate tuned for each contender{besides} (diamond), {} tuned first; on the right the places of the means on both tracks; neighbouring places may not differ by any test.{agreement}",
         confidence(source.analysis.criteria.level),
         source.analysis.wording().best(),
     );

@@ -86,7 +86,7 @@ impl Metric {
             },
             Self::AccuracyGap => MetricFacts {
                 name: "accuracy-gap",
-                title: "training less validation accuracy",
+                title: "training minus validation accuracy",
                 direction: None,
                 kind: Kind::Share,
                 when_diverged: WhenDiverged::LeftOut,
@@ -219,7 +219,7 @@ impl WhenDiverged {
             Self::Chance => "Runs that diverge count with the accuracy of chance.",
             Self::MeasuredBefore => "Runs that diverge count with what was measured before.",
             Self::LeftOut => {
-                "Runs that diverge have no score that is bad enough, and are left out together with the runs that they are paired with: the comparison holds only for runs that do not diverge."
+                "A run that diverged has no score of this kind. It is left out together with the run that it is paired with, so that the comparison holds only for runs that do not diverge."
             }
         }
     }

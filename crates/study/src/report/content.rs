@@ -184,6 +184,28 @@ fn inflation(cell: &Cell<'_>) -> String {
     )
 }
 
+/// What the runs of the verdict are trained and tested on; `None` if no run says.
+fn images(analysis: &Analysis<'_>) -> Option<String> {
+    let arms = analysis.deciding().flat_map(|cell| &cell.arms);
+    let mut runs = arms.flat_map(|arm| arm.records());
+    let (run, images) = runs.find_map(|run| Some((run, run.images?)))?;
+    let classes = run
+        .classes
+        .map_or_else(String::new, |classes| format!(" of {classes} classes"));
+    let commonest = run.commonest_class_share.map_or_else(String::new, |share| {
+        format!(
+            " Who always names the commonest class reads {} of the test images.",
+            percent(share, 1)
+        )
+    });
+    Some(format!(
+        "A run trains on {}{classes}, chooses by {} others and is tested on {}.{commonest}",
+        count(images.training, "image"),
+        images.validation,
+        images.test,
+    ))
+}
+
 fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
     let Source {
         study,
@@ -203,17 +225,20 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
         run_counts.done,
         count(run_counts.planned, "planned run"),
     )));
+    if let Some(images) = images(analysis) {
+        blocks.push(Block::Paragraph(images));
+    }
     let margin = if criteria.margin > 0.0 {
         format!(
-            "less than {}",
+            "Differences of less than {} do not matter.",
             analysis.metric.format_margin(criteria.margin)
         )
     } else {
-        String::from("nothing (no margin is set, so that nothing can be equivalent)")
+        String::from("No margin is set, so that nothing can be equivalent.")
     };
     blocks.push(Block::List(vec![
         format!(
-            "Compared by: {}; {}. The baseline is {}; differences of {margin} do not matter.",
+            "Compared by: {}; {}. The baseline is {}. {margin}",
             analysis.metric.title(),
             figures::direction(analysis.direction),
             study.baseline(),
@@ -319,6 +344,10 @@ fn definitions(analysis: &Analysis<'_>) -> Vec<(String, String)> {
     let ahead = format!("P({better})");
     [
         (
+            "site",
+            "a place where an activation function stands: after each convolution, and after the hidden layer.",
+        ),
+        (
             "dead unit",
             "f′ is zero at its pre-activation for every validation image and position, so that no gradient reaches it.",
         ),
@@ -329,7 +358,7 @@ fn definitions(analysis: &Analysis<'_>) -> Vec<(String, String)> {
         ("sparsity", "share of activations that are exactly zero."),
         (
             "gradient norm",
-            "Euclidean norm of the gradient of a batch's mean loss by the weights of a layer, averaged over the batches that were measured.",
+            "Euclidean norm of the gradient of a batch's mean loss with respect to the weights of a layer, averaged over the batches that were measured.",
         ),
         (
             "effective rank",
@@ -337,7 +366,7 @@ fn definitions(analysis: &Analysis<'_>) -> Vec<(String, String)> {
         ),
         (
             "gap",
-            "training less validation accuracy after the last epoch, in percentage points.",
+            "training minus validation accuracy after the last epoch, in percentage points.",
         ),
         (
             "interquartile mean",
@@ -349,11 +378,11 @@ fn definitions(analysis: &Analysis<'_>) -> Vec<(String, String)> {
         ),
         (
             "detectable",
-            "true difference that so many seeds find with the power of the study; what is smaller may well be missed.",
+            "the smallest true difference that this many seeds would find with the study's power (0.8 unless it says otherwise); smaller ones are likely to be missed.",
         ),
         (
             "rank",
-            "places that are possible by the comparisons of all pairs, corrected for their number, which is larger than that of the comparisons with the baseline; none where the seeds are too few to rank at all.",
+            "the places that a contender may have: 1–3 means that it may be first, second or third. All pairs are compared, which takes a stricter correction than the verdicts, so that a contender can be worse than the baseline and still share its places. None if there are too few seeds.",
         ),
     ]
     .map(|(term, meaning)| (term.to_owned(), meaning.to_owned()))

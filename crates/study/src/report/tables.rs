@@ -176,7 +176,7 @@ pub(super) fn tracks(source: Source<'_>, comparison: &TrackComparison) -> Table 
         .collect();
     Table {
         caption: format!(
-            "From the common recipe to tuned learning rates{besides}{place}: gain paired by seed, and place of the mean; Kendall's τ between both orders is {agreement}."
+            "From the common recipe to tuned learning rates{besides}{place}: gain paired by seed, and place of the mean; agreement of the two orders: Kendall's τ = {agreement}."
         ),
         head: head(&[
             "contender",
@@ -239,7 +239,7 @@ pub(super) fn choices(source: Source<'_>) -> Table {
         .collect();
     Table {
         caption: String::from(
-            "Trials of the tuned track: mean validation accuracy with each learning rate. ≈: not told from the chosen one, as the 95 % interval of the mean difference, by Student's t over the seeds, reaches zero.",
+            "Trials of the tuned track: mean validation accuracy with each learning rate. ≈: may be as good as the chosen rate, as the 95 % interval of the mean difference (Student's t over the trials' seeds) includes zero.",
         ),
         head: columns,
         rows,
@@ -288,7 +288,7 @@ pub(super) fn times_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Table {
         .collect();
     Table {
         caption: String::from(
-            "Median epoch and seconds of training to a validation accuracy; runs that never got there count as slowest.",
+            "Median epoch and seconds of training until a validation accuracy was reached; runs that never got there count as slowest.",
         ),
         head: columns,
         rows,
@@ -385,15 +385,9 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
     })
 }
 
-/// How much the steps of a contender's runs differ, which the contender does not explain.
+/// How much the steps of a contender's runs differ.
 fn spread_of_steps(cell: &Cell<'_>) -> String {
-    let spreads = cell.arms.iter().filter_map(|arm| {
-        let seconds = arm.values(Metric::SecondsPerStep);
-        let least = seconds.iter().copied().reduce(f64::min)?;
-        let most = seconds.iter().copied().reduce(f64::max)?;
-        (seconds.len() > 1 && least > 0.0).then(|| (most / least, arm.name.as_str()))
-    });
-    spreads.max_by(|a, b| a.0.total_cmp(&b.0)).map_or_else(
+    cell.spread_of_steps().map_or_else(
         || String::from("differences may be those of the machine."),
         |(ratio, name)| {
             format!(

@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use statistics::Verdict;
 use study::analysis::{Analysis, ClaimResult, ClaimStatus};
-use study::record::{Environment, Epoch, EpochTimes, Score, SiteEpoch, Status, Times};
+use study::record::{Environment, Epoch, EpochTimes, ImageCounts, Score, SiteEpoch, Status, Times};
 use study::{Metric, Plan, Records, RunRecord, RunSpec, Stage, Study, Track, Value, id_of, report};
 
 use crate::made_up::{self, Ability};
@@ -170,7 +170,7 @@ fn too_few_runs_of_one_contender_are_its_own_matter() {
         evidence.contains("Too few seeds, whatever the results, for elu (n = 4)."),
         "{evidence}"
     );
-    let leaders = "The best mean is that of elu (92.02 %, of 4 of 10 seeds); first in rank may be elu and tanh, as the runs do not tell them apart when p-values are corrected for all 6 pairs.";
+    let leaders = "The best mean is that of elu (92.02 %, of 4 of 10 seeds); the best may be any of elu and tanh: with p-values corrected for all 6 pairs, more than the verdicts need, none of them is ruled out.";
     assert!(evidence.contains(leaders), "{evidence}");
     let rank = |index: usize| {
         analysis.cells[0].arms[index]
@@ -289,6 +289,71 @@ fn networks_that_guess_are_doubted() {
             assert_eq!(found, doubted && high, "{warnings:?}");
         }
     }
+}
+
+/// Networks that are sure of what is wrong need no more epochs.
+#[test]
+fn overfitted_networks_are_told_from_those_that_guess() {
+    for (training_loss, expected) in [(2.0, "too few steps"), (0.01, "they are overfitted")] {
+        let study = study("seeds = 8");
+        let (plan, records) = records(&study, |_| Some(0.5));
+        let mut runs: Vec<RunRecord> = records.iter().cloned().collect();
+        for run in &mut runs {
+            run.classes = Some(10);
+            run.test.as_mut().unwrap().loss = Some(3.0);
+            run.epochs = vec![Epoch {
+                training: Score {
+                    loss: Some(training_loss),
+                    ..Score::default()
+                },
+                ..Epoch::default()
+            }];
+        }
+        let records = Records::new(runs);
+        let warnings = Analysis::new(&plan, &records).unwrap().warnings;
+        let found: Vec<_> = warnings
+            .iter()
+            .filter(|warning| warning.contains("no better than guessing"))
+            .collect();
+        let [warning] = &found[..] else {
+            panic!("{warnings:?}");
+        };
+        assert!(
+            warning.starts_with("Most networks of sigmoid and tanh "),
+            "{warning}"
+        );
+        assert!(warning.contains(expected), "{warning}");
+    }
+}
+
+/// Of 500 images one is 0.2 points, of 2,000 it is 0.05.
+#[test]
+fn few_test_images_are_warned_of() {
+    for (test, warned) in [(500, true), (2000, false)] {
+        let study = study("seeds = 8");
+        let (plan, records) = records(&study, |_| Some(0.5));
+        let mut runs: Vec<RunRecord> = records.iter().cloned().collect();
+        for run in &mut runs {
+            run.images = Some(ImageCounts {
+                training: 4000,
+                validation: 100,
+                test,
+            });
+        }
+        let records = Records::new(runs);
+        let warnings = Analysis::new(&plan, &records).unwrap().warnings.join("\n");
+        let text = "A network is tested on 500 images, so that one of them is 0.20 points, more than the 0.10 that are not to matter";
+        assert_eq!(warnings.contains(text), warned, "{warnings}");
+    }
+}
+
+/// With seven pairs that agree, p is 2/2⁷, and 1/32 corrected for two comparisons; with six 2/2⁶ for one.
+#[test]
+fn the_fewest_seeds_are_those_that_can_show_something() {
+    assert_eq!(study("seeds = 2").fewest_seeds(), Some(6));
+    let text = "title = \"x\"\ncontenders = [\"sigmoid\", \"tanh\", \"relu\"]\nseeds = 2";
+    let three = Study::parse(text, Path::new("a.toml")).unwrap();
+    assert_eq!(three.fewest_seeds(), Some(7));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use model::{Activation, Preset};
-use study::{StoreError, Study, Tuning};
+use study::{Difference, Fields, StoreError, Study, Tuning};
 use toml::{Table, Value};
 
 use super::study::run::{Parallelism, run_study};
@@ -32,7 +32,8 @@ pub struct Options {
     /// that the others are compared with. See `trainer activations`
     #[arg(value_name = "NAME[:PARAMETERS]", required = true, num_args = 2..)]
     activations: Vec<Activation>,
-    /// Number of runs of each, with the seeds 0, 1, 2 …
+    /// Number of runs of each, with the seeds 0, 1, 2 …; at least 6 are needed to show a difference, more
+    /// with more functions
     #[arg(long, value_name = "N", default_value = "10", value_parser = count, allow_negative_numbers = true)]
     seeds: NonZeroUsize,
     /// The network: tiny, small, classic, kaggle or deep:N
@@ -51,8 +52,8 @@ pub struct Options {
     /// few images 1]
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     training_fraction: Option<f64>,
-    /// Also find the best of five learning rates for each function, by three runs with each, and
-    /// compare at those
+    /// Also find the best of five learning rates for each function, by three runs with each (15 more
+    /// runs per function), and compare the functions at those rates
     #[arg(long)]
     tune: bool,
     #[command(flatten)]
@@ -231,11 +232,23 @@ fn unless_another(mut study: Study, file: &Path) -> Result<Study> {
     };
     if same != study {
         bail!(
-            "{} is another study, with other options, for another number of images or of an earlier version; choose another --name, or remove it",
-            file.display()
+            "{} is another study{}; choose another --name, or remove it",
+            file.display(),
+            difference(&same, &study)?
         );
     }
     Ok(study)
+}
+
+/// The first field that differs, in words.
+fn difference(there: &Study, here: &Study) -> Result<String> {
+    let fields = |study| anyhow::Ok(Fields::from_table(&Table::try_from(study)?)?);
+    let difference = Difference::first(&fields(there)?, &fields(here)?);
+    Ok(
+        difference.map_or_else(String::new, |Difference { field, there, here }| {
+            format!(": {field} is {there} there and {here} now")
+        }),
+    )
 }
 
 fn save(study: &Study, file: &Path) -> Result<()> {

@@ -29,8 +29,8 @@ pub struct Options {
     /// The recipe, a run as a file, such as experiments/recipes/ensemble.toml
     #[arg(value_name = "RECIPE.TOML")]
     recipe: PathBuf,
-    /// Number of networks, with the seeds from that of the recipe on [default: that of the recipe, or
-    /// else 5]
+    /// Number of networks, with consecutive seeds that start at the recipe's [default: that of the recipe,
+    /// or else 5]
     #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     members: Option<NonZeroUsize>,
     /// Networks that are trained at once, which share the cores [default: as many as there are cores,

@@ -28,17 +28,27 @@ pub struct Options {
     model: SavedNetwork,
 }
 
-/// Writes a run's network as safetensors: weights in PyTorch's layout and with its names, and in
-/// the metadata the network's configuration and the scaling of its images as JSON.
+/// The most bytes of a header that the format allows.
+const MOST_HEADER_BYTES: u64 = 100_000_000;
+
+/// Whether a file begins like one of safetensors: the length of the header in 8 bytes, then the header, which
+/// is a JSON object.
+fn is_safetensors(start: &[u8]) -> bool {
+    let Some((length, header)) = start.split_first_chunk() else {
+        return false;
+    };
+    let is_object = header.starts_with(b"{\"") || header.starts_with(b"{}");
+    is_object && u64::from_le_bytes(*length) <= MOST_HEADER_BYTES
+}
+
+/// Writes a run's network as safetensors: weights in PyTorch's layout and with its names (a learnable activation's
+/// is called `parameter`), and in the metadata the network's configuration and the scaling of its images as JSON.
 ///
 /// # Errors
 ///
 /// A run that cannot be loaded, or a file that cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    // The length of the header in 8 bytes, then the header, which is JSON.
-    check_replaceable(&options.out, "a safetensors file", |start| {
-        start.get(8) == Some(&b'{')
-    })?;
+    check_replaceable(&options.out, "a safetensors file", is_safetensors)?;
     let run = RunDirectory::open(&options.run.path)?;
     let device = Backend::Flex.open()?.device;
     let (classifier, card) = saved_model::load(&run, options.model, &device, Kernels::default())?;
@@ -58,4 +68,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         options.out.display()
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_files_are_told_from_safetensors() {
+        assert!(is_safetensors(b"\x40\0\0\0\0\0\0\0{\"a\":1}"));
+        assert!(is_safetensors(b"\x02\0\0\0\0\0\0\0{}"));
+        for other in [&b"\\section{A}"[..], b"int f() {\"a\"", b"{\"a\": 1}", b""] {
+            assert!(!is_safetensors(other), "{other:?}");
+        }
+    }
 }

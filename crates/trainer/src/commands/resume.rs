@@ -26,8 +26,8 @@ pub struct Options {
     /// The run's new number of epochs, if it is to be longer
     #[arg(long, short, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     epochs: Option<usize>,
-    /// Continue from this checkpoint instead of the newest, such as epoch-0002; what came after it is
-    /// given up, and if the best network is of that, the best since then takes its place
+    /// Continue from this checkpoint instead of the newest, such as epoch-0002; later epochs
+    /// are discarded, and if the best network was of one of them, the best of the new ones replaces it
     #[arg(long, value_name = "CHECKPOINT")]
     from: Option<String>,
     /// Compute on another backend than before; results then agree within rounding only

@@ -78,7 +78,7 @@ pub struct Options {
     /// Validate and save a moving average of the weights with this decay per step, such as 0.999
     #[arg(long, value_name = "DECAY", value_parser = number::<f64>, allow_negative_numbers = true)]
     averaging: Option<f64>,
-    /// End the run when so many epochs have not been better than the best one
+    /// Stop when this many epochs in a row have brought no improvement
     #[arg(long, value_name = "EPOCHS", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     early_stopping: Option<usize>,
     /// What stands in front of every activation: batch, layer, group:G or none [default: batch]
@@ -96,6 +96,9 @@ pub struct Options {
     #[command(flatten)]
     output: Output,
 }
+
+/// With fewer steps networks have hardly begun to learn.
+const FEW_STEPS: usize = 100;
 
 /// Trains a network in a new run directory.
 ///
@@ -132,12 +135,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     config.data.fingerprint = fingerprint;
     config.data.note_source(images.source());
-    training::split(&config, &images)?;
+    let (split, _) = training::split(&config, &images)?;
     let run = options.create_directory(&config)?;
     let _lock = run.lock()?;
     run.save_config(&config)?;
     console.say(&images.to_string());
     console.say(&description(&config, &images));
+    let steps = config.total_epochs() * split.training.rows().len().div_ceil(config.batch_size);
+    if steps < FEW_STEPS {
+        console.say(&format!(
+            "{steps} steps of training in all, which is little: more epochs (--epochs) and smaller batches (--batch-size) make more"
+        ));
+    }
     console.say(&format!("computing with {processor}"));
     console.say(&format!("saving to {}", run.path().display()));
     let training = Training {

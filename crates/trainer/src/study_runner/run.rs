@@ -92,6 +92,7 @@ impl StudyRunner {
         let Trained {
             outcome,
             images: [training, validation, test],
+            commonest_class_share,
         } = trained;
         let LoopOutcome {
             ending,
@@ -123,6 +124,7 @@ impl StudyRunner {
         };
         RunRecord {
             classes: Some(task.classes),
+            commonest_class_share,
             parameters: Some(network.network.num_parameters() as u64),
             images: Some(ImageCounts {
                 training,

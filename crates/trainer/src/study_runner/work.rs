@@ -144,7 +144,9 @@ fn attempt(
     Ok(Attempt::Made(match (&record.status, accuracy) {
         (Status::Failed { reason }, _) => format!("failed: {reason}"),
         (Status::Diverged { epoch }, _) => format!("diverged in epoch {epoch}"),
-        (Status::Finished, Some(accuracy)) => format!("{:.2} %", 100.0 * accuracy),
+        (Status::Finished, Some(accuracy)) => {
+            format!("{:.2} % of validation images", 100.0 * accuracy)
+        }
         (Status::Finished, None) => String::from("finished"),
     }))
 }

@@ -109,7 +109,12 @@ fn description(table: &Description) -> String {
         format!(
             "  copies    {} of earlier images{}",
             number(table.copies()),
-            contradictory(classes.map(|_| table.contradictory.len()))
+            match (classes, table.contradictory.len()) {
+                (Some(_), 0) => String::from(", none with another label"),
+                (Some(_), 1) => String::from("; 1 image has several labels"),
+                (Some(_), count) => format!("; {count} images have several labels"),
+                (None, _) => String::new(),
+            }
         ),
         format!(
             "  empty     {} of zeros only, {} of one other grey",
@@ -137,22 +142,17 @@ fn shared(shared: &[Shared]) -> String {
             first,
             second,
             images,
-            contradictory: labels,
+            contradictory,
         } = common;
+        let with_another_label = contradictory.map_or_else(String::new, |count| {
+            format!(", {} with another label", number(count))
+        });
         format!(
-            "in {first} and {second}: {} of the latter's images{}",
-            number(images.len()),
-            contradictory(*labels)
+            "in {first} and {second}: {} of the latter's images{with_another_label}",
+            number(images.len())
         )
     });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// How many of some images have another label, where there are labels.
-fn contradictory(count: Option<usize>) -> String {
-    count.map_or_else(String::new, |count| {
-        format!(", {} with another label", number(count))
-    })
 }
 
 /// A number in which nothing is a word.
@@ -182,7 +182,7 @@ mod tests {
         insta::assert_snapshot!(text(&report), @"
         train.csv: 3 labelled 2×2 images, 2 classes
           pixels    0 to 200, mean 34.83, standard deviation 73.94; at the border 34.83
-          copies    1 of earlier images, 1 with another label
+          copies    1 of earlier images; 1 image has several labels
           empty     1 of zeros only, none of one other grey
 
           class    images      share

@@ -107,10 +107,10 @@ impl Report {
             self.scores.images
         ));
         let selected =
-            "epochs were chosen by these images, so that others may be read a little worse";
+            "the epoch was chosen by these images, so new images may be read a little worse";
         match self.selected_on_these_images {
             Selection::None => {}
-            Selection::BestEpoch => lines.push(format!("{selected}; not so with --model last")),
+            Selection::BestEpoch => lines.push(format!("{selected}; --model last avoids that")),
             Selection::EarlyStopping => lines.push(String::from(selected)),
         }
         lines.join("\n")

@@ -44,7 +44,7 @@ impl EvaluationSet {
     /// that all networks have held out.
     pub(in crate::commands) fn new(ensemble: &Ensemble, data: Option<&Path>) -> Result<Self> {
         let own = ensemble.members[0].config.data.path.as_deref();
-        let images = data::training_images(data.or(own))?;
+        let images = data::evaluation_images(data.or(own))?;
         check_fit(&images, ensemble.task())?;
         match Self::held_out(ensemble, &images) {
             Ok(held_out) => Ok(held_out),

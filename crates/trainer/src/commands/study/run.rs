@@ -99,9 +99,9 @@ pub fn run_study(
 ) -> Result<ExitCode> {
     let signals = Signals::listen()?;
     let study = runner.plan.study();
-    runner
-        .store
-        .save_study(&study_runner::name(&paths.study), study)?;
+    let name = study_runner::name(&paths.study);
+    let other_seeds = runner.store.other_seeds(&name, study);
+    runner.store.save_study(&name, study)?;
     let mut records = runner.store.records()?;
     if parallelism.retry_failed {
         runner.forget_failed(&records)?;
@@ -113,8 +113,22 @@ pub fn run_study(
     for warning in records.warnings() {
         display.say(&format!("warning: {warning}"));
     }
+    if let Some(count) = other_seeds {
+        display.say(&format!(
+            "note: this study was run with {count} seeds before; if its results were looked at then, write earlier_seeds = [{count}] in {}",
+            paths.study.display()
+        ));
+    }
     if pending > 0 {
         display.say(&runner.images.to_string());
+        if let Some(fewest) = study.fewest_seeds()
+            && study.seeds.list().len() < fewest
+        {
+            display.say(&format!(
+                "note: whatever the results, no difference can be shown with fewer than {fewest} seeds, of {} contenders",
+                study.contenders.len()
+            ));
+        }
         display.say(&format!(
             "{}: {done} of {} runs are done; computing with {}; saving to {}",
             study.title,
