@@ -7,7 +7,7 @@ use crate::digits::Digits;
 use crate::download::{Download, Observer};
 use crate::error::Error;
 use crate::split::Split;
-use crate::table::{Existing, Unpublished, may_write};
+use crate::table::{Existing, SetFiles};
 
 /// The number of rows in Kaggle's `train.csv`.
 pub const TRAINING_ROWS: usize = 42_000;
@@ -30,13 +30,8 @@ pub struct Fetch {
 /// What [`Fetch::run`] wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
-    /// Images with labels, to train on.
-    pub train: PathBuf,
-    /// Images without labels, to predict.
-    pub test: PathBuf,
-    /// The labels of `test`, in the form of a submission. Training and prediction do not look at
-    /// them; they are there to score predictions with.
-    pub test_labels: PathBuf,
+    /// The files.
+    pub files: SetFiles,
     /// The number of images in `train`.
     pub training_rows: usize,
     /// The number of images in `test`.
@@ -67,11 +62,8 @@ impl Fetch {
     /// [`Error::Exists`] before anything else if one of the three files is there and to be kept;
     /// those of [`Download::run`], [`Digits::read`], [`Split::new`]; [`Error::Write`].
     pub fn run(&self, observer: &mut dyn Observer) -> Result<Fetched, Error> {
-        let [train, test, test_labels] =
-            ["train.csv", "test.csv", "test-labels.csv"].map(|name| self.folder.join(name));
-        for path in [&train, &test, &test_labels] {
-            may_write(path, self.existing)?;
-        }
+        let files = SetFiles::in_folder(&self.folder);
+        files.may_write(self.existing)?;
         self.download.run(observer)?;
         let digits = Digits::read(&self.download.release, &self.download.folder)?;
         let split = Split::new(digits.len(), self.training_rows, self.seed)?;
@@ -84,26 +76,21 @@ impl Fetch {
             true => Err(Error::Cancelled),
             false => Ok(()),
         };
-        let (side, existing) = (digits.side(), self.existing);
-        let label = |&index: &u32| digits.labels()[index as usize];
-        let image = |&index: &u32| digits.image(index as usize);
-        check()?;
-        let rows = split.training.iter();
-        let rows = rows.map(|index| (Some(label(index)), image(index)));
-        let new_train = Unpublished::images(&train, side, existing, true, rows)?;
-        check()?;
-        let rows = split.test.iter().map(|index| (None, image(index)));
-        let new_test = Unpublished::images(&test, side, existing, false, rows)?;
-        let labels = split.test.iter().map(label);
-        let new_labels = Unpublished::submission(&test_labels, existing, labels)?;
-        check()?;
-        for file in [new_labels, new_test, new_train] {
-            file.publish()?;
-        }
+        let digit = |&index: &u32| {
+            (
+                digits.labels()[index as usize],
+                digits.image(index as usize),
+            )
+        };
+        files.write(
+            digits.side(),
+            self.existing,
+            split.training.iter().map(digit),
+            split.test.iter().map(digit),
+            check,
+        )?;
         Ok(Fetched {
-            train,
-            test,
-            test_labels,
+            files,
             training_rows: split.training.len(),
             test_rows: split.test.len(),
         })

@@ -13,7 +13,7 @@
 //!    tells an [`Observer`] how it goes;
 //! 3. `idx` decodes them ([`read_images`], [`read_labels`]) into one set ([`Digits`]);
 //! 4. `split` draws which images are to train on and which to predict ([`Split`]);
-//! 5. `table` writes CSV files ([`write_labelled`], [`write_unlabelled`], [`write_submission`]).
+//! 5. `table` writes CSV files ([`SetFiles`], [`write_submission`]).
 //!
 //! [`Fetch`] does all of it.
 //!
@@ -37,4 +37,4 @@ pub use fetch::{Fetch, Fetched, TRAINING_ROWS};
 pub use idx::{read_images, read_labels};
 pub use release::{MIRRORS, Release, RemoteFile};
 pub use split::Split;
-pub use table::{Existing, write_labelled, write_submission, write_unlabelled};
+pub use table::{Existing, SetFiles, write_submission};

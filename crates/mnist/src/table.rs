@@ -15,52 +15,71 @@ pub enum Existing {
     Replace,
 }
 
-/// Writes labelled images as Kaggle's `train.csv` is: a header `label,pixel0,pixel1,…`, then one
-/// row of integers for each image. `side` is height and width of an image in pixels, and the pixels
-/// go from the top left, line by line.
-///
-/// # Errors
-///
-/// [`Error::Exists`] if `path` is there and to be kept, [`Error::Write`] if it cannot be written,
-/// [`Error::RowLength`] if an image has not `side × side` pixels. There is no new file then, nor a
-/// part of one.
-pub fn write_labelled<P: AsRef<[u8]>>(
-    path: &Path,
-    side: usize,
-    existing: Existing,
-    images: impl IntoIterator<Item = (u8, P)>,
-) -> Result<(), Error> {
-    let images = images.into_iter();
-    Unpublished::images(
-        path,
-        side,
-        existing,
-        true,
-        images.map(|(label, pixels)| (Some(label), pixels)),
-    )?
-    .publish()
+/// The files of a set of images as Kaggle has them, and the answers to its test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetFiles {
+    /// Images with labels, to train on: a header `label,pixel0,pixel1,…`, then one row of integers for
+    /// each image, its pixels from the top left, line by line.
+    pub train: PathBuf,
+    /// Images without labels, to predict: likewise, without the labels.
+    pub test: PathBuf,
+    /// The labels of `test`, in the form of a submission. Training and prediction do not look at
+    /// them; they are there to score predictions with.
+    pub test_labels: PathBuf,
 }
 
-/// Writes images as Kaggle's `test.csv` is: like [`write_labelled`], without the labels.
-///
-/// # Errors
-///
-/// As [`write_labelled`].
-pub fn write_unlabelled<P: AsRef<[u8]>>(
-    path: &Path,
-    side: usize,
-    existing: Existing,
-    images: impl IntoIterator<Item = P>,
-) -> Result<(), Error> {
-    let images = images.into_iter();
-    Unpublished::images(
-        path,
-        side,
-        existing,
-        false,
-        images.map(|pixels| (None, pixels)),
-    )?
-    .publish()
+impl SetFiles {
+    /// `train.csv`, `test.csv` and `test-labels.csv`.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            train: folder.join("train.csv"),
+            test: folder.join("test.csv"),
+            test_labels: folder.join("test-labels.csv"),
+        }
+    }
+
+    /// Fails if one of them is there and must be kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`].
+    pub fn may_write(&self, existing: Existing) -> Result<(), Error> {
+        let files = [&self.train, &self.test, &self.test_labels];
+        files
+            .into_iter()
+            .try_for_each(|path| may_write(path, existing))
+    }
+
+    /// Writes images of `side × side` pixels with their labels. The files get their names together at
+    /// the end, `train` as the last one. `check` is asked before each whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// That of `check`; [`Error::Exists`] if one is there and to be kept, [`Error::Write`] if one cannot be
+    /// written, [`Error::RowLength`] if an image has not `side × side` pixels. There are no new files then,
+    /// nor parts of one.
+    pub fn write<P: AsRef<[u8]>>(
+        &self,
+        side: usize,
+        existing: Existing,
+        training: impl Iterator<Item = (u8, P)>,
+        test: impl Iterator<Item = (u8, P)> + Clone,
+        check: impl Fn() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        check()?;
+        let rows = training.map(|(label, pixels)| (Some(label), pixels));
+        let train_file = Unpublished::images(&self.train, side, existing, true, rows)?;
+        check()?;
+        let rows = test.clone().map(|(_, pixels)| (None, pixels));
+        let test_file = Unpublished::images(&self.test, side, existing, false, rows)?;
+        let labels = test.map(|(label, _)| label);
+        let labels_file = Unpublished::submission(&self.test_labels, existing, labels)?;
+        check()?;
+        for file in [labels_file, test_file, train_file] {
+            file.publish()?;
+        }
+        Ok(())
+    }
 }
 
 /// Writes classes as Kaggle wants them submitted: a header `ImageId,Label`, then the number of each
@@ -79,14 +98,14 @@ pub fn write_submission(
 
 /// A file that is whole but not yet seen under its name. Without [`Unpublished::publish`] it is
 /// removed.
-pub(crate) struct Unpublished {
+struct Unpublished {
     path: PathBuf,
     hidden: PathBuf,
     existing: Existing,
 }
 
 impl Unpublished {
-    pub(crate) fn images<P: AsRef<[u8]>>(
+    fn images<P: AsRef<[u8]>>(
         path: &Path,
         side: usize,
         existing: Existing,
@@ -123,7 +142,7 @@ impl Unpublished {
         })
     }
 
-    pub(crate) fn submission(
+    fn submission(
         path: &Path,
         existing: Existing,
         labels: impl IntoIterator<Item = u8>,
@@ -182,7 +201,7 @@ impl Unpublished {
     ///
     /// [`Error::Exists`] if another has taken the name since, [`Error::Write`] if the system
     /// refuses.
-    pub(crate) fn publish(self) -> Result<(), Error> {
+    fn publish(self) -> Result<(), Error> {
         may_write(&self.path, self.existing)?;
         fs::rename(&self.hidden, &self.path).map_err(|cause| self.write_error(cause))
     }
@@ -220,7 +239,7 @@ impl From<io::Error> for Stop {
 }
 
 /// Fails if there is something that must be kept.
-pub(crate) fn may_write(path: &Path, existing: Existing) -> Result<(), Error> {
+fn may_write(path: &Path, existing: Existing) -> Result<(), Error> {
     // A dangling link is there too: what it points to is not ours to create.
     if existing == Existing::Keep && path.symlink_metadata().is_ok() {
         return Err(Error::Exists {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use files::sha256_hex;
 use mnist::{
-    Digits, Error, Existing, Fetch, Problem, Release, Split, TRAINING_ROWS, write_labelled,
-    write_submission, write_unlabelled,
+    Digits, Error, Existing, Fetch, Problem, Release, SetFiles, Split, TRAINING_ROWS,
+    write_submission,
 };
 
 use crate::server::{Reply, Server};
@@ -50,15 +50,15 @@ fn the_three_files_hold_all_images_once() {
         ["originals", "test-labels.csv", "test.csv", "train.csv"]
     );
 
-    let (header, train) = read(&fetched.train);
+    let (header, train) = read(&fetched.files.train);
     assert_eq!((header.len(), header[0].as_str()), (785, "label"));
     assert_eq!(
         (header[1].as_str(), header[784].as_str()),
         ("pixel0", "pixel783")
     );
-    let (test_header, test) = read(&fetched.test);
+    let (test_header, test) = read(&fetched.files.test);
     assert_eq!(test_header, header[1..]);
-    let (header, test_labels) = read(&fetched.test_labels);
+    let (header, test_labels) = read(&fetched.files.test_labels);
     assert_eq!(header, ["ImageId", "Label"]);
     assert!(test_labels.iter().map(|row| row[0]).eq(1..=24));
 
@@ -118,7 +118,7 @@ fn the_seed_decides_the_files_and_the_originals_are_kept() {
     for seed in [5, 6, 5] {
         fetch.seed = seed;
         let fetched = fetch.run(&mut ()).unwrap();
-        sums.push(sha256_hex(&fs::read(fetched.train).unwrap()));
+        sums.push(sha256_hex(&fs::read(fetched.files.train).unwrap()));
     }
     assert_eq!(sums[0], sums[2]);
     assert_ne!(sums[0], sums[1]);
@@ -254,34 +254,39 @@ fn images_in_memory() {
 #[test]
 fn tables_of_any_images() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.csv");
+    let files = SetFiles::in_folder(folder.path());
     let rows: [(u8, [u8; 4]); 2] = [(9, [0, 7, 42, 255]), (0, [100, 99, 10, 9])];
-    write_labelled(&path, 2, Existing::Keep, rows).unwrap();
+    let write = |existing| files.write(2, existing, rows.into_iter(), rows.into_iter(), || Ok(()));
+    write(Existing::Keep).unwrap();
+    let read = |path| fs::read_to_string(path).unwrap();
     assert_eq!(
-        fs::read_to_string(&path).unwrap(),
+        read(&files.train),
         "label,pixel0,pixel1,pixel2,pixel3\n9,0,7,42,255\n0,100,99,10,9\n"
     );
-    write_unlabelled(&path, 2, Existing::Replace, rows.map(|(_, pixels)| pixels)).unwrap();
     assert_eq!(
-        fs::read_to_string(&path).unwrap(),
+        read(&files.test),
         "pixel0,pixel1,pixel2,pixel3\n0,7,42,255\n100,99,10,9\n"
     );
-    write_submission(&path, Existing::Replace, [3, 1]).unwrap();
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        "ImageId,Label\n1,3\n2,1\n"
-    );
-    let error = write_submission(&path, Existing::Keep, [3, 1]).unwrap_err();
+    assert_eq!(read(&files.test_labels), "ImageId,Label\n1,9\n2,0\n");
+    write_submission(&files.test_labels, Existing::Replace, [3, 1]).unwrap();
+    assert_eq!(read(&files.test_labels), "ImageId,Label\n1,3\n2,1\n");
+    let error = write_submission(&files.test_labels, Existing::Keep, [3, 1]).unwrap_err();
     assert!(matches!(error, Error::Exists { .. }), "{error}");
-    assert_eq!(names(folder.path()), ["a.csv"]);
+    assert!(matches!(write(Existing::Keep), Err(Error::Exists { .. })));
+    write(Existing::Replace).unwrap();
+    assert_eq!(names(folder.path()).len(), 3);
 }
 
 #[test]
-fn a_table_that_cannot_be_finished_leaves_nothing() {
+fn a_set_that_cannot_be_finished_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.csv");
+    let files = SetFiles::in_folder(folder.path());
+    let whole = [(9, vec![0; 4]), (0, vec![0; 4])];
     let rows = [(9, vec![0; 4]), (0, vec![0; 3])];
-    let error = write_labelled(&path, 2, Existing::Keep, rows).unwrap_err();
+    let (whole, rows) = (whole.into_iter(), rows.into_iter());
+    let error = files
+        .write(2, Existing::Keep, whole, rows, || Ok(()))
+        .unwrap_err();
     assert!(
         matches!(
             error,

@@ -82,9 +82,7 @@ fn fetch(fetch: &Fetch, signals: &Signals) -> Result<ExitCode> {
 
 fn summary(fetched: &Fetched, seed: u64) -> String {
     let Fetched {
-        train,
-        test,
-        test_labels,
+        files,
         training_rows,
         test_rows,
     } = fetched;
@@ -93,10 +91,10 @@ fn summary(fetched: &Fetched, seed: u64) -> String {
          the split is not Kaggle's own but drawn with seed {seed}: Kaggle's test.csv has digits of \
          this train.csv, so that a score there would say nothing",
         Thousands(*training_rows),
-        train.display(),
+        files.train.display(),
         Thousands(*test_rows),
-        test.display(),
-        test_labels.display()
+        files.test.display(),
+        files.test_labels.display()
     )
 }
 
@@ -163,7 +161,7 @@ mod tests {
     use files::sha256_hex;
     use flate2::Compression;
     use flate2::write::GzEncoder;
-    use mnist::{Release, RemoteFile};
+    use mnist::{Release, RemoteFile, SetFiles};
 
     use super::*;
 
@@ -268,9 +266,7 @@ mod tests {
     #[test]
     fn what_is_said() {
         let fetched = Fetched {
-            train: "data/train.csv".into(),
-            test: "data/test.csv".into(),
-            test_labels: "data/test-labels.csv".into(),
+            files: SetFiles::in_folder(Path::new("data")),
             training_rows: 42_000,
             test_rows: 28_000,
         };

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use burn::data::dataset::Dataset;
 use clap::Args;
 use data::Thousands;
-use mnist::Existing;
+use mnist::{Error, Existing, SetFiles};
 
 use super::warn_of_shadowed;
 use crate::console::print;
@@ -34,17 +34,16 @@ pub struct Options {
 ///
 /// If one of them is there already, or cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let [labels, test, train] =
-        ["test-labels.csv", "test.csv", "train.csv"].map(|name| options.out.join(name));
-    for path in [&train, &test, &labels] {
-        // A dangling link is there too.
-        if path.symlink_metadata().is_ok() {
-            bail!(
+    let files = SetFiles::in_folder(&options.out);
+    files
+        .may_write(Existing::Keep)
+        .map_err(|error| match error {
+            Error::Exists { path } => anyhow!(
                 "{} is there already, and is not overwritten; name another folder with --out",
                 path.display()
-            );
-        }
-    }
+            ),
+            other => other.into(),
+        })?;
     files::create_folder(&options.out)?;
 
     let training = options.count as usize;
@@ -53,21 +52,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let side = all.side();
     let digits: Vec<_> = all.iter().collect::<Result<_, _>>()?;
     let (first, rest) = digits.split_at(training);
-    let classes = rest.iter().map(|digit| digit.label);
-    mnist::write_submission(&labels, Existing::Keep, classes)?;
-    let pixels = rest.iter().map(|digit| digit.image.pixels());
-    mnist::write_unlabelled(&test, side, Existing::Keep, pixels)?;
-    let rows = first
-        .iter()
-        .map(|digit| (digit.label, digit.image.pixels()));
-    mnist::write_labelled(&train, side, Existing::Keep, rows)?;
+    let row = |digit: &'_ data::LabelledImage| (digit.label, digit.image.pixels().to_vec());
+    files.write(
+        side,
+        Existing::Keep,
+        first.iter().map(row),
+        rest.iter().map(row),
+        || Ok(()),
+    )?;
     print(&format!(
         "wrote {} drawn digits with labels to {}, {} without to {}, whose labels are in {}",
         Thousands(first.len()),
-        train.display(),
+        files.train.display(),
         Thousands(rest.len()),
-        test.display(),
-        labels.display()
+        files.test.display(),
+        files.test_labels.display()
     ))?;
     warn_of_shadowed(&options.out)?;
     Ok(ExitCode::SUCCESS)
