@@ -131,7 +131,7 @@ fn hardly_trained(analysis: &Analysis<'_>) -> Option<String> {
         guesses(run) && !has_learnt_training_images(run)
     })?;
     Some(format!(
-        "Most networks of {guessing} have a test loss no better than guessing: if they were trained for too few steps, the verdict is about the first steps. More epochs, smaller batches or more images tell."
+        "Most networks of {guessing} have a test loss no better than guessing: if they were trained for too few steps, the verdict is about the first steps. More epochs, smaller batches or more images would tell."
     ))
 }
 
@@ -192,7 +192,7 @@ fn few_test_images(analysis: &Analysis<'_>) -> Option<String> {
     let one = 1.0 / fewest as f64;
     (analysis.metric == Metric::TestAccuracy && margin > 0.0 && one > margin).then(|| {
         format!(
-            "A network is tested on {}, so that one of them is {} points, more than the {} that are not to matter: equivalence can hardly be shown.",
+            "A network is tested on {}, so that one image is {} points, more than the margin of {}: equivalence can hardly be shown.",
             count(fewest, "image"),
             decimals(100.0 * one, 2),
             decimals(100.0 * margin, 2)

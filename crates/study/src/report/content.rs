@@ -194,7 +194,7 @@ fn images(analysis: &Analysis<'_>) -> Option<String> {
         .map_or_else(String::new, |classes| format!(" of {classes} classes"));
     let commonest = run.commonest_class_share.map_or_else(String::new, |share| {
         format!(
-            " Who always names the commonest class reads {} of the test images.",
+            " Always naming the commonest class would get {} of the test images right.",
             percent(share, 1)
         )
     });

@@ -342,7 +342,7 @@ fn few_test_images_are_warned_of() {
         }
         let records = Records::new(runs);
         let warnings = Analysis::new(&plan, &records).unwrap().warnings.join("\n");
-        let text = "A network is tested on 500 images, so that one of them is 0.20 points, more than the 0.10 that are not to matter";
+        let text = "A network is tested on 500 images, so that one image is 0.20 points, more than the margin of 0.10";
         assert_eq!(warnings.contains(text), warned, "{warnings}");
     }
 }
