@@ -148,7 +148,7 @@ fn file_names(labels: Labels) -> [&'static str; 3] {
 /// two of a folder or of Kaggle's archive.
 pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
     let kinds = [Labels::Required, Labels::Absent];
-    let mut tables = Vec::new();
+    let (mut tables, mut missing) = (Vec::new(), None);
     if named.is_dir() {
         for labels in kinds {
             let Some(path) = find_in_folder(named, labels) else {
@@ -159,7 +159,7 @@ pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
                 let name = format!("{}/{table}", path.display());
                 match read_file(&path, labels) {
                     Ok(read) => tables.push((name, read)),
-                    Err(Error::NotInArchive { .. }) => {}
+                    Err(error @ Error::NotInArchive { .. }) => missing = missing.or(Some(error)),
                     Err(error) => return Err(error),
                 }
             } else {
@@ -167,14 +167,13 @@ pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
             }
         }
         return match tables.is_empty() {
-            true => Err(not_in_folder(named, Labels::Required)),
+            true => Err(missing.unwrap_or_else(|| not_in_folder(named, Labels::Required))),
             false => Ok(tables),
         };
     }
     if !is_archive(named)? {
         return Ok(vec![read_either(named)?]);
     }
-    let mut missing = None;
     for labels in kinds {
         let [table, ..] = file_names(labels);
         match read_file(named, labels) {

@@ -293,6 +293,16 @@ fn all_tables_of_a_file_a_folder_or_an_archive() {
     assert!(matches!(error, Error::NotInArchive { .. }), "{error}");
     let error = data::tables(Some(&at("nowhere.csv"))).unwrap_err();
     assert!(matches!(error, Error::Open { .. }), "{error}");
+    // An archive with one of the tables, found by its folder; and with none.
+    fs::create_dir(at("part")).unwrap();
+    fs::write(at("part/digit-recognizer.zip"), zip(&[("test.csv", TEST)])).unwrap();
+    assert_eq!(
+        tables(&at("part")),
+        [one("part/digit-recognizer.zip/test.csv", 2, false)]
+    );
+    fs::write(at("part/digit-recognizer.zip"), zip(&[("readme", "x")])).unwrap();
+    let error = data::tables(Some(&at("part"))).unwrap_err();
+    assert!(matches!(error, Error::NotInArchive { .. }), "{error}");
     fs::create_dir(at("bare")).unwrap();
     let error = data::tables(Some(&at("bare"))).unwrap_err();
     assert!(matches!(error, Error::NotInFolder { .. }), "{error}");

@@ -40,17 +40,16 @@ impl Difference {
             let value = fields.iter().find(|(field, _)| *field == name);
             value.map_or_else(|| String::from("not set"), |(_, value)| value.to_string())
         };
-        let differences = there.iter().chain(here.iter()).map(|(field, _)| Self {
+        let mut differences = there.iter().chain(here.iter()).map(|(field, _)| Self {
             field: field.to_owned(),
             there: find(there, field),
             here: find(here, field),
         });
-        differences
-            .into_iter()
-            .find(|difference| difference.there != difference.here)
+        differences.find(|difference| difference.there != difference.here)
     }
 }
 
+/// What else a conflict is with, if not with the field itself.
 fn by(field: &str, earlier: &str) -> String {
     if field == earlier {
         return String::new();

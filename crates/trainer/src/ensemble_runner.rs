@@ -11,8 +11,7 @@ use anyhow::{Result, anyhow, bail};
 use data::LabelledImages;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use study::{Difference, Fields};
-use toml::Table;
+use study::Difference;
 
 use crate::backend::Processor;
 use crate::checkpoint;
@@ -24,6 +23,7 @@ use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, JobObserver, Jobs, JobsEnding};
 use crate::probe;
 use crate::run_directory::RunDirectory;
+use crate::toml_file::difference;
 use crate::training::{self, Training};
 
 /// The networks to train, and with what.
@@ -309,11 +309,6 @@ fn is_trained(run: &RunDirectory, config: &RunConfig) -> Result<bool> {
         }
     }
     Ok(run.has_summary())
-}
-
-fn difference(there: &RunConfig, here: &RunConfig) -> Result<Option<Difference>> {
-    let fields = |config| anyhow::Ok(Fields::from_table(&Table::try_from(config)?)?);
-    Ok(Difference::first(&fields(there)?, &fields(here)?))
 }
 
 /// Shows what processes tell of the networks that they train.

@@ -20,17 +20,6 @@ pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         _ => {}
     }
-    // Better now than when all is computed.
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        && !folder.is_dir()
-    {
-        bail!(
-            "there is no folder {}; make it, or name another place with --out",
-            folder.display()
-        );
-    }
     // To open a pipe would be to wait for somebody who writes into it.
     if let Ok(found) = fs::metadata(path)
         && !found.is_file()
@@ -57,6 +46,22 @@ pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool
         bail!(
             "{} is there already and is not {what}; name another place with --out",
             path.display()
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a file in a folder that is not there: better before all is computed than after it.
+///
+/// # Errors
+///
+/// If the folder is not there.
+pub fn check_folder_of(path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    if folder != Path::new("") && !folder.is_dir() {
+        bail!(
+            "there is no folder {}; make it, or name another place with --out",
+            folder.display()
         );
     }
     Ok(())
@@ -112,6 +117,18 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn folders_must_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        check_folder_of(Path::new("a.csv")).unwrap();
+        check_folder_of(&folder.path().join("a.csv")).unwrap();
+        let error = check_folder_of(&folder.path().join("b/a.csv")).unwrap_err();
+        assert!(
+            error.to_string().ends_with("name another place with --out"),
+            "{error}"
+        );
     }
 
     #[test]

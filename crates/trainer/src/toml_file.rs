@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use study::{Place, toml_message};
+use study::{Difference, Fields, Place, toml_message};
+use toml::Table;
 
 /// `value` as readable TOML.
 ///
@@ -18,6 +19,16 @@ use study::{Place, toml_message};
 /// If the value cannot be written as TOML.
 pub fn to_toml(value: &impl Serialize) -> Result<String> {
     toml::to_string_pretty(value).context("cannot write as TOML")
+}
+
+/// The first field in which two values differ as TOML.
+///
+/// # Errors
+///
+/// If one cannot be written as TOML.
+pub fn difference<T: Serialize>(there: &T, here: &T) -> Result<Option<Difference>> {
+    let fields = |value| anyhow::Ok(Fields::from_table(&Table::try_from(value)?)?);
+    Ok(Difference::first(&fields(there)?, &fields(here)?))
 }
 
 /// Reads a TOML file.

@@ -327,7 +327,12 @@ fn numbers_of_files_are_explained_in_words() {
 #[test]
 fn some_classes_can_be_evaluated() {
     let folder = Folder::with_digits(200);
-    folder.succeed("--config tiny.toml --data train.csv --epochs 1 --out run --quiet");
+    let printed =
+        folder.succeed("--config tiny.toml --data train.csv --epochs 1 --out run --plain");
+    assert!(
+        printed.contains("\n6 steps of training in all, which is little"),
+        "{printed}"
+    );
     let text = fs::read_to_string(folder.path("train.csv")).unwrap();
     let some =
         |line: &&str| !line.starts_with(|digit: char| digit.is_ascii_digit() && digit != '3');

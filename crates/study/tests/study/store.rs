@@ -80,6 +80,24 @@ fn records_come_back() {
     assert_eq!(store.record(&run.id).unwrap().unwrap(), back);
 }
 
+/// Whoever changes the number of seeds may have looked at the results before.
+#[test]
+fn another_number_of_seeds_is_noticed_until_it_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let four = study();
+    assert_eq!(store.other_seeds("x", &four), None);
+    store.save_study("x", &four).unwrap();
+    assert_eq!(store.other_seeds("x", &four), None);
+    let mut six = Study {
+        seeds: toml::Value::Integer(6).try_into().unwrap(),
+        ..four
+    };
+    assert_eq!(store.other_seeds("x", &six), Some(4));
+    six.earlier_seeds = vec![4];
+    assert_eq!(store.other_seeds("x", &six), None);
+}
+
 #[test]
 fn however_it_is_interrupted_the_results_are_the_same() {
     let plan = Plan::new(&study()).unwrap();

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use model::{Activation, Preset};
-use study::{Difference, Fields, StoreError, Study, Tuning};
+use study::{Difference, StoreError, Study, Tuning};
 use toml::{Table, Value};
 
 use super::study::run::{Parallelism, run_study};
 use super::study::{Resources, StudyPaths, check_report_folder};
 use crate::cli::{Output, count, number};
 use crate::study_runner::{self, StudyRunner};
+use crate::toml_file::difference;
 
 /// The learning rates that are tried with `--tune`, in steps of about 3: from Adam's usual one to more
 /// than the best of ReLU with batch normalisation.
@@ -231,24 +232,16 @@ fn unless_another(mut study: Study, file: &Path) -> Result<Study> {
         ..there
     };
     if same != study {
+        let difference = difference(&same, &study)?.map(|Difference { field, there, here }| {
+            format!(": {field} is {there} there and {here} now")
+        });
         bail!(
             "{} is another study{}; choose another --name, or remove it",
             file.display(),
-            difference(&same, &study)?
+            difference.unwrap_or_default()
         );
     }
     Ok(study)
-}
-
-/// The first field that differs, in words.
-fn difference(there: &Study, here: &Study) -> Result<String> {
-    let fields = |study| anyhow::Ok(Fields::from_table(&Table::try_from(study)?)?);
-    let difference = Difference::first(&fields(there)?, &fields(here)?);
-    Ok(
-        difference.map_or_else(String::new, |Difference { field, there, here }| {
-            format!(": {field} is {there} there and {here} now")
-        }),
-    )
 }
 
 fn save(study: &Study, file: &Path) -> Result<()> {

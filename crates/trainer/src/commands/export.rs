@@ -11,7 +11,7 @@ use model::Kernels;
 use crate::backend::Backend;
 use crate::cli::Run;
 use crate::console::print;
-use crate::output_files::check_replaceable;
+use crate::output_files::{check_folder_of, check_replaceable};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, SavedNetwork};
 
@@ -48,6 +48,7 @@ fn is_safetensors(start: &[u8]) -> bool {
 ///
 /// A run that cannot be loaded, or a file that cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    check_folder_of(&options.out)?;
     check_replaceable(&options.out, "a safetensors file", is_safetensors)?;
     let run = RunDirectory::open(&options.run.path)?;
     let device = Backend::Flex.open()?.device;

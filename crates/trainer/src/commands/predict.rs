@@ -12,7 +12,7 @@ use super::evaluate;
 use crate::console::print;
 use crate::ensemble;
 use crate::evaluation::Probabilities;
-use crate::output_files::check_replaceable;
+use crate::output_files::{check_folder_of, check_replaceable};
 
 /// Options of `trainer predict`.
 #[derive(Debug, Args)]
@@ -34,6 +34,7 @@ pub struct Options {
 ///
 /// A run that cannot be loaded, images that do not fit it, or another file in the way of the submission.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    check_folder_of(&options.out)?;
     check_replaceable(&options.out, "a submission", |start| {
         start.starts_with(b"ImageId,Label")
     })?;

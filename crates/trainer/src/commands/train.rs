@@ -111,8 +111,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let console = Console::new(Style::choose(plain, quiet, json));
     let signals = Signals::listen()?;
     let (mut config, ensemble) = options.config()?;
-    if let Some(EnsembleConfig { members, .. }) = ensemble {
-        let recipe = options.config.as_deref().unwrap_or(Path::new(""));
+    if let (Some(EnsembleConfig { members, .. }), Some(recipe)) = (ensemble, &options.config) {
         console.say(&format!(
             "one network of the recipe; `trainer ensemble {}` trains its {members}",
             as_argument(recipe)

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use burn::data::dataset::Dataset;
 use clap::Args;
-use data::Thousands;
+use data::{LabelledImage, Thousands};
 use mnist::{Error, Existing, SetFiles};
 
 use super::warn_of_shadowed;
@@ -26,6 +26,11 @@ pub struct Options {
         value_parser = clap::value_parser!(u32).range(1..=600_000)
     )]
     count: u32,
+}
+
+/// The label and the pixels of a digit.
+fn row(digit: &LabelledImage) -> (u8, &[u8]) {
+    (digit.label, digit.image.pixels())
 }
 
 /// Writes the three files.
@@ -52,7 +57,6 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let side = all.side();
     let digits: Vec<_> = all.iter().collect::<Result<_, _>>()?;
     let (first, rest) = digits.split_at(training);
-    let row = |digit: &'_ data::LabelledImage| (digit.label, digit.image.pixels().to_vec());
     files.write(
         side,
         Existing::Keep,

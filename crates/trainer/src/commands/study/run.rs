@@ -125,7 +125,7 @@ pub fn run_study(
             && study.seeds.list().len() < fewest
         {
             display.say(&format!(
-                "note: whatever the results, no difference can be shown with fewer than {fewest} seeds, of {} contenders",
+                "note: with fewer than {fewest} seeds no difference between {} contenders can be shown, whatever the results",
                 study.contenders.len()
             ));
         }
