@@ -17,6 +17,10 @@ const FEWEST: usize = 20;
 /// A class is rare when it has less than this share of what it would have if all had equally many.
 const RARE: f64 = 0.1;
 
+/// A class dominates when it has more than half of the images, and more than this many times what it
+/// would have if all had equally many.
+const DOMINANT: f64 = 1.5;
+
 /// The mean of the outermost pixels above which a background counts as bright: half the range.
 const BRIGHT: f64 = 127.5;
 
@@ -227,7 +231,7 @@ fn warnings(table: &ImageTable, description: &Description) -> Vec<Warning> {
         });
     }
     if let Some(classes) = &description.classes {
-        warnings.extend(class_warning(&description.name, classes));
+        warnings.extend(class_warnings(&description.name, classes));
     }
     if let [first, ..] = description.contradictory.as_slice() {
         let label = |number: usize| table.label(number - 1).unwrap_or_default();
@@ -253,21 +257,32 @@ fn warnings(table: &ImageTable, description: &Description) -> Vec<Warning> {
     warnings
 }
 
-fn class_warning(table: &str, classes: &[usize]) -> Option<Warning> {
-    let table = table.to_owned();
+fn class_warnings(table: &str, classes: &[usize]) -> Vec<Warning> {
+    let name = || table.to_owned();
     let [_, _, ..] = classes else {
-        return Some(Warning::OneClass { table });
+        return vec![Warning::OneClass { table: name() }];
     };
-    let equal = classes.iter().sum::<usize>() as f64 / classes.len() as f64;
+    let images: usize = classes.iter().sum();
+    let equal = images as f64 / classes.len() as f64;
+    let numbered = (0..=u8::MAX).zip(classes.iter().copied());
+    let mut warnings = Vec::new();
+    let is_dominant = |count: usize| 2 * count > images && count as f64 > DOMINANT * equal;
+    if let Some((class, count)) = numbered.clone().find(|&(_, count)| is_dominant(count)) {
+        warnings.push(Warning::DominantClass {
+            table: name(),
+            class,
+            share: count as f64 / images as f64,
+        });
+    }
     let is_small = |count: usize| count < FEWEST || (count as f64) < RARE * equal;
-    let few: Vec<(u8, usize)> = (0..=u8::MAX)
-        .zip(classes.iter().copied())
-        .filter(|&(_, count)| is_small(count))
-        .collect();
-    (!few.is_empty()).then_some(Warning::FewImages {
-        table,
-        classes: few,
-    })
+    let few: Vec<(u8, usize)> = numbered.filter(|&(_, count)| is_small(count)).collect();
+    if !few.is_empty() {
+        warnings.push(Warning::FewImages {
+            table: name(),
+            classes: few,
+        });
+    }
+    warnings
 }
 
 fn sides(first: &ImageTable, second: &ImageTable) -> Option<Warning> {

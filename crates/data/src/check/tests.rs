@@ -130,21 +130,57 @@ fn images_of_different_sizes_share_nothing() {
 
 #[test]
 fn classes_with_few_images() {
-    let labels = |counts: &[usize]| class_warning("t", counts);
-    assert_eq!(labels(&[20, 20]), None);
-    assert_eq!(labels(&[1000, 95]), None);
-    let few = |classes: &[(u8, usize)]| {
-        Some(Warning::FewImages {
-            table: "t".into(),
-            classes: classes.to_vec(),
+    let labels = |counts: &[usize]| class_warnings("t", counts);
+    let few = |classes: &[(u8, usize)]| Warning::FewImages {
+        table: "t".into(),
+        classes: classes.to_vec(),
+    };
+    assert_eq!(labels(&[20, 20]), []);
+    assert_eq!(labels(&[20, 19]), [few(&[(1, 19)])]);
+    // A tenth of what it would have, and less.
+    assert_eq!(labels(&[1000, 1000, 105]), []);
+    assert_eq!(labels(&[1000, 1000, 70, 1000]), [few(&[(2, 70)])]);
+    assert_eq!(labels(&[7]), [Warning::OneClass { table: "t".into() }]);
+    let many = few(&[
+        (0, 3),
+        (1, 3),
+        (2, 3),
+        (3, 3),
+        (4, 3),
+        (5, 3),
+        (6, 3),
+        (7, 3),
+    ]);
+    let words = many.to_string();
+    assert_eq!(labels(&[3; 8]), [many]);
+    assert!(words.contains("class 4 (3) and 3 more classes;"), "{words}");
+}
+
+#[test]
+fn a_class_with_most_of_the_images() {
+    let dominant = |counts: &[usize]| {
+        let mut warnings = class_warnings("t", counts).into_iter();
+        warnings.find_map(|warning| match warning {
+            Warning::DominantClass { class, share, .. } => Some((class, share)),
+            _ => None,
         })
     };
-    assert_eq!(labels(&[20, 19]), few(&[(1, 19)]));
-    // Less than a tenth of half the images.
-    assert_eq!(labels(&[50, 1000]), few(&[(0, 50)]));
-    assert_eq!(labels(&[7]), Some(Warning::OneClass { table: "t".into() }));
-    let many = labels(&[3; 8]).unwrap().to_string();
-    assert!(many.contains("class 4 (3) and 3 more classes;"), "{many}");
+    // Half of the images are not more than half.
+    assert_eq!(dominant(&[50, 50, 100]), None);
+    assert_eq!(dominant(&[50, 50, 300]), Some((2, 0.75)));
+    // Of two classes one has half or more anyway.
+    assert_eq!(dominant(&[75, 25]), None);
+    assert_eq!(dominant(&[80, 20]), Some((0, 0.8)));
+    let both = class_warnings("t", &[1000, 50]);
+    let kinds = both.iter().map(Warning::to_string).collect::<Vec<_>>();
+    assert!(
+        kinds[0].starts_with("t: 95.2 % of the images are of class 0; "),
+        "{kinds:?}"
+    );
+    assert!(
+        kinds[1].starts_with("t: few images of class 1 (50); "),
+        "{kinds:?}"
+    );
 }
 
 #[test]

@@ -52,6 +52,15 @@ pub enum Warning {
         /// The classes, each with its number of images.
         classes: Vec<(u8, usize)>,
     },
+    /// More than half of the images are of one class.
+    DominantClass {
+        /// The table's name.
+        table: String,
+        /// The class.
+        class: u8,
+        /// Its share of the images, 0 to 1.
+        share: f64,
+    },
     /// All images have the same label.
     OneClass {
         /// The table's name.
@@ -161,6 +170,16 @@ impl fmt::Display for Warning {
                 }
                 f.write_str("; they will be read badly, and scores of them say little")
             }
+            Self::DominantClass {
+                table,
+                class,
+                share,
+            } => write!(
+                f,
+                "{table}: {:.1} % of the images are of class {class}; a network that always says so has \
+                 that accuracy: compare with it, not with 0",
+                100.0 * share
+            ),
             Self::OneClass { table } => {
                 write!(
                     f,
