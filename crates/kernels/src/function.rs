@@ -12,18 +12,18 @@
 //! Where the functions and their constants come from, `Activation::facts` of the crate `model` says.
 
 mod max_pooling;
+#[allow(unsafe_code)]
+mod normalized_row;
 mod piecewise;
 #[allow(unsafe_code)]
 mod pooling_rows;
-#[allow(unsafe_code)]
-mod row_gradient;
 mod smooth;
 
 use crate::random::{Uniforms, same_upper};
 use crate::simd::{Isa, Routine, Simd};
 
+pub(crate) use normalized_row::{NormalizedRow, RowGradient};
 pub(crate) use pooling_rows::{PoolingRows, TrainingPoolingRows};
-pub(crate) use row_gradient::RowGradient;
 
 /// An element-wise activation function, with its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! What a block normalises by: means and deviations, and their linear function of each channel.
 
 use super::{Block, Normalization, Parameters};
+use crate::function::NormalizedRow;
 use crate::rows;
 use crate::simd::Isa;
 
@@ -175,6 +176,19 @@ impl ChannelRows {
     /// Normalises a row: slope · (y − mean) + offset.
     pub(super) fn apply(&self, isa: Isa, y: &[f32], out: &mut [f32]) {
         rows::normalize(isa, y, &self.mean, &self.slope, &self.offset, out);
+    }
+
+    /// A row that is to be normalised and go through a function.
+    pub(super) fn normalized<'a>(
+        &'a self,
+        linear: &'a [f32],
+        output: &'a mut [f32],
+    ) -> NormalizedRow<'a> {
+        NormalizedRow {
+            linear,
+            normalization: self.normalization(),
+            output,
+        }
     }
 
     /// Normalises a row, and adds scale · g.

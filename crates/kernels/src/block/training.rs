@@ -255,33 +255,37 @@ impl<'a> Epilogue<'a> {
         let [_, width, channels] = self.block.linear_size();
         let row = width * channels;
         self.begin_image(image);
+        let output_start = image * output.len();
         let rows = linear.chunks_exact(row).zip(output.chunks_exact_mut(row));
         for (number, (linear, output)) in rows.enumerate() {
-            self.rows.apply(self.isa, linear, output);
-            let context = self.context(image, number * row);
-            self.block.function.apply(self.isa, context, output);
+            let start = number * row;
+            let context = self.context(image, start);
+            let function = self.block.function;
+            function.forward_row(self.isa, context, self.rows.normalized(linear, output));
+            self.drop_out(output_start + start, output);
         }
-        self.drop_out(image, output);
     }
 
     /// The output of image number `image` of the batch, with pooling.
     fn pooled_image(&mut self, image: usize, linear: &[f32], mut pooled: Pooled) {
         let [_, width, channels] = self.block.linear_size();
         let [_, output_width, _] = self.block.output_size();
+        let output_row = output_width * channels;
         let order = self.block.function.pooling_order();
         self.begin_image(image);
+        let output_start = image * pooled.output.len();
         let pairs = linear.chunks_exact(2 * width * channels);
-        let rows = pairs.zip(pooled.chunks(output_width * channels));
-        for (number, (linear, pooled)) in rows.enumerate() {
+        let rows = pairs.zip(pooled.chunks(output_row));
+        for (number, (linear, mut pooled)) in rows.enumerate() {
             match order {
-                PoolingOrder::PoolThenActivate => self.pool_then_activate(linear, pooled),
-                PoolingOrder::ActivateExtremes => self.activate_extremes(linear, pooled),
+                PoolingOrder::PoolThenActivate => self.pool_then_activate(linear, &mut pooled),
+                PoolingOrder::ActivateExtremes => self.activate_extremes(linear, &mut pooled),
                 PoolingOrder::ActivateThenPool => {
-                    self.activate_then_pool(image, number, linear, pooled);
+                    self.activate_then_pool(image, number, linear, &mut pooled);
                 }
             }
+            self.drop_out(output_start + number * output_row, pooled.output);
         }
-        self.drop_out(image, pooled.output);
     }
 
     /// Makes the rows those of image number `image`.
@@ -301,7 +305,7 @@ impl<'a> Epilogue<'a> {
     }
 
     /// Two rows of the linear output to a row of the output, for a function that does not decrease.
-    fn pool_then_activate(&self, linear: &[f32], pooled: Pooled) {
+    fn pool_then_activate(&self, linear: &[f32], pooled: &mut Pooled) {
         let [.., channels] = self.block.linear_size();
         rows::normalize_and_max_pool(
             self.isa,
@@ -317,29 +321,35 @@ impl<'a> Epilogue<'a> {
     }
 
     /// Two rows of the linear output to a row of the output, for a quasiconvex function.
-    fn activate_extremes(&self, linear: &[f32], pooled: Pooled) {
+    fn activate_extremes(&self, linear: &[f32], pooled: &mut Pooled) {
         let [.., channels] = self.block.linear_size();
         let rows = TrainingPoolingRows {
             linear: linear.split_at(linear.len() / 2).into(),
             normalization: self.rows.normalization(),
             channels,
-            output: pooled.output,
-            linear_at_argmax: pooled.linear_at_argmax,
-            argmax: pooled.argmax,
+            output: &mut *pooled.output,
+            linear_at_argmax: &mut *pooled.linear_at_argmax,
+            argmax: &mut *pooled.argmax,
         };
         let context = self.block.context(self.parameters, None, 0, 0);
         self.block.function.pool(self.isa, context, rows);
     }
 
     /// Two rows of the linear output to row number `number` of the output of image number `image`.
-    fn activate_then_pool(&mut self, image: usize, number: usize, linear: &[f32], pooled: Pooled) {
+    fn activate_then_pool(
+        &mut self,
+        image: usize,
+        number: usize,
+        linear: &[f32],
+        pooled: &mut Pooled,
+    ) {
         let [_, width, channels] = self.block.linear_size();
         let row = width * channels;
-        for i in 0..2 {
+        let function = self.block.function;
+        for (i, linear) in linear.chunks_exact(row).enumerate() {
             let context = self.context(image, (2 * number + i) * row);
             let values = &mut self.values[i * row..][..row];
-            self.rows.apply(self.isa, &linear[i * row..][..row], values);
-            self.block.function.apply(self.isa, context, values);
+            function.forward_row(self.isa, context, self.rows.normalized(linear, values));
         }
         rows::max_pool_with_argmax(
             self.isa,
@@ -352,11 +362,10 @@ impl<'a> Epilogue<'a> {
         );
     }
 
-    /// Dropout of the output of image number `image`.
-    fn drop_out(&self, image: usize, output: &mut [f32]) {
+    /// Dropout of outputs, of which the first is number `first` of the batch.
+    fn drop_out(&self, first: usize, output: &mut [f32]) {
         if self.block.dropout > 0.0 {
-            let first = (image * output.len()) as u64;
-            random::dropout(self.isa, self.key, first, self.block.dropout, output);
+            random::dropout(self.isa, self.key, first as u64, self.block.dropout, output);
         }
     }
 }

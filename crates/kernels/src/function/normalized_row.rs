@@ -1,10 +1,29 @@
-//! The way back through the function and the normalisation before it, a row at a time: what comes
-//! before and after the derivative happens while the numbers are in registers.
+//! A row through normalisation and the function, and back: one pass each way, so that what the function
+//! takes to compute hides behind the reading of memory, and what comes before and after the derivative
+//! happens while the numbers are in registers.
 
 use super::{Context, Elementwise, ElementwiseRoutine, Function};
 use crate::simd::{Isa, Simd, for_each_place};
 
 impl Function {
+    /// Normalises a row and computes the function of it.
+    ///
+    /// # Panics
+    ///
+    /// If a slice of `row` is shorter than its `output`.
+    pub(crate) fn forward_row(self, isa: Isa, context: Context, row: NormalizedRow) {
+        let here = self.drawn_together(context, row.output.len());
+        let (row, rest) = row.split_at(here);
+        isa.run(ElementwiseRoutine {
+            function: self,
+            context,
+            elements: row,
+        });
+        if !rest.output.is_empty() {
+            self.forward_row(isa, context.after(here), rest);
+        }
+    }
+
     /// Takes a row back through the function and what normalised its inputs.
     ///
     /// # Panics
@@ -17,6 +36,60 @@ impl Function {
             context,
             elements: row,
         });
+    }
+}
+
+/// A row of the linear output on its way through normalisation and the function.
+pub(crate) struct NormalizedRow<'a> {
+    /// What is normalised.
+    pub linear: &'a [f32],
+    /// Mean, slope and offset: the function is given slope · (linear − mean) + offset.
+    pub normalization: [&'a [f32]; 3],
+    /// Becomes the function's values.
+    pub output: &'a mut [f32],
+}
+
+impl NormalizedRow<'_> {
+    /// The first `count` places, and the others.
+    fn split_at(self, count: usize) -> (Self, Self) {
+        let (linear, linear_rest) = self.linear.split_at(count);
+        let (output, output_rest) = self.output.split_at_mut(count);
+        let first = NormalizedRow {
+            linear,
+            normalization: self.normalization.map(|row| &row[..count]),
+            output,
+        };
+        let rest = NormalizedRow {
+            linear: linear_rest,
+            normalization: self.normalization.map(|row| &row[count..]),
+            output: output_rest,
+        };
+        (first, rest)
+    }
+}
+
+impl Elementwise for NormalizedRow<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
+        let len = self.output.len();
+        assert!(self.linear.len() >= len);
+        assert!(self.normalization.iter().all(|row| row.len() >= len));
+        let linear = self.linear.as_ptr();
+        let [mean, slope, offset] = self.normalization.map(<[f32]>::as_ptr);
+        let output = self.output.as_mut_ptr();
+        for_each_place(
+            s,
+            len,
+            #[inline(always)]
+            // SAFETY: no slice is shorter than `len`.
+            |place| unsafe {
+                let centred = s.sub(s.load_at(linear, place), s.load_at(mean, place));
+                let slope = s.load_at(slope, place);
+                let offset = s.load_at(offset, place);
+                let (value, _) = f(s.mul_add(slope, centred, offset));
+                s.store_at(output, place, value);
+            },
+        );
     }
 }
 
@@ -71,5 +144,52 @@ impl Elementwise for RowGradient<'_> {
                 s.store_at(products, place, s.mul_add(gradient, centred, product));
             },
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Draws;
+    use super::*;
+
+    /// What two passes would give, normalisation and then the function, also where a random function's
+    /// places do not fit into 32 bits.
+    #[test]
+    fn a_row_is_normalized_and_given_to_the_function() {
+        const LEN: usize = 37;
+        let linear: Vec<f32> = (0..LEN).map(|i| (i as f32 * 0.7).sin() * 5.0).collect();
+        let number = |factor: f32| -> Vec<f32> {
+            let number = |i| (i as f32 * factor).cos() + 1.5;
+            (0..LEN).map(number).collect()
+        };
+        let [mean, slope, offset] = [0.3, 0.5, 0.8].map(number);
+        let context = Context {
+            parameter: 0.3,
+            draws: Some(Draws {
+                key: 5,
+                first: (1 << 32) - 20,
+            }),
+        };
+        let (lower, upper) = (0.1, 0.4);
+        for isa in Isa::available() {
+            for function in [
+                Function::Identity,
+                Function::Sigmoid,
+                Function::Prelu,
+                Function::Rrelu { lower, upper },
+            ] {
+                let mut expected = vec![0.0; LEN];
+                crate::rows::normalize(isa, &linear, &mean, &slope, &offset, &mut expected);
+                function.apply(isa, context, &mut expected);
+                let mut output = vec![0.0; LEN];
+                let row = NormalizedRow {
+                    linear: &linear,
+                    normalization: [&mean, &slope, &offset],
+                    output: &mut output,
+                };
+                function.forward_row(isa, context, row);
+                assert_eq!(output, expected, "{function:?} on {isa}");
+            }
+        }
     }
 }
