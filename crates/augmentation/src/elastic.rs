@@ -78,7 +78,7 @@ impl Field {
         let weights = move |pixel: usize, place: f32| {
             let position = pixel as i32 as f32 * density + place;
             let cell = (position as i32 as usize).min(last);
-            (cell, basis(position - cell as i32 as f32))
+            (cell, cubic_b_spline_weights(position - cell as i32 as f32))
         };
         for pixel in 0..self.side {
             self.down[pixel] = weights(pixel, place[1]);
@@ -127,9 +127,10 @@ fn weighted(four: [&[f32; LANES]; 4], weights: [f32; 4]) -> [f32; LANES] {
     })
 }
 
-/// The four weights of the uniform cubic B-spline at `t` in `[0, 1]`.
+/// The weights of a uniform cubic B-spline's four controls around a place that is `t` of the way, 0 to 1,
+/// from the second to the third.
 #[inline]
-fn basis(t: f32) -> [f32; 4] {
+pub fn cubic_b_spline_weights(t: f32) -> [f32; 4] {
     let s = 1.0 - t;
     let (t2, t3) = (t * t, t * t * t);
     [

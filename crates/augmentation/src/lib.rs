@@ -46,3 +46,4 @@ mod plane;
 
 pub use augmenter::{Augmenter, LARGEST_SIDE};
 pub use config::{AugmentationConfig, ElasticConfig, ErasingConfig, Error, Fill};
+pub use elastic::cubic_b_spline_weights;

@@ -1,5 +1,7 @@
 //! The shape of the pen's path: variation of a skeleton, elastic and affine distortion.
 
+use augmentation::cubic_b_spline_weights;
+
 use super::skeletons::{Anchor, Style};
 use super::variate::Variates;
 
@@ -203,7 +205,7 @@ pub(super) fn elastic(path: &mut Path, variates: &mut Variates) {
     let place = |coordinate: f32| {
         let position = ((coordinate + 0.5) * CELLS).clamp(0.0, (CONTROLS - 4) as f32 + 0.999);
         let cell = position.floor();
-        (cell as usize, basis(position - cell))
+        (cell as usize, cubic_b_spline_weights(position - cell))
     };
     for point in path.iter_mut().flatten() {
         let (column, across) = place(point.x);
@@ -218,18 +220,6 @@ pub(super) fn elastic(path: &mut Path, variates: &mut Variates) {
         point.x += x;
         point.y += y;
     }
-}
-
-/// The four weights of the uniform cubic B-spline at `t` in `[0, 1]`.
-pub(super) fn basis(t: f32) -> [f32; 4] {
-    let s = 1.0 - t;
-    let (t2, t3) = (t * t, t * t * t);
-    [
-        s * s * s / 6.0,
-        (3.0 * t3 - 6.0 * t2 + 4.0) / 6.0,
-        (-3.0 * t3 + 3.0 * t2 + 3.0 * t + 1.0) / 6.0,
-        t3 / 6.0,
-    ]
 }
 
 /// Stretches, slants and turns the path. `lean` is the style's own slant, added to that of the

@@ -1,7 +1,9 @@
 //! The pen: how a path becomes ink.
 
+use augmentation::cubic_b_spline_weights;
+
 use super::SIDE;
-use super::distort::{Path, Point, basis};
+use super::distort::{Path, Point};
 use super::variate::Variates;
 
 /// The ink of a picture before it is centred, row by row: 0 is background, 1 is full ink.
@@ -78,7 +80,7 @@ impl Nib {
                 let cell = position.floor();
                 let pressure: f32 = controls[cell as usize..]
                     .iter()
-                    .zip(basis(position - cell))
+                    .zip(cubic_b_spline_weights(position - cell))
                     .map(|(control, weight)| control * weight)
                     .sum();
                 let before = stroke[i.saturating_sub(1)];
