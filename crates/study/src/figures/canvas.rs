@@ -10,7 +10,7 @@ use kuva::render::render::{PathData, Primitive, Scene, TextAnchor, render_multip
 use super::Figure;
 use super::font::Font;
 use super::palette::{GRID, INK, MUTED, PAPER, Pair, SERIES, dark_rules};
-use super::panel::{Frame, Panel, Ticks};
+use super::panel::{Axis, Frame, Panel, Ticks};
 use super::raster;
 
 /// Width of every figure. On a phone it is shrunk by a third at most, with letters still readable.
@@ -108,6 +108,21 @@ impl Canvas {
     /// The beginning of a text that is no wider than this.
     pub(super) fn fitting(&self, text: &str, size: u32, width: f64) -> String {
         fitting(&self.font, text, size, width)
+    }
+
+    /// An axis of names, given from above, each cut to what there is room for; and the margin to the
+    /// left of a panel that it takes.
+    pub(super) fn names<'n>(
+        &self,
+        names: impl DoubleEndedIterator<Item = &'n String>,
+    ) -> (Axis, f64) {
+        let names: Vec<String> = names
+            .rev()
+            .map(|name| self.fitting(name, SMALL, 150.0))
+            .collect();
+        let widths = names.iter().map(|name| self.width(name, SMALL));
+        let margin = widths.fold(40.0, f64::max) + 18.0;
+        (Axis::names(names), margin)
     }
 
     pub(super) fn panel(&mut self, x: f64, y: f64, panel: Panel) -> Frame {

@@ -3,9 +3,9 @@
 use statistics::median;
 
 use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker};
-use super::panel::{Axis, Panel};
+use super::panel::{Axis, Frame, Panel};
 use super::{Figure, Source, with_runs};
-use crate::analysis::{Cell, TimeToAccuracy};
+use crate::analysis::{Arm, Cell, TimeToAccuracy};
 use crate::format::{decimals, percent};
 use crate::metric::Metric;
 
@@ -20,20 +20,17 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
                 .any(|arm| reached(&arm.times_to_accuracy[index]))
         })
         .collect();
-    let order: Vec<usize> = cell
-        .full_order(&source.analysis.criteria)
+    let order = cell.full_order(&source.analysis.criteria);
+    let arms: Vec<&Arm<'_>> = order
         .into_iter()
-        .filter(|&index| cell.arms[index].records().next().is_some())
+        .map(|index| &cell.arms[index])
+        .filter(|arm| arm.records().next().is_some())
         .collect();
-    let seconds: Vec<f64> = order
+    let seconds = arms
         .iter()
-        .flat_map(|&index| &cell.arms[index].times_to_accuracy)
-        .flat_map(|time| time.seconds.iter().map(|&(_, seconds)| seconds))
-        .collect();
-    if seconds.is_empty() {
-        return None;
-    }
-    let row = 26.0;
+        .flat_map(|arm| &arm.times_to_accuracy)
+        .flat_map(|time| time.seconds.iter().map(|&(_, seconds)| seconds));
+    let longest = seconds.reduce(f64::max)?;
     let name = format!("{}time-to-accuracy", source.prefix(cell));
     let entries: Vec<_> = accuracies
         .iter()
@@ -43,32 +40,11 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
         })
         .collect();
     let legend = Canvas::new(&name, 0.0)?.legend(0.0, &entries);
-    let height = row * order.len() as f64 + 46.0;
+    let height = 26.0 * arms.len() as f64 + 46.0;
     let mut canvas = Canvas::new(&name, HEADER + legend + height)?;
     canvas.legend(HEADER, &entries);
-    let names: Vec<String> = order
-        .iter()
-        .rev()
-        .map(|&index| canvas.fitting(&cell.arms[index].name, SMALL, 150.0))
-        .collect();
-    let widest = names.iter().map(|name| canvas.width(name, SMALL));
-    let left = widest.fold(40.0, f64::max) + 18.0;
-    let longest = seconds.iter().copied().fold(0.0, f64::max);
-    // Where no run got to an accuracy, no point says so.
-    let notes: Vec<String> = order
-        .iter()
-        .map(|&index| {
-            let times = accuracies
-                .iter()
-                .map(|&place| &cell.arms[index].times_to_accuracy[place]);
-            let some = times.filter(|time| (1..time.runs).contains(&time.reached));
-            let notes = some.map(|time| {
-                let accuracy = percent(time.accuracy, 1);
-                format!("{} of {} to {accuracy}", time.reached, time.runs)
-            });
-            notes.collect::<Vec<_>>().join(", ")
-        })
-        .collect();
+    let (names, left) = canvas.names(arms.iter().map(|arm| &arm.name));
+    let notes: Vec<String> = arms.iter().map(|arm| note(arm, &accuracies)).collect();
     let widest = notes.iter().map(|note| canvas.width(note, 10));
     let right = widest.fold(8.0, f64::max).min(190.0) + 16.0;
     let panel = Panel {
@@ -76,46 +52,64 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
         height,
         margins: [left, right, 6.0, 40.0],
         x: Axis::decimal(0.0, 1.06 * longest, 6).labelled("seconds of training"),
-        y: Axis::names(names),
+        y: names,
         grid: true,
         plots: Vec::new(),
     };
     let frame = canvas.panel(0.0, HEADER + legend, panel);
-    for (line, &index) in order.iter().enumerate() {
-        let arm = &cell.arms[index];
-        let y = frame.y((order.len() - line) as f64);
-        for (place, &accuracy) in accuracies.iter().enumerate() {
-            let time = &arm.times_to_accuracy[accuracy];
-            let shift = if accuracies.len() > 1 {
-                12.0 * (place as f64 / (accuracies.len() - 1) as f64 - 0.5)
-            } else {
-                0.0
-            };
-            for &(seed, seconds) in &time.seconds {
-                canvas.group(
-                    None,
-                    Some(format!(
-                        "{}, seed {seed}: {} after {} s",
-                        arm.name,
-                        percent(time.accuracy, 1),
-                        decimals(seconds, 1)
-                    )),
-                );
-                canvas.circle((frame.x(seconds), y + shift), 2.0, colour(accuracy), 0.5);
-                canvas.end_group();
-            }
-            if let Some(median) = time.median_seconds {
-                let at = (frame.x(median), y + shift);
-                canvas.mark(at, 4.4, marker(accuracy), colour(accuracy));
-            }
-        }
-        let text = canvas.fitting(&notes[line], 10, right - 12.0);
+    for (line, (arm, note)) in arms.iter().zip(&notes).enumerate() {
+        let y = frame.y((arms.len() - line) as f64);
+        draw_times(&mut canvas, &frame, arm, &accuracies, y);
+        let text = canvas.fitting(note, 10, right - 12.0);
         canvas.muted((frame.right + 8.0, y + 4.0), &text, 10, Align::Start);
     }
     let title = String::from("Time to validation accuracy");
     canvas.title(&title);
     let about = "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy: every seed as a point, the median as a marker if more than half of them got there. On the right: how many runs got there, if not all did.";
     Some(canvas.finish(&title, about, &source.run_counts(cell), source.command))
+}
+
+/// How many runs got to each accuracy, where some did and some did not: of those that did not there is no
+/// point. `accuracies` are positions among the study's.
+fn note(arm: &Arm<'_>, accuracies: &[usize]) -> String {
+    let times = accuracies
+        .iter()
+        .map(|&index| &arm.times_to_accuracy[index]);
+    let some = times.filter(|time| (1..time.runs).contains(&time.reached));
+    let notes = some.map(|time| {
+        let accuracy = percent(time.accuracy, 1);
+        format!("{} of {} to {accuracy}", time.reached, time.runs)
+    });
+    notes.collect::<Vec<_>>().join(", ")
+}
+
+/// A contender's times around the line at `y`, each accuracy a little below the one before it.
+fn draw_times(canvas: &mut Canvas, frame: &Frame, arm: &Arm<'_>, accuracies: &[usize], y: f64) {
+    for (place, &accuracy) in accuracies.iter().enumerate() {
+        let time = &arm.times_to_accuracy[accuracy];
+        let shift = if accuracies.len() > 1 {
+            12.0 * (place as f64 / (accuracies.len() - 1) as f64 - 0.5)
+        } else {
+            0.0
+        };
+        for &(seed, seconds) in &time.seconds {
+            canvas.group(
+                None,
+                Some(format!(
+                    "{}, seed {seed}: {} after {} s",
+                    arm.name,
+                    percent(time.accuracy, 1),
+                    decimals(seconds, 1)
+                )),
+            );
+            canvas.circle((frame.x(seconds), y + shift), 2.0, colour(accuracy), 0.5);
+            canvas.end_group();
+        }
+        if let Some(median) = time.median_seconds {
+            let at = (frame.x(median), y + shift);
+            canvas.mark(at, 4.4, marker(accuracy), colour(accuracy));
+        }
+    }
 }
 
 /// Seconds per step, and nanoseconds per element of the activation.

@@ -247,6 +247,11 @@ impl Frame {
         self.left + self.x.share(value) * (self.right - self.left)
     }
 
+    /// The nearest place within the panel to one along the x axis.
+    pub(super) fn within(&self, x: f64) -> f64 {
+        x.clamp(self.left, self.right)
+    }
+
     /// Where the ticks of an x axis of numbers are.
     pub(super) fn ticks(&self) -> Vec<f64> {
         let Ticks::Numbers(step, _) = self.x.ticks else {

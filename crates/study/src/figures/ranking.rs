@@ -13,63 +13,38 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     let order = cell.full_order(criteria);
     let rows = order.len();
     let row = if rows > 14 { 20.0 } else { 26.0 };
-    let mut canvas = Canvas::new(
-        &format!("{}ranking", source.prefix(cell)),
-        HEADER + row * rows as f64 + 50.0,
-    )?;
+    let height = row * rows as f64 + 50.0;
+    let name = format!("{}ranking", source.prefix(cell));
+    let mut canvas = Canvas::new(&name, HEADER + height)?;
 
-    // Contenders that are far from the others would leave them no room; they are at the edge.
     let means = order.iter().filter_map(|&index| cell.arms[index].mean);
     let means: Vec<f64> = means.map(|mean| mean.value).collect();
     let near = bulk(&means);
-    let is_near = |index: &&usize| {
-        let mean = cell.arms[**index].mean.map(|mean| mean.value);
+    let is_near = |arm: &Arm<'_>| {
+        let mean = arm.mean.map(|mean| mean.value);
         mean.zip(near)
             .is_some_and(|(mean, (low, high))| (low..=high).contains(&mean))
     };
-    let scores = order
-        .iter()
-        .filter(is_near)
-        .flat_map(|&index| &cell.arms[index].runs);
-    let measured = scores.filter_map(|run| match run.score {
-        Value::Measured(value) => Some(value),
-        Value::Assumed(_) | Value::Missing => None,
-    });
+    // Contenders that are far from the others would leave them no room; they are at the edge.
+    let nearby = cell.arms.iter().filter(|arm| is_near(arm));
     let ends = near.into_iter().flat_map(|(low, high)| [low, high]);
-    let values: Vec<f64> = measured.chain(ends).collect();
-    let baseline = source.study.baseline();
-    let reference = cell.arms.iter().find(|arm| arm.name == baseline);
-    let reference = reference.and_then(|arm| arm.mean).map(|mean| mean.value);
+    let values: Vec<f64> = nearby.flat_map(measured).chain(ends).collect();
 
-    let names: Vec<String> = order
-        .iter()
-        .map(|&index| canvas.fitting(&cell.arms[index].name, SMALL, 150.0))
-        .collect();
-    let widest = names.iter().map(|name| canvas.width(name, SMALL));
-    let left = widest.fold(40.0, f64::max) + 18.0;
+    let (names, left) = canvas.names(order.iter().map(|&index| &cell.arms[index].name));
     let noted = cell.arms.iter().any(|arm| arm.diverged + arm.failed > 0);
     let right = if noted { 148.0 } else { 108.0 };
     let panel = Panel {
         width: WIDTH,
-        height: row * rows as f64 + 50.0,
+        height,
         margins: [left, right, 4.0, 42.0],
         x: Axis::around(values, 5, move |value| metric.format(value)).labelled(&metric.title()),
-        // From above.
-        y: Axis::names(names.into_iter().rev().collect()),
+        y: names,
         grid: true,
         plots: Vec::new(),
     };
     let frame = panel.frame(0.0, HEADER);
-    let within = |x: f64| x.clamp(frame.left, frame.right);
-    if let Some(reference) = reference.filter(|_| rows > 1) {
-        let (low, high) = (reference - criteria.margin, reference + criteria.margin);
-        let (from, to) = (within(frame.x(low)), within(frame.x(high)));
-        if criteria.margin > 0.0 {
-            let size = (to - from, frame.bottom - frame.top);
-            canvas.rectangle((from, frame.top), size, GRID[0], Some(0.6));
-        }
-        let x = frame.x(reference);
-        canvas.dashed((x, frame.top), (x, frame.bottom), ZERO[0], 1.0, Some("4 3"));
+    if rows > 1 {
+        draw_baseline(&mut canvas, source, cell, &frame);
     }
     canvas.panel(0.0, HEADER, panel);
 
@@ -84,7 +59,7 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
             height: row,
             room: right - 14.0,
         };
-        if is_near(&&index) {
+        if is_near(row.arm) {
             row.seeds(&mut canvas);
             row.interval(&mut canvas);
         }
@@ -94,20 +69,55 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     let title = format!("{}, every seed", capital(&metric.title()));
     canvas.title(&title);
     let best = order.first().map(|&index| &cell.arms[index]);
+    let about = about(source, cell, best, edge);
+    Some(canvas.finish(&title, &about, &source.score_counts(cell), source.command))
+}
+
+/// The scores of a contender that were measured.
+fn measured(arm: &Arm<'_>) -> impl Iterator<Item = f64> {
+    arm.runs.iter().filter_map(|run| match run.score {
+        Value::Measured(value) => Some(value),
+        Value::Assumed(_) | Value::Missing => None,
+    })
+}
+
+/// The baseline's mean as a line, and what is equivalent to it as a shade.
+fn draw_baseline(canvas: &mut Canvas, source: Source<'_>, cell: &Cell<'_>, frame: &Frame) {
+    let baseline = source.study.baseline();
+    let arm = cell.arms.iter().find(|arm| arm.name == baseline);
+    let Some(mean) = arm.and_then(|arm| arm.mean) else {
+        return;
+    };
+    let margin = source.analysis.criteria.margin;
+    let place = |value: f64| frame.within(frame.x(value));
+    let (from, to) = (place(mean.value - margin), place(mean.value + margin));
+    if margin > 0.0 {
+        let size = (to - from, frame.bottom - frame.top);
+        canvas.rectangle((from, frame.top), size, GRID[0], Some(0.6));
+    }
+    let x = frame.x(mean.value);
+    canvas.dashed((x, frame.top), (x, frame.bottom), ZERO[0], 1.0, Some("4 3"));
+}
+
+/// What is to be seen, in words. `edge` says whether a mean lies outside.
+fn about(source: Source<'_>, cell: &Cell<'_>, best: Option<&Arm<'_>>, edge: bool) -> String {
+    let criteria = &source.analysis.criteria;
+    let wording = source.analysis.wording();
     let best = best.and_then(|arm| {
         Some(format!(
             "The {} mean is that of {}, {}. ",
-            source.analysis.wording().best(),
+            wording.best(),
             arm.name,
-            metric.format(arm.mean?.value)
+            source.analysis.metric.format(arm.mean?.value)
         ))
     });
-    let about = format!(
-        "{}{}, {} first; faint points are single seeds, the marker is their mean with its {} interval (BCa bootstrap). The dashed line is the mean of the baseline {baseline}{}; the words on the right are the verdicts. {}",
+    format!(
+        "{}{}, {} first; faint points are single seeds, the marker is their mean with its {} interval (BCa bootstrap). The dashed line is the mean of the baseline {}{}; the words on the right are the verdicts. {}",
         best.unwrap_or_default(),
-        count(rows, "contender"),
-        source.analysis.wording().best(),
+        count(cell.arms.len(), "contender"),
+        wording.best(),
         confidence(criteria.level),
+        source.study.baseline(),
         if criteria.margin > 0.0 {
             ", and within the shade differences are too small to matter"
         } else {
@@ -120,8 +130,7 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
             (false, true) => " A number at the edge stands for a mean that lies outside.",
             (false, false) => "",
         },
-    );
-    Some(canvas.finish(&title, &about, &source.score_counts(cell), source.command))
+    )
 }
 
 /// The line of one contender.
@@ -138,10 +147,6 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn within(&self, x: f64) -> f64 {
-        x.clamp(self.frame.left, self.frame.right)
-    }
-
     /// Every seed, a little above or below the others.
     fn seeds(&self, canvas: &mut Canvas) {
         let metric = self.source.analysis.metric;
@@ -151,7 +156,7 @@ impl Row<'_> {
             };
             let dy = (((number * 7) % 11) as f64 - 5.0) * self.height / 32.0;
             let x = self.frame.x(value);
-            let place = (self.within(x), self.y + dy);
+            let place = (self.frame.within(x), self.y + dy);
             let assumed = matches!(run.score, Value::Assumed(_));
             let note = if assumed { ", assumed" } else { "" };
             let score = metric.format(value);
@@ -171,7 +176,7 @@ impl Row<'_> {
         let Some(interval) = interval else {
             return;
         };
-        let ends = [interval.lower, interval.upper].map(|end| self.within(self.frame.x(end)));
+        let ends = [interval.lower, interval.upper].map(|end| self.frame.within(self.frame.x(end)));
         canvas.line((ends[0], self.y), (ends[1], self.y), INK[0], 1.6);
         for end in ends {
             canvas.line((end, self.y - 4.0), (end, self.y + 4.0), INK[0], 1.6);
@@ -184,7 +189,7 @@ impl Row<'_> {
             return false;
         };
         let (x, y) = (self.frame.x(mean.value), self.y);
-        if x == self.within(x) {
+        if x == self.frame.within(x) {
             canvas.mark((x, y), 5.0, marker(self.index), colour(self.index));
             return false;
         }

@@ -35,66 +35,32 @@ pub(super) fn scores(source: Source<'_>) -> Vec<(Track, Figure)> {
 
 fn by_factor(source: Source<'_>, track: Track, factor: &Factor) -> Vec<Figure> {
     let metric = source.analysis.metric;
-    let labels = factor.labels();
     let cells: Vec<&Cell<'_>> = source
         .analysis
         .cells
         .iter()
         .filter(|cell| cell.track == track)
         .collect();
-    let rest = |setting: &Setting| {
-        let mut rest = setting.clone();
-        rest.0.remove(&factor.name);
-        rest
-    };
     let mut others: Vec<Setting> = Vec::new();
     for cell in &cells {
-        let rest = rest(&cell.setting);
-        if !others.contains(&rest) {
-            others.push(rest);
+        let other = without(factor, &cell.setting);
+        if !others.contains(&other) {
+            others.push(other);
         }
     }
-    let mut charts = Vec::new();
-    for other in &others {
-        let mut series: Vec<Series> = source
-            .study
-            .contenders
-            .iter()
-            .enumerate()
-            .map(|(position, contender)| Series {
-                position,
-                name: contender.name().to_owned(),
-                points: Vec::new(),
-            })
-            .collect();
-        // A little beside each other, so that equals do not hide each other.
-        let middle = (series.len() as f64 - 1.0) / 2.0;
-        let apart = (0.3 / series.len() as f64).min(0.05);
-        for cell in cells.iter().filter(|cell| rest(&cell.setting) == *other) {
-            let label = cell.setting.0.get(&factor.name);
-            let place = labels.iter().position(|known| Some(known) == label);
-            let Some(place) = place else {
-                continue;
+    let charts: Vec<(String, Vec<Series>)> = others
+        .iter()
+        .map(|other| {
+            let with_other = |cell: &&Cell<'_>| without(factor, &cell.setting) == *other;
+            let cells = cells.iter().copied().filter(with_other);
+            let title = if other.0.is_empty() {
+                metric.title()
+            } else {
+                other.to_string()
             };
-            for (series, arm) in series.iter_mut().zip(&cell.arms) {
-                series.points.extend(arm.mean.map(|mean| {
-                    Point {
-                        x: place as f64 + 1.0 + apart * (series.position as f64 - middle),
-                        y: mean.value,
-                        band: mean
-                            .interval
-                            .map(|interval| (interval.lower, interval.upper)),
-                    }
-                }));
-            }
-        }
-        let title = if other.0.is_empty() {
-            metric.title()
-        } else {
-            other.to_string()
-        };
-        charts.push((title, series));
-    }
+            (title, over_factor(source, factor, cells))
+        })
+        .collect();
     // One scale for all charts, so that they can be compared.
     let values: Vec<f64> = charts
         .iter()
@@ -112,7 +78,7 @@ fn by_factor(source: Source<'_>, track: Track, factor: &Factor) -> Vec<Figure> {
         .into_iter()
         .map(|(title, series)| Chart {
             title,
-            x: Axis::names(labels.clone()).labelled(&factor.name),
+            x: Axis::names(factor.labels()).labelled(&factor.name),
             y: Axis::around(values.iter().copied(), 5, move |value| metric.format(value)),
             series,
         })
@@ -138,6 +104,51 @@ fn by_factor(source: Source<'_>, track: Track, factor: &Factor) -> Vec<Figure> {
         source,
     };
     draw(&front, charts)
+}
+
+/// What a setting says of the other factors.
+fn without(factor: &Factor, setting: &Setting) -> Setting {
+    let mut others = setting.clone();
+    others.0.remove(&factor.name);
+    others
+}
+
+/// Each contender's mean over the values of a factor, one in each cell.
+fn over_factor<'c>(
+    source: Source<'_>,
+    factor: &Factor,
+    cells: impl Iterator<Item = &'c Cell<'c>>,
+) -> Vec<Series> {
+    let contenders = source.study.contenders.iter().enumerate();
+    let mut series: Vec<Series> = contenders
+        .map(|(position, contender)| Series {
+            position,
+            name: contender.name().to_owned(),
+            points: Vec::new(),
+        })
+        .collect();
+    // A little beside each other, so that equals do not hide each other.
+    let middle = (series.len() as f64 - 1.0) / 2.0;
+    let apart = (0.3 / series.len() as f64).min(0.05);
+    let labels = factor.labels();
+    for cell in cells {
+        let label = cell.setting.0.get(&factor.name);
+        let Some(place) = labels.iter().position(|known| Some(known) == label) else {
+            continue;
+        };
+        for (series, arm) in series.iter_mut().zip(&cell.arms) {
+            series.points.extend(arm.mean.map(|mean| {
+                Point {
+                    x: place as f64 + 1.0 + apart * (series.position as f64 - middle),
+                    y: mean.value,
+                    band: mean
+                        .interval
+                        .map(|interval| (interval.lower, interval.upper)),
+                }
+            }));
+        }
+    }
+    series
 }
 
 /// Which scores are good, in words.
@@ -169,17 +180,12 @@ pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
                 String::from("ranks")
             };
             let mut canvas = Canvas::new(&name, HEADER + height)?;
-            let labels: Vec<String> = order
-                .iter()
-                .rev()
-                .map(|&index| canvas.fitting(&names[index], SMALL, 150.0))
-                .collect();
-            let widest = labels.iter().map(|name| canvas.width(name, SMALL));
+            let (labels, left) = canvas.names(order.iter().map(|&index| &names[index]));
             let half = summary.critical_difference / 2.0;
             let panel = Panel {
                 width: WIDTH,
                 height,
-                margins: [widest.fold(40.0, f64::max) + 18.0, 60.0, 4.0, 42.0],
+                margins: [left, 60.0, 4.0, 42.0],
                 x: Axis::from(
                     1.0 - half.min(1.0),
                     names.len() as f64 + half.min(1.0),
@@ -187,7 +193,7 @@ pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
                     |rank| decimals(rank, 0),
                 )
                 .labelled(&format!("average rank, 1 is {}", source.analysis.wording().best())),
-                y: Axis::names(labels),
+                y: labels,
                 grid: true,
                 plots: Vec::new(),
             };
@@ -195,8 +201,7 @@ pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
             for (line, &index) in order.iter().enumerate() {
                 let rank = summary.average_ranks[index];
                 let y = frame.y((order.len() - line) as f64);
-                let ends = [rank - half, rank + half]
-                    .map(|end| frame.x(end).clamp(frame.left, frame.right));
+                let ends = [rank - half, rank + half].map(|end| frame.within(frame.x(end)));
                 canvas.line((ends[0], y), (ends[1], y), INK[0], 1.6);
                 let position = source
                     .study

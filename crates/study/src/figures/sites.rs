@@ -15,34 +15,42 @@ const BOUNDS: [f64; 5] = [0.001, 0.01, 0.05, 0.2, 0.5];
 
 type Measure = fn(&SiteEpoch) -> Option<f64>;
 
+/// A share that is measured at each site.
+struct Share {
+    /// Of the figure's file.
+    name: &'static str,
+    title: &'static str,
+    about: &'static str,
+    measure: Measure,
+}
+
+const SHARES: [Share; 3] = [
+    Share {
+        name: "dead-units",
+        title: "Dead units",
+        about: "Share of units whose derivative is zero for every validation image",
+        measure: |site| site.dead,
+    },
+    Share {
+        name: "saturation",
+        title: "Saturated pre-activations",
+        about: "Share of pre-activations at which |f′| is below 1 % of its maximum",
+        measure: |site| site.saturated,
+    },
+    Share {
+        name: "sparsity",
+        title: "Activations that are zero",
+        about: "Share of activations that are exactly zero",
+        measure: |site| site.sparsity,
+    },
+];
+
 /// One figure for each share that was measured.
 pub(super) fn all(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
-    let measures: [(&str, &str, &str, Measure); 3] = [
-        (
-            "dead-units",
-            "Dead units",
-            "Share of units whose derivative is zero for every validation image",
-            |site| site.dead,
-        ),
-        (
-            "saturation",
-            "Saturated pre-activations",
-            "Share of pre-activations at which |f′| is below 1 % of its maximum",
-            |site| site.saturated,
-        ),
-        (
-            "sparsity",
-            "Activations that are zero",
-            "Share of activations that are exactly zero",
-            |site| site.sparsity,
-        ),
-    ];
-    measures
-        .into_iter()
-        .filter_map(|(name, title, about, measure)| {
-            figure(source, cell, name, title, about, measure)
-        })
-        .collect()
+    let figures = SHARES
+        .iter()
+        .filter_map(|share| figure(source, cell, share));
+    figures.collect()
 }
 
 /// Means over the seeds: a row for each site, a column for each epoch.
@@ -61,111 +69,79 @@ fn table(arm: &Arm<'_>, measure: Measure) -> Vec<Vec<Option<f64>>> {
         .collect()
 }
 
-fn figure(
-    source: Source<'_>,
-    cell: &Cell<'_>,
-    name: &str,
-    title: &str,
-    about: &str,
-    measure: Measure,
-) -> Option<Figure> {
+fn figure(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Figure> {
     let tables: Vec<_> = with_runs(cell)
         .into_iter()
-        .map(|(_, arm)| (arm, table(arm, measure)))
+        .map(|(_, arm)| (arm, table(arm, share.measure)))
         .filter(|(_, table)| table.iter().flatten().any(Option::is_some))
         .collect();
-    let deepest = tables.iter().map(|(_, table)| table.len()).max()?;
+    let (deepest, sites) = tables
+        .iter()
+        .map(|(arm, table)| (arm, table.len()))
+        .max_by_key(|&(_, sites)| sites)?;
     let epochs = tables
         .iter()
         .map(|(_, table)| table.first().map_or(0, Vec::len))
         .max()?;
     let columns = COLUMNS.min(tables.len());
     let rows = tables.len().div_ceil(columns);
-    let name = format!("{}{name}", source.prefix(cell));
+    let name = format!("{}{}", source.prefix(cell), share.name);
     let probe = Canvas::new(&name, 0.0)?;
-    let longest = tables.iter().max_by_key(|(_, table)| table.len())?;
-    let sites: Vec<String> = longest
-        .0
-        .records()
-        .max_by_key(|run| run.sites.len())?
-        .sites
-        .iter()
-        .enumerate()
-        .map(|(index, site)| {
-            if deepest <= 8 {
-                probe.fitting(&site.name, 10, 84.0)
-            } else {
-                (index + 1).to_string()
-            }
-        })
-        .collect();
-    let widest = sites
-        .iter()
-        .map(|site| probe.width(site, 10))
-        .fold(0.0, f64::max);
-    let left = 12.0 + widest + 6.0;
+    let sites = labels(&probe, deepest, sites)?;
+    let widths = sites.iter().map(|site| probe.width(site, 10));
+    let left = 12.0 + widths.fold(0.0, f64::max) + 6.0;
     let width = (WIDTH - left - 6.0) / columns as f64;
-    let line = if deepest > 12 { 8.0 } else { 19.0 };
-    let column_width = ((width - 10.0) / epochs.max(1) as f64).min(60.0);
-    let block = line * deepest as f64;
-    let height = block + 42.0;
-    // In all fields or in none.
-    let numbers = line > 12.0 && probe.width("100", 10) + 2.0 <= column_width;
+    let line = if sites.len() > 12 { 8.0 } else { 19.0 };
+    let column = ((width - 10.0) / epochs.max(1) as f64).min(60.0);
+    let height = line * sites.len() as f64 + 42.0;
     let mut canvas = Canvas::new(&name, HEADER + height * rows as f64 + 28.0)?;
     for (index, (arm, table)) in tables.iter().enumerate() {
-        let x = left + width * (index % columns) as f64;
-        let y = HEADER + height * (index / columns) as f64;
-        let label = canvas.fitting(&arm.name, SMALL, width - 10.0);
-        canvas.text((x, y + 12.0), &label, SMALL, Align::Start);
-        let top = y + 18.0;
-        for (row, values) in table.iter().enumerate() {
-            let middle = top + line * (row as f64 + 0.5);
-            let every = if line < 12.0 { 5 } else { 1 };
-            if index % columns == 0 && (row % every == 0 || row + 1 == table.len()) {
-                canvas.muted((left - 6.0, middle + 3.5), &sites[row], 10, Align::End);
+        let map = HeatMap {
+            arm,
+            table,
+            sites: &sites,
+            epochs,
+            x: left + width * (index % columns) as f64,
+            y: HEADER + height * (index / columns) as f64,
+            field: (column, line),
+            // In all fields or in none.
+            numbers: line > 12.0 && probe.width("100", 10) + 2.0 <= column,
+        };
+        map.name(&mut canvas, width - 10.0);
+        for row in 0..table.len() {
+            if index % columns == 0 {
+                map.site(&mut canvas, row);
             }
-            for (epoch, value) in values.iter().enumerate() {
-                let Some(value) = *value else {
-                    continue;
-                };
-                let step = BOUNDS.iter().filter(|&&bound| value > bound).count();
-                let corner = (x + column_width * epoch as f64, top + line * row as f64);
-                canvas.group(
-                    None,
-                    Some(format!(
-                        "{}, {}, epoch {}: {}",
-                        arm.name,
-                        sites[row],
-                        epoch + 1,
-                        percent(value, 2)
-                    )),
-                );
-                let gap = if line < 12.0 { 0.5 } else { 1.0 };
-                let size = (column_width - gap, line - gap);
-                canvas.rectangle(corner, size, STEPS[step][0], None);
-                let number = decimals(100.0 * value, usize::from(value < 0.1 && value > 0.0));
-                if numbers {
-                    let ink = ON_STEPS[usize::from(step > 3)];
-                    let place = (corner.0 + size.0 / 2.0, corner.1 + line / 2.0 + 3.0);
-                    canvas.coloured_text(place, &number, 10, Align::Middle, ink);
-                }
-                canvas.end_group();
-            }
+            map.fields(&mut canvas, row);
         }
-        let bottom = top + block + 11.0;
-        let every = (22.0 / column_width).ceil().max(1.0) as usize;
-        for epoch in (0..epochs).step_by(every) {
-            let middle = x + column_width * (epoch as f64 + 0.5);
-            canvas.muted(
-                (middle, bottom),
-                &(epoch + 1).to_string(),
-                10,
-                Align::Middle,
-            );
-        }
+        map.epochs(&mut canvas);
     }
-    let y = HEADER + height * rows as f64 + 4.0;
-    let mut x = left;
+    legend(&mut canvas, (left, HEADER + height * rows as f64 + 4.0));
+    let title = format!("{} by site and epoch", share.title);
+    canvas.title(&title);
+    let about = format!(
+        "{}, in per cent, mean over the seeds: a row for each site from the input (above) to the output, a column for each epoch.",
+        share.about
+    );
+    Some(canvas.finish(&title, &about, &source.run_counts(cell), source.command))
+}
+
+/// The sites of the network with most of them: by name if there are few, else by number.
+fn labels(canvas: &Canvas, deepest: &Arm<'_>, count: usize) -> Option<Vec<String>> {
+    let run = deepest.records().max_by_key(|run| run.sites.len())?;
+    let sites = run.sites.iter().enumerate();
+    let labels = sites.map(|(index, site)| {
+        if count <= 8 {
+            canvas.fitting(&site.name, 10, 84.0)
+        } else {
+            (index + 1).to_string()
+        }
+    });
+    Some(labels.collect())
+}
+
+/// The colours and what they stand for.
+fn legend(canvas: &mut Canvas, (mut x, y): (f64, f64)) {
     for (step, colours) in STEPS.iter().enumerate() {
         let text = match (BOUNDS.get(step), BOUNDS.last()) {
             (Some(&bound), _) => format!("≤ {} %", decimals(100.0 * bound, usize::from(step == 0))),
@@ -176,10 +152,92 @@ fn figure(
         canvas.muted((x + 18.0, y + 10.0), &text, 10, Align::Start);
         x += 26.0 + canvas.width(&text, 10);
     }
-    let title = format!("{title} by site and epoch");
-    canvas.title(&title);
-    let about = format!(
-        "{about}, in per cent, mean over the seeds: a row for each site from the input (above) to the output, a column for each epoch."
-    );
-    Some(canvas.finish(&title, &about, &source.run_counts(cell), source.command))
+}
+
+/// A contender's share at each site in each epoch.
+struct HeatMap<'a> {
+    arm: &'a Arm<'a>,
+    /// A row for each site, a column for each epoch.
+    table: &'a [Vec<Option<f64>>],
+    /// The names of the sites.
+    sites: &'a [String],
+    epochs: usize,
+    /// The upper left corner.
+    x: f64,
+    y: f64,
+    /// Width and height of a field.
+    field: (f64, f64),
+    /// Whether fields have room for numbers.
+    numbers: bool,
+}
+
+impl HeatMap<'_> {
+    /// Where the fields begin.
+    fn top(&self) -> f64 {
+        self.y + 18.0
+    }
+
+    fn name(&self, canvas: &mut Canvas, room: f64) {
+        let name = canvas.fitting(&self.arm.name, SMALL, room);
+        canvas.text((self.x, self.y + 12.0), &name, SMALL, Align::Start);
+    }
+
+    /// The name of a site to the left of its row, or nothing where rows are too narrow for all names.
+    fn site(&self, canvas: &mut Canvas, row: usize) {
+        let (_, line) = self.field;
+        let every = if line < 12.0 { 5 } else { 1 };
+        if row.is_multiple_of(every) || row + 1 == self.table.len() {
+            let middle = self.top() + line * (row as f64 + 0.5);
+            let place = (self.x - 6.0, middle + 3.5);
+            canvas.muted(place, &self.sites[row], 10, Align::End);
+        }
+    }
+
+    /// The row of a site.
+    fn fields(&self, canvas: &mut Canvas, row: usize) {
+        let (column, line) = self.field;
+        let gap = if line < 12.0 { 0.5 } else { 1.0 };
+        let size = (column - gap, line - gap);
+        for (epoch, value) in self.table[row].iter().enumerate() {
+            let Some(value) = *value else {
+                continue;
+            };
+            let step = BOUNDS.iter().filter(|&&bound| value > bound).count();
+            let corner = (
+                self.x + column * epoch as f64,
+                self.top() + line * row as f64,
+            );
+            canvas.group(
+                None,
+                Some(format!(
+                    "{}, {}, epoch {}: {}",
+                    self.arm.name,
+                    self.sites[row],
+                    epoch + 1,
+                    percent(value, 2)
+                )),
+            );
+            canvas.rectangle(corner, size, STEPS[step][0], None);
+            if self.numbers {
+                let places = usize::from(value < 0.1 && value > 0.0);
+                let number = decimals(100.0 * value, places);
+                let ink = ON_STEPS[usize::from(step > 3)];
+                let place = (corner.0 + size.0 / 2.0, corner.1 + line / 2.0 + 3.0);
+                canvas.coloured_text(place, &number, 10, Align::Middle, ink);
+            }
+            canvas.end_group();
+        }
+    }
+
+    /// The numbers of the epochs, below.
+    fn epochs(&self, canvas: &mut Canvas) {
+        let (column, line) = self.field;
+        let bottom = self.top() + line * self.sites.len() as f64 + 11.0;
+        let every = (22.0 / column).ceil().max(1.0) as usize;
+        for epoch in (0..self.epochs).step_by(every) {
+            let middle = self.x + column * (epoch as f64 + 0.5);
+            let number = (epoch + 1).to_string();
+            canvas.muted((middle, bottom), &number, 10, Align::Middle);
+        }
+    }
 }

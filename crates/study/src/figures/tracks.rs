@@ -6,10 +6,11 @@ use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH, colour};
 use super::curves::point;
 use super::lines::{Chart, Frontispiece, Series, draw};
 use super::palette::{CONTEXT, MUTED};
-use super::panel::{Axis, Panel, bulk};
+use super::panel::{Axis, Frame, Panel, bulk};
 use super::{Figure, Source};
 use crate::analysis::{Estimate, TrackComparison, TrackShift};
 use crate::format::{capital, confidence, count, file_names, percent, scientific};
+use crate::metric::Metric;
 
 /// How every contender moves from the common track to the tuned one.
 pub(super) fn comparisons(source: Source<'_>) -> Vec<Figure> {
@@ -34,93 +35,22 @@ fn figure(source: Source<'_>, comparison: &TrackComparison, name: &str) -> Optio
     let height = row * shifts.len() as f64 + 50.0;
     let top = HEADER + 20.0;
     let mut canvas = Canvas::new(name, top + height)?;
-    let names: Vec<String> = shifts
-        .iter()
-        .rev()
-        .map(|shift| canvas.fitting(&shift.name, SMALL, 150.0))
-        .collect();
-    let widest = names.iter().map(|name| canvas.width(name, SMALL));
-    let means: Vec<f64> = shifts
-        .iter()
-        .flat_map(|shift| [shift.common.value, shift.tuned.value])
-        .collect();
-    let (low, high) = bulk(&means)?;
-    // Of contenders that are far from the others, the intervals would leave these no room.
-    let near = shifts.iter().flat_map(|shift| [shift.common, shift.tuned]);
-    let near = near.filter(|estimate| (low..=high).contains(&estimate.value));
-    let ends = near.filter_map(|estimate| estimate.interval);
-    let ends = ends.flat_map(|interval| [interval.lower, interval.upper]);
-    let values = ends.chain([low, high]);
+    let (names, left) = canvas.names(shifts.iter().map(|shift| &shift.name));
     let panel = Panel {
         width: WIDTH,
         height,
-        margins: [widest.fold(40.0, f64::max) + 18.0, 96.0, 4.0, 42.0],
-        x: Axis::around(values, 5, move |value| metric.format(value)).labelled(&metric.title()),
-        y: Axis::names(names),
+        margins: [left, 96.0, 4.0, 42.0],
+        x: Axis::around(shown_values(shifts)?, 5, move |value| metric.format(value))
+            .labelled(&metric.title()),
+        y: names,
         grid: true,
         plots: Vec::new(),
     };
     let frame = canvas.panel(0.0, top, panel);
-    let within = |x: f64| x.clamp(frame.left, frame.right);
-    canvas.mark((18.0, HEADER + 8.0), 4.6, MarkerShape::Circle, MUTED[0]);
-    canvas.text((28.0, HEADER + 12.0), "common recipe", SMALL, Align::Start);
-    canvas.mark((140.0, HEADER + 8.0), 4.6, MarkerShape::Diamond, colour(0));
-    canvas.text(
-        (150.0, HEADER + 12.0),
-        "tuned learning rate",
-        SMALL,
-        Align::Start,
-    );
-    canvas.muted(
-        (frame.right + 10.0, HEADER + 12.0),
-        "place",
-        SMALL,
-        Align::Start,
-    );
+    legend(&mut canvas, &frame);
     for (line, shift) in shifts.iter().enumerate() {
-        let TrackShift {
-            common,
-            tuned,
-            common_place,
-            tuned_place,
-            ..
-        } = shift;
         let y = frame.y((shifts.len() - line) as f64);
-        canvas.line(
-            (within(frame.x(common.value)), y),
-            (within(frame.x(tuned.value)), y),
-            CONTEXT[0],
-            3.0,
-        );
-        let mut draw = |estimate: &Estimate, dy: f64, shape, colour: &str| {
-            if let Some(interval) = estimate.interval {
-                let ends = [interval.lower, interval.upper].map(|end| within(frame.x(end)));
-                canvas.line((ends[0], y + dy), (ends[1], y + dy), colour, 1.4);
-            }
-            let x = frame.x(estimate.value);
-            if x == within(x) {
-                canvas.mark((x, y + dy), 4.6, shape, colour);
-            } else {
-                let value = metric.format(estimate.value);
-                let (text, align) = if x < frame.left {
-                    (format!("◀ {value}"), Align::Start)
-                } else {
-                    (format!("{value} ▶"), Align::End)
-                };
-                // Beside each other, as there is no room for one above the other.
-                let offset = if shape == MarkerShape::Circle {
-                    4.0
-                } else {
-                    80.0
-                };
-                let offset = if align == Align::End { -offset } else { offset };
-                canvas.text((within(x) + offset, y + 4.0), &text, 10, align);
-            }
-        };
-        draw(common, -3.0, MarkerShape::Circle, MUTED[0]);
-        draw(tuned, 3.0, MarkerShape::Diamond, colour(0));
-        let places = format!("{common_place} → {tuned_place}");
-        canvas.text((frame.right + 10.0, y + 4.0), &places, SMALL, Align::Start);
+        draw_shift(&mut canvas, &frame, metric, shift, y);
     }
     let setting = comparison.setting.to_string();
     let suffix = if setting.is_empty() {
@@ -149,6 +79,63 @@ fn figure(source: Source<'_>, comparison: &TrackComparison, name: &str) -> Optio
         .unwrap_or(0);
     let n = format!("n = {} each", count(n, "seed"));
     Some(canvas.finish(&title, &about, &n, source.command))
+}
+
+/// What the x axis has to show: intervals, but for those of contenders that are far from the others and
+/// would leave these no room.
+fn shown_values(shifts: &[TrackShift]) -> Option<Vec<f64>> {
+    let estimates = shifts.iter().flat_map(|shift| [shift.common, shift.tuned]);
+    let means: Vec<f64> = estimates.clone().map(|estimate| estimate.value).collect();
+    let (low, high) = bulk(&means)?;
+    let near = estimates.filter(|estimate| (low..=high).contains(&estimate.value));
+    let intervals = near.filter_map(|estimate| estimate.interval);
+    let ends = intervals.flat_map(|interval| [interval.lower, interval.upper]);
+    Some(ends.chain([low, high]).collect())
+}
+
+fn legend(canvas: &mut Canvas, frame: &Frame) {
+    let y = HEADER + 12.0;
+    canvas.mark((18.0, y - 4.0), 4.6, MarkerShape::Circle, MUTED[0]);
+    canvas.text((28.0, y), "common recipe", SMALL, Align::Start);
+    canvas.mark((140.0, y - 4.0), 4.6, MarkerShape::Diamond, colour(0));
+    canvas.text((150.0, y), "tuned learning rate", SMALL, Align::Start);
+    canvas.muted((frame.right + 10.0, y), "place", SMALL, Align::Start);
+}
+
+/// The line of one contender.
+fn draw_shift(canvas: &mut Canvas, frame: &Frame, metric: Metric, shift: &TrackShift, y: f64) {
+    let place = |value: f64| frame.within(frame.x(value));
+    let (from, to) = (place(shift.common.value), place(shift.tuned.value));
+    canvas.line((from, y), (to, y), CONTEXT[0], 3.0);
+    let mut draw = |estimate: &Estimate, dy: f64, shape, colour: &str| {
+        if let Some(interval) = estimate.interval {
+            let ends = [interval.lower, interval.upper].map(place);
+            canvas.line((ends[0], y + dy), (ends[1], y + dy), colour, 1.4);
+        }
+        let x = frame.x(estimate.value);
+        if x == frame.within(x) {
+            canvas.mark((x, y + dy), 4.6, shape, colour);
+            return;
+        }
+        let value = metric.format(estimate.value);
+        let (text, align) = if x < frame.left {
+            (format!("◀ {value}"), Align::Start)
+        } else {
+            (format!("{value} ▶"), Align::End)
+        };
+        // Beside each other, as there is no room for one above the other.
+        let offset = if shape == MarkerShape::Circle {
+            4.0
+        } else {
+            80.0
+        };
+        let offset = if align == Align::End { -offset } else { offset };
+        canvas.text((frame.within(x) + offset, y + 4.0), &text, 10, align);
+    };
+    draw(&shift.common, -3.0, MarkerShape::Circle, MUTED[0]);
+    draw(&shift.tuned, 3.0, MarkerShape::Diamond, colour(0));
+    let places = format!("{} → {}", shift.common_place, shift.tuned_place);
+    canvas.text((frame.right + 10.0, y + 4.0), &places, SMALL, Align::Start);
 }
 
 /// What came of each learning rate that was tried.
