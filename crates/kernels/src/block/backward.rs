@@ -238,9 +238,7 @@ impl<'a> EpilogueGradient<'a> {
             let row = RowGradient {
                 output_gradient,
                 linear,
-                mean: &self.rows.mean,
-                slope: &self.rows.slope,
-                offset: &self.rows.offset,
+                normalization: self.rows.normalization(),
                 pre_activation_gradient,
                 sums: &mut self.sums,
                 products: &mut self.products,

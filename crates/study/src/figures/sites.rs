@@ -75,10 +75,7 @@ fn figure(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Figure> 
         .map(|(_, arm)| (arm, table(arm, share.measure)))
         .filter(|(_, table)| table.iter().flatten().any(Option::is_some))
         .collect();
-    let (deepest, sites) = tables
-        .iter()
-        .map(|(arm, table)| (arm, table.len()))
-        .max_by_key(|&(_, sites)| sites)?;
+    let (deepest, _) = tables.iter().max_by_key(|(_, table)| table.len())?;
     let epochs = tables
         .iter()
         .map(|(_, table)| table.first().map_or(0, Vec::len))
@@ -87,7 +84,7 @@ fn figure(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Figure> 
     let rows = tables.len().div_ceil(columns);
     let name = format!("{}{}", source.prefix(cell), share.name);
     let probe = Canvas::new(&name, 0.0)?;
-    let sites = labels(&probe, deepest, sites)?;
+    let sites = labels(&probe, deepest)?;
     let widths = sites.iter().map(|site| probe.width(site, 10));
     let left = 12.0 + widths.fold(0.0, f64::max) + 6.0;
     let width = (WIDTH - left - 6.0) / columns as f64;
@@ -127,11 +124,12 @@ fn figure(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Figure> 
 }
 
 /// The sites of the network with most of them: by name if there are few, else by number.
-fn labels(canvas: &Canvas, deepest: &Arm<'_>, count: usize) -> Option<Vec<String>> {
+fn labels(canvas: &Canvas, deepest: &Arm<'_>) -> Option<Vec<String>> {
     let run = deepest.records().max_by_key(|run| run.sites.len())?;
+    let by_name = run.sites.len() <= 8;
     let sites = run.sites.iter().enumerate();
     let labels = sites.map(|(index, site)| {
-        if count <= 8 {
+        if by_name {
             canvas.fitting(&site.name, 10, 84.0)
         } else {
             (index + 1).to_string()
