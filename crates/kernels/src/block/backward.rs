@@ -238,7 +238,9 @@ impl<'a> EpilogueGradient<'a> {
             let row = RowGradient {
                 output_gradient,
                 linear,
-                normalization: self.rows.normalization(),
+                mean: &self.rows.mean,
+                slope: &self.rows.slope,
+                offset: &self.rows.offset,
                 pre_activation_gradient,
                 sums: &mut self.sums,
                 products: &mut self.products,

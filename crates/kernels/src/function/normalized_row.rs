@@ -98,10 +98,12 @@ impl Elementwise for NormalizedRow<'_> {
 pub(crate) struct RowGradient<'a> {
     /// The gradient of the function's outputs.
     pub output_gradient: &'a [f32],
-    /// What was normalised.
+    /// What was normalised: the function's inputs are slope · (linear − mean) + offset.
     pub linear: &'a [f32],
-    /// Mean, slope and offset: the function's inputs are slope · (linear − mean) + offset.
-    pub normalization: [&'a [f32]; 3],
+    // Not in an array as above: a step of `classic` takes 0.8 % longer with one.
+    pub mean: &'a [f32],
+    pub slope: &'a [f32],
+    pub offset: &'a [f32],
     /// Becomes the gradient of the function's inputs.
     pub pre_activation_gradient: &'a mut [f32],
     /// Gets the gradient of the function's inputs added.
@@ -114,8 +116,9 @@ impl Elementwise for RowGradient<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S, mut f: impl FnMut(S::F32) -> (S::F32, S::F32)) {
         let len = self.output_gradient.len();
-        assert!(self.linear.len() >= len);
-        assert!(self.normalization.iter().all(|row| row.len() >= len));
+        for slice in [self.linear, self.mean, self.slope, self.offset] {
+            assert!(slice.len() >= len);
+        }
         for slice in [&self.pre_activation_gradient, &self.sums, &self.products] {
             assert!(slice.len() >= len);
         }
@@ -124,7 +127,6 @@ impl Elementwise for RowGradient<'_> {
             self.sums.as_mut_ptr(),
             self.products.as_mut_ptr(),
         );
-        let [mean, slope, offset] = self.normalization.map(<[f32]>::as_ptr);
         for_each_place(
             s,
             len,
@@ -132,9 +134,9 @@ impl Elementwise for RowGradient<'_> {
             // SAFETY: no slice is shorter than `len`.
             |place| unsafe {
                 let linear = s.load_at(self.linear.as_ptr(), place);
-                let centred = s.sub(linear, s.load_at(mean, place));
-                let slope = s.load_at(slope, place);
-                let offset = s.load_at(offset, place);
+                let centred = s.sub(linear, s.load_at(self.mean.as_ptr(), place));
+                let slope = s.load_at(self.slope.as_ptr(), place);
+                let offset = s.load_at(self.offset.as_ptr(), place);
                 let (_, derivative) = f(s.mul_add(slope, centred, offset));
                 let gradient = s.mul(s.load_at(self.output_gradient.as_ptr(), place), derivative);
                 s.store_at(pre_activation_gradient, place, gradient);
