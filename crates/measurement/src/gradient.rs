@@ -60,14 +60,7 @@ fn norm<const D: usize>(
         return Ok(0.0);
     };
     let values = gradient.try_into_vec_as::<f32>()?;
-    // Short sums of squares, which the compiler makes vectors of; the small gradients of deep
-    // networks have squares below the least `f32`.
-    let sum: f64 = values
-        .chunks(64)
-        .map(|chunk| {
-            let squares = chunk.iter().map(|&x| f64::from(x) * f64::from(x));
-            squares.sum::<f64>()
-        })
-        .sum();
-    Ok(sum.sqrt())
+    // The small gradients of deep networks have squares below the least `f32`.
+    let squares = values.iter().map(|&x| f64::from(x).powi(2));
+    Ok(squares.sum::<f64>().sqrt())
 }

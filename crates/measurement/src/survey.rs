@@ -139,7 +139,7 @@ impl Survey {
         if first {
             tally.histogram.absorb(z);
         }
-        let threshold = SATURATED * operation.greatest_slope(self.isa, layer.activation());
+        let threshold = SATURATED * operation.greatest_slope(layer.activation());
         let isa = self.isa;
         let length = units * PORTION.div_ceil(units);
         let portions: Vec<(Sums, Vec<u32>, Vec<f32>)> = z
@@ -300,22 +300,18 @@ impl Operation {
         }
     }
 
-    /// The greatest |f′|, looked for on a grid.
-    fn greatest_slope(self, isa: Isa, activation: Activation) -> f32 {
+    /// The greatest |f′|, of a learnable function with the parameter that it has by now.
+    fn greatest_slope(self, activation: Activation) -> f32 {
         match self {
             Self::Softmax => 0.25,
-            Self::Elementwise(..) => {
-                // Known where it is finite and the function has no learnable parameter; the grid
-                // finds it for those that have.
-                let known = activation.facts().derivative_range;
-                let bound = known.low.abs().max(known.high.abs());
-                let is_learnt = activation.initial_parameter().is_some();
-                if bound.is_finite() && !is_learnt {
-                    return bound as f32;
-                }
-                let grid: Vec<f32> = (-2000..=2000).map(|step| step as f32 * 0.005).collect();
-                let (_, slopes) = self.apply(isa, &grid, 1);
-                slopes.into_iter().map(f32::abs).fold(0.0, f32::max)
+            Self::Elementwise(_, Context { parameter, .. }) => {
+                let now = match activation {
+                    Activation::Prelu { .. } => Activation::Prelu { slope: parameter },
+                    Activation::SwishBeta { .. } => Activation::SwishBeta { beta: parameter },
+                    other => other,
+                };
+                let range = now.facts().derivative_range;
+                range.low.abs().max(range.high.abs()) as f32
             }
         }
     }
