@@ -368,7 +368,7 @@ pub(crate) fn check_images(block: &Block, images: &[usize]) {
 }
 
 /// Panics unless the weight, and the function's parameter if there is one, have the shapes of
-/// [`Parameters`].
+/// [`Parameters`], and a function that has a parameter is given one.
 pub(crate) fn check_parameters(block: &Block, weight: &[usize], function: Option<&[usize]>) {
     let fits = match block.map {
         LinearMap::Convolution(Convolution {
@@ -386,6 +386,11 @@ pub(crate) fn check_parameters(block: &Block, weight: &[usize], function: Option
             "the function has one parameter, not {function:?}"
         );
     }
+    assert!(
+        function.is_some() || !block.function.has_parameter(),
+        "{:?} lacks its parameter",
+        block.function
+    );
 }
 
 /// The node of a block in the graph.

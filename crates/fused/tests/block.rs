@@ -226,6 +226,18 @@ fn a_function_has_one_parameter() {
     Chain::default().push(block, &parameters, None);
 }
 
+#[test]
+#[should_panic(expected = "Prelu lacks its parameter")]
+fn a_learnable_function_is_given_its_parameter() {
+    let (block, parameters) = dense([105, 19]);
+    let parameters = Parameters {
+        function_parameter: None,
+        ..parameters
+    };
+    let [device, _] = devices();
+    fused::infer(block, tensor([2, 7, 3, 5], &device), parameters, None);
+}
+
 const SIZE: usize = 12;
 
 fn pooled(dropout: f32) -> Block {

@@ -91,7 +91,8 @@ impl Activation {
     /// The activation of this name, with its default parameters.
     fn named(name: &str) -> Result<Self, ParseActivationError> {
         let wanted = compact(name);
-        let distance = |activation: &&Self| edit_distance(&wanted, &compact(activation.name()));
+        let distance =
+            |activation: &&Self| strsim::levenshtein(&wanted, &compact(activation.name()));
         let mut candidates: Vec<&Self> = Self::ALL.iter().collect();
         candidates.sort_by_key(distance);
         match candidates.first() {
@@ -170,21 +171,4 @@ fn compact(name: &str) -> String {
         .filter(|c| !matches!(c, '-' | '_' | ' '))
         .flat_map(char::to_lowercase)
         .collect()
-}
-
-/// Levenshtein's distance: the fewest insertions, deletions and substitutions from `a` to `b`.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    // Distances from the part of `a` read so far to every prefix of `b`.
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
