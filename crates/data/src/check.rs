@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::image_table::ImageTable;
-use crate::pixel_counts::PixelCounts;
+use crate::pixel_histogram::PixelHistogram;
 pub use warning::Warning;
 
 /// A class with fewer images than this cannot be learned or scored: of a tenth held out for
@@ -140,9 +140,9 @@ impl<'a> Places<'a> {
 }
 
 fn describe(table: &ImageTable, places: &Places<'_>) -> Description {
-    let pixels = PixelCounts::new(table.images().flatten());
+    let pixels = PixelHistogram::new(table.images().flatten());
     let side = table.side();
-    let border = PixelCounts::new(table.images().flat_map(|image| border(image, side)));
+    let border = PixelHistogram::new(table.images().flat_map(|image| border(image, side)));
     let uniform = |blank: bool| {
         let is = move |image: &[u8]| {
             image.iter().all(|&pixel| pixel == image[0]) && (image[0] == 0) == blank

@@ -25,7 +25,7 @@ mod error;
 mod image_table;
 mod images;
 mod loader;
-mod pixel_counts;
+mod pixel_histogram;
 mod scaling;
 mod source;
 mod split;

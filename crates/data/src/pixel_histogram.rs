@@ -2,9 +2,9 @@
 
 /// How many pixels have each value. Sums over them are of integers, hence exact and the same on every
 /// machine.
-pub(crate) struct PixelCounts([u64; 256]);
+pub(crate) struct PixelHistogram([u64; 256]);
 
-impl PixelCounts {
+impl PixelHistogram {
     pub(crate) fn new<'a>(pixels: impl Iterator<Item = &'a u8>) -> Self {
         let mut counts = [0; 256];
         pixels.for_each(|&pixel| counts[usize::from(pixel)] += 1);

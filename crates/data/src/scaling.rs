@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::pixel_counts::PixelCounts;
+use crate::pixel_histogram::PixelHistogram;
 
 /// Mean and standard deviation of pixels on the scale from 0 to 1.
 ///
@@ -21,7 +21,7 @@ pub struct Scaling {
 impl Scaling {
     /// The scaling of these pixels.
     pub(crate) fn of<'a>(images: impl Iterator<Item = &'a [u8]>) -> Self {
-        let counts = PixelCounts::new(images.flatten());
+        let counts = PixelHistogram::new(images.flatten());
         let [count, sum, squares] = [0, 1, 2].map(|power| counts.moment(power));
         // count² times the variance of the pixels, which is never negative.
         let variance = count * squares - sum * sum;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
@@ -101,7 +101,16 @@ fn find_in_folder(folder: &Path, labels: Labels) -> Option<PathBuf> {
     file_names(labels)
         .map(|name| folder.join(name))
         .into_iter()
-        .find(|path| path.is_file())
+        .find(|path| is_there(path))
+}
+
+/// Whether there is something that should be a table. What cannot be read is there too: whoever reads it
+/// then says why not.
+fn is_there(path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(_) => !path.is_dir(),
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    }
 }
 
 /// Whether there is a table in `folder`, labelled or not.

@@ -120,33 +120,7 @@ impl Columns {
         labels: Labels,
         place: impl Fn(usize) -> Place,
     ) -> Result<Self, Error> {
-        let mut names = Vec::with_capacity(header.len());
-        let mut label = None;
-        // Number of the pixel, index of its column.
-        let mut pixels: Vec<(u64, usize)> = Vec::with_capacity(header.len());
-        for (index, field) in header.iter().enumerate() {
-            let name = String::from_utf8_lossy(field.trim_ascii()).into_owned();
-            if name.eq_ignore_ascii_case("label") {
-                if let Some(first) = label {
-                    return Err(Error::DuplicateColumn {
-                        place: place(index + 1),
-                        found: Found::new(field),
-                        first: first + 1_usize,
-                    });
-                }
-                label = Some(index);
-            } else if let Some(number) = pixel_number(name.as_bytes()) {
-                pixels.push((number, index));
-            } else {
-                return Err(Error::UnknownColumn {
-                    place: place(index + 1),
-                    found: Found::new(field),
-                    remedy: remedy_for_header(field),
-                });
-            }
-            names.push(name);
-        }
-
+        let (names, label, mut pixels) = named_columns(header, &place)?;
         match (labels, label) {
             (Labels::Required | Labels::Partial, None) => {
                 return Err(Error::MissingLabelColumn {
@@ -161,41 +135,20 @@ impl Columns {
             }
             _ => {}
         }
-
         let in_order = pixels.is_sorted();
         pixels.sort_unstable();
-        let mut expected = pixels.first().map_or(0, |&(first, _)| first.min(1));
-        let mut before = None;
-        for &(number, index) in &pixels {
-            if before == Some(number) {
-                let first = pixels.partition_point(|&(other, _)| other < number);
-                return Err(Error::DuplicateColumn {
-                    place: place(index + 1),
-                    found: Found::new(names[index].as_bytes()),
-                    first: pixels[first].1 + 1,
-                });
-            }
-            if number != expected {
-                return Err(Error::MissingPixelColumn {
-                    place: place(index + 1),
-                    found: Found::new(names[index].as_bytes()),
-                    expected,
-                });
-            }
-            before = Some(number);
-            expected = number.saturating_add(1);
-        }
+        check_all_there(&pixels, &names, &place)?;
         let side = pixels.len().isqrt();
         if side == 0 || side * side != pixels.len() {
             return Err(Error::NotSquare {
-                place: place(pixels.last().map_or(names.len(), |&(_, index)| index + 1)),
+                place: place(pixels.last().map_or(names.len(), |last| last.index + 1)),
                 found: pixels.len(),
             });
         }
         Ok(Self {
             names,
             label,
-            shuffled: (!in_order).then(|| pixels.into_iter().map(|(_, index)| index).collect()),
+            shuffled: (!in_order).then(|| pixels.into_iter().map(|pixel| pixel.index).collect()),
             side,
         })
     }
@@ -214,6 +167,80 @@ impl Columns {
             }
         }
     }
+}
+
+/// A column that holds a pixel. In the order of the pixels.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct PixelColumn {
+    /// Which pixel, as the header numbers them.
+    number: u64,
+    /// Which column, counted from 0.
+    index: usize,
+}
+
+/// All names, the index of the label column, and the pixel columns, from left to right.
+fn named_columns(
+    header: &csv::ByteRecord,
+    place: impl Fn(usize) -> Place,
+) -> Result<(Vec<String>, Option<usize>, Vec<PixelColumn>), Error> {
+    let mut names = Vec::with_capacity(header.len());
+    let mut label = None;
+    let mut pixels = Vec::with_capacity(header.len());
+    for (index, field) in header.iter().enumerate() {
+        let name = String::from_utf8_lossy(field.trim_ascii()).into_owned();
+        if name.eq_ignore_ascii_case("label") {
+            if let Some(first) = label {
+                return Err(Error::DuplicateColumn {
+                    place: place(index + 1),
+                    found: Found::new(field),
+                    first: first + 1_usize,
+                });
+            }
+            label = Some(index);
+        } else if let Some(number) = pixel_number(name.as_bytes()) {
+            pixels.push(PixelColumn { number, index });
+        } else {
+            return Err(Error::UnknownColumn {
+                place: place(index + 1),
+                found: Found::new(field),
+                remedy: remedy_for_header(field),
+            });
+        }
+        names.push(name);
+    }
+    Ok((names, label, pixels))
+}
+
+/// Refuses sorted pixel columns of which one is there twice, or missing. They are numbered from 0 or
+/// from 1.
+fn check_all_there(
+    pixels: &[PixelColumn],
+    names: &[String],
+    place: impl Fn(usize) -> Place,
+) -> Result<(), Error> {
+    let mut expected = pixels.first().map_or(0, |first| first.number.min(1));
+    let mut before = None;
+    for &PixelColumn { number, index } in pixels {
+        let found = || Found::new(names[index].as_bytes());
+        if before == Some(number) {
+            let first = pixels.partition_point(|other| other.number < number);
+            return Err(Error::DuplicateColumn {
+                place: place(index + 1),
+                found: found(),
+                first: pixels[first].index + 1,
+            });
+        }
+        if number != expected {
+            return Err(Error::MissingPixelColumn {
+                place: place(index + 1),
+                found: found(),
+                expected,
+            });
+        }
+        before = Some(number);
+        expected = number.saturating_add(1);
+    }
+    Ok(())
 }
 
 /// The number in a column name such as `pixel17`.

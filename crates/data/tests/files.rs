@@ -162,6 +162,19 @@ fn training_error(path: &Path) -> Error {
     data::training_images(Some(path)).unwrap_err()
 }
 
+/// A file that cannot be read must not be taken for none, as other digits would then be in its place.
+#[test]
+#[cfg(unix)]
+fn a_link_to_nothing_is_an_error() {
+    let folder = folder(&[]);
+    let path = folder.path().join("train.csv");
+    std::os::unix::fs::symlink("moved.csv", &path).unwrap();
+    assert!(matches!(
+        training_error(folder.path()),
+        Error::Open { file, .. } if file == path.display().to_string()
+    ));
+}
+
 #[test]
 fn what_is_not_there() {
     let empty = folder(&[]);
