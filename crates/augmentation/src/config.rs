@@ -93,6 +93,16 @@ pub enum Error {
         /// The range expected.
         range: &'static str,
     },
+    /// Displacements larger than the distance over which they change would fold the image.
+    #[error(
+        "elastic.strength is {strength}, but must be 0 to elastic.smoothness, which is {smoothness}"
+    )]
+    ElasticStrength {
+        /// Root mean square of the displacements in pixels.
+        strength: f64,
+        /// Their smoothness in pixels.
+        smoothness: f64,
+    },
     /// The smallest area is larger than the largest.
     #[error("erasing.area is [{smallest}, {largest}], but the smaller must come first")]
     AreaOrder {
@@ -180,12 +190,6 @@ impl AugmentationConfig {
                 "1 to 100 pixels",
             ),
             (
-                "elastic.strength",
-                elastic.strength,
-                (0.0, elastic.smoothness),
-                "0 to elastic.smoothness",
-            ),
-            (
                 "erasing.probability",
                 erasing.probability,
                 (0.0, 1.0),
@@ -197,6 +201,16 @@ impl AugmentationConfig {
             if !(low..=high).contains(&value) {
                 return Err(Error::OutOfRange { name, value, range });
             }
+        }
+        let ElasticConfig {
+            strength,
+            smoothness,
+        } = *elastic;
+        if !(0.0..=smoothness).contains(&strength) {
+            return Err(Error::ElasticStrength {
+                strength,
+                smoothness,
+            });
         }
         if smallest > largest {
             return Err(Error::AreaOrder { smallest, largest });
@@ -315,6 +329,7 @@ mod tests {
             for wrong in [-0.1, largest * 1.001, f64::NAN, f64::INFINITY] {
                 match with(wrong).check() {
                     Err(Error::OutOfRange { name, .. }) => assert_eq!(name, field),
+                    Err(Error::ElasticStrength { .. }) => assert_eq!(field, "elastic.strength"),
                     other => panic!("{field} = {wrong}: {other:?}"),
                 }
             }

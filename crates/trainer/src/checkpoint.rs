@@ -25,13 +25,14 @@ use data::Scaling;
 use files::{hidden_path, sha256_hex, write_durably};
 use model::Task;
 use serde::{Deserialize, Serialize};
+use study::Difference;
 
 use crate::config::RunConfig;
 use crate::history::{self, EpochRecord, PassTime};
 use crate::measuring::{EpochMeasurement, GradientsSoFar};
 use crate::metrics::Tally;
 use crate::shell::as_argument;
-use crate::toml_file::{read_toml, to_toml};
+use crate::toml_file::{difference, read_toml, to_toml};
 
 /// The version of the layout of checkpoints and saved models.
 pub const FORMAT: u32 = 1;
@@ -145,7 +146,7 @@ impl RunState {
     pub fn has_stopped_early(&self) -> bool {
         let stopping = self.config.early_stopping;
         match (stopping, history::best(&self.history)) {
-            (Some(stopping), Some(best)) => self.history.len() >= best.epoch + stopping.patience,
+            (Some(stopping), Some(best)) => self.history.len() - best.epoch >= stopping.patience,
             _ => false,
         }
     }
@@ -351,6 +352,9 @@ pub fn restore(folder: &Path, name: Option<&str>, config: &RunConfig) -> Result<
         );
     }
     read(&folder.join(wanted), config).map(Some).map_err(|error| {
+        if error.is::<OtherConfiguration>() {
+            return error;
+        }
         let intact = names
             .iter()
             .rev()
@@ -375,11 +379,12 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
             state.format
         );
     }
-    if !same_run(&state.config, config) {
-        bail!(
-            "{} belongs to a run with another configuration",
-            side_file.display()
-        );
+    if let Some(difference) = difference(&essence(&state.config), &essence(config))? {
+        return Err(OtherConfiguration {
+            side_file,
+            difference,
+        }
+        .into());
     }
     let mut records = Records::new();
     for kind in RecordKind::of(config) {
@@ -420,18 +425,26 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
     })
 }
 
-/// Whether two configurations describe the same run: they may differ in where it computes, where
-/// its data lie, how often it was lengthened, and when it ends early.
-fn same_run(a: &RunConfig, b: &RunConfig) -> bool {
-    let essence = |config: &RunConfig| {
-        let mut config = config.clone();
-        config.backend = Default::default();
-        config.data.path = None;
-        config.extensions.clear();
-        config.early_stopping = None;
-        config
-    };
-    essence(a) == essence(b)
+/// A configuration without what may change in a run: where it computes, where its data lie, how often it
+/// was lengthened, and when it ends early.
+fn essence(config: &RunConfig) -> RunConfig {
+    let mut config = config.clone();
+    config.backend = Default::default();
+    config.data.path = None;
+    config.extensions.clear();
+    config.early_stopping = None;
+    config
+}
+
+/// A checkpoint of a run with another configuration than the one it is restored for.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} is of a run with another configuration: {} is {} there and {} in the run's config.toml; set it back, or begin a run of its own, by `trainer --config FILE --out DIR`",
+    side_file.display(), difference.field, difference.there, difference.here
+)]
+struct OtherConfiguration {
+    side_file: PathBuf,
+    difference: Difference,
 }
 
 /// Burn's checkpointer for one record: instead of writing a file of its own, it hands the bytes

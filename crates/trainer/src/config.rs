@@ -1,7 +1,9 @@
 //! Everything that decides what a run computes, in one file.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
 use augmentation::AugmentationConfig;
 use clap::ValueEnum;
 use data::{Fractions, LabelledImages, Source, Split};
@@ -224,10 +226,26 @@ pub enum ConfigError {
         /// Name of the value.
         name: &'static str,
         /// The value found.
-        value: f64,
+        value: String,
         /// The range expected.
         range: &'static str,
     },
+}
+
+fn in_range(
+    holds: bool,
+    name: &'static str,
+    value: impl fmt::Display,
+    range: &'static str,
+) -> Result<(), ConfigError> {
+    if holds {
+        return Ok(());
+    }
+    Err(ConfigError::OutOfRange {
+        name,
+        value: value.to_string(),
+        range,
+    })
 }
 
 impl Default for RunConfig {
@@ -261,6 +279,26 @@ impl DataConfig {
             test: self.test_fraction,
             training: self.training_fraction,
         }
+    }
+
+    /// What `read` finds at `named`, or else where the images are by this file.
+    ///
+    /// # Errors
+    ///
+    /// That of `read`.
+    pub fn read_images<T>(
+        &self,
+        named: Option<&Path>,
+        read: impl FnOnce(Option<&Path>) -> Result<T, data::Error>,
+    ) -> Result<T> {
+        let images = read(named.or(self.path.as_deref()));
+        if named.is_none() && self.fingerprint.is_some() {
+            // A run has noted the path; that it is named by another is not known to the one who reads.
+            return images.context(
+                "cannot read the images of the run (if they were moved, name them with --data)",
+            );
+        }
+        Ok(images?)
     }
 
     /// Notes what finds the images again, also from another folder and when more files have come.
@@ -335,55 +373,88 @@ impl RunConfig {
     ///
     /// The first value that does not.
     pub fn check(&self) -> Result<(), ConfigError> {
-        for (count, name) in [(self.epochs, "epochs"), (self.batch_size, "batch_size")] {
-            if count == 0 {
-                return Err(ConfigError::Zero(name));
-            }
-        }
-        if self.early_stopping == Some(EarlyStoppingConfig { patience: 0 }) {
-            return Err(ConfigError::Zero("early_stopping.patience"));
-        }
-        let in_range = |holds: bool, name, value, range| {
-            if holds {
-                Ok(())
-            } else {
-                Err(ConfigError::OutOfRange { name, value, range })
-            }
-        };
-        let epochs = self.total_epochs();
-        let few = epochs <= MOST_EPOCHS;
-        in_range(few, "epochs", epochs as f64, "at most 1000000")?;
-        // TOML's integers are signed.
-        let storable = i64::try_from(self.seed).is_ok();
-        in_range(storable, "seed", self.seed as f64, "below 2^63")?;
-        let split_seed = self.data.split_seed.unwrap_or_default();
-        let storable = i64::try_from(split_seed).is_ok();
-        in_range(storable, "split_seed", split_seed as f64, "below 2^63")?;
-        let rate = self.optimizer.learning_rate;
-        let positive = rate.is_finite() && rate > 0.0;
-        in_range(positive, "learning_rate", rate, "positive")?;
-        let decay = f64::from(self.optimizer.weight_decay);
-        let not_negative = decay.is_finite() && decay >= 0.0;
-        in_range(not_negative, "weight_decay", decay, "0 or positive")?;
+        self.check_counts()?;
+        self.check_seeds()?;
+        self.check_optimizer()?;
+        self.check_shares()?;
         if self.early_stopping.is_some() && self.data.validation_fraction == 0.0 {
             return Err(ConfigError::NothingToStopBy);
         }
-        if let Some(EnsembleConfig { members, .. }) = self.ensemble {
-            if members == 0 {
-                return Err(ConfigError::Zero("ensemble.members"));
+        self.augmentation.check()?;
+        self.check_extensions()
+    }
+
+    fn check_counts(&self) -> Result<(), ConfigError> {
+        let patience = self.early_stopping.unwrap_or_default().patience;
+        let members = self
+            .ensemble
+            .as_ref()
+            .map_or(1, |ensemble| ensemble.members);
+        let epochs = self.total_epochs();
+        for (count, name, most, range) in [
+            (epochs, "epochs", MOST_EPOCHS, "at most 1000000"),
+            (self.batch_size, "batch_size", usize::MAX, ""),
+            (
+                patience,
+                "early_stopping.patience",
+                MOST_EPOCHS,
+                "at most 1000000",
+            ),
+            (members, "ensemble.members", MOST_MEMBERS, "at most 1000"),
+        ] {
+            if count == 0 {
+                return Err(ConfigError::Zero(name));
             }
-            let few = members <= MOST_MEMBERS;
-            in_range(few, "ensemble.members", members as f64, "at most 1000")?;
-            let last = self.seed.checked_add(members as u64 - 1);
-            let storable = last.is_some_and(|seed| i64::try_from(seed).is_ok());
-            let seed = self.seed as f64;
-            in_range(
-                storable,
-                "seed",
-                seed,
-                "so small that all members' are below 2^63",
-            )?;
+            in_range(count <= most, name, count, range)?;
         }
+        if self.epochs == 0 {
+            return Err(ConfigError::Zero("epochs"));
+        }
+        Ok(())
+    }
+
+    fn check_seeds(&self) -> Result<(), ConfigError> {
+        // TOML's integers are signed.
+        let is_storable = |seed: u64| i64::try_from(seed).is_ok();
+        in_range(is_storable(self.seed), "seed", self.seed, "below 2^63")?;
+        let split_seed = self.data.split_seed.unwrap_or_default();
+        in_range(
+            is_storable(split_seed),
+            "split_seed",
+            split_seed,
+            "below 2^63",
+        )?;
+        let others = self
+            .ensemble
+            .as_ref()
+            .map_or(0, |ensemble| ensemble.members.saturating_sub(1));
+        let last = self.seed.checked_add(others as u64);
+        in_range(
+            last.is_some_and(is_storable),
+            "seed",
+            self.seed,
+            "so small that all members' are below 2^63",
+        )
+    }
+
+    fn check_optimizer(&self) -> Result<(), ConfigError> {
+        let OptimizerConfig {
+            learning_rate,
+            weight_decay,
+            ..
+        } = self.optimizer;
+        let is_positive = learning_rate.is_finite() && learning_rate > 0.0;
+        in_range(is_positive, "learning_rate", learning_rate, "positive")?;
+        let is_not_negative = weight_decay.is_finite() && weight_decay >= 0.0;
+        in_range(
+            is_not_negative,
+            "weight_decay",
+            weight_decay,
+            "0 or positive",
+        )
+    }
+
+    fn check_shares(&self) -> Result<(), ConfigError> {
         let averaging = self.averaging.unwrap_or_default();
         for (share, name) in [
             (self.schedule.warmup, "warmup"),
@@ -397,13 +468,19 @@ impl RunConfig {
         }
         let share = self.data.training_fraction;
         let holds = share > 0.0 && share <= 1.0;
-        in_range(holds, "training_fraction", share, "above 0 and at most 1")?;
-        self.augmentation.check()?;
+        in_range(holds, "training_fraction", share, "above 0 and at most 1")
+    }
+
+    fn check_extensions(&self) -> Result<(), ConfigError> {
         let mut before = self.epochs;
         for extension in &self.extensions {
             let longer = extension.epochs > before && extension.after_epoch <= before;
-            let epochs = extension.epochs as f64;
-            in_range(longer, "extensions.epochs", epochs, "more than before")?;
+            in_range(
+                longer,
+                "extensions.epochs",
+                extension.epochs,
+                "more than before",
+            )?;
             before = extension.epochs;
         }
         Ok(())
@@ -478,6 +555,15 @@ mod tests {
         assert_eq!(of(MOST_EPOCHS).check(), Ok(()));
         let error = of(MOST_EPOCHS + 1).check().unwrap_err();
         insta::assert_snapshot!(error, @"epochs is 1000001, but must be at most 1000000");
+        let early_stopping = Some(EarlyStoppingConfig {
+            patience: usize::MAX,
+        });
+        let config = RunConfig {
+            early_stopping,
+            ..RunConfig::default()
+        };
+        let error = config.check().unwrap_err();
+        insta::assert_snapshot!(error, @"early_stopping.patience is 18446744073709551615, but must be at most 1000000");
     }
 
     #[test]

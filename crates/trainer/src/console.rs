@@ -54,23 +54,27 @@ impl Style {
     }
 }
 
+/// Columns and rows that the dashboard takes to show how far a training is.
+const SMALLEST_SCREEN: (u16, u16) = (60, 15);
+
 /// Whether stdout is a terminal that can show more than lines.
 fn has_screen() -> bool {
-    stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+    let is_large = || {
+        let (columns, rows) = crossterm::terminal::size().unwrap_or(SMALLEST_SCREEN);
+        columns >= SMALLEST_SCREEN.0 && rows >= SMALLEST_SCREEN.1
+    };
+    stdout().is_terminal()
+        && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+        && is_large()
 }
 
 impl Console {
     /// A console of this style.
     pub fn new(style: Style) -> Self {
-        let bar = if style == Style::Plain && stderr().is_terminal() {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
-        } else {
-            ProgressBar::hidden()
-        };
         Self {
             style,
             member: None,
-            bar,
+            bar: progress_bar(style == Style::Plain),
             has_warned: Arc::default(),
         }
     }
@@ -93,6 +97,13 @@ impl Console {
         match self.style {
             Style::Dashboard | Style::Plain => self.print(line),
             Style::Json | Style::Quiet => {}
+        }
+    }
+
+    /// Says something in words where a line tears no picture.
+    pub fn say_beside_the_training(&self, line: &str) {
+        if self.style == Style::Plain {
+            self.print(line);
         }
     }
 
@@ -123,18 +134,16 @@ impl Console {
         if let Err(error) = printed
             && !self.has_warned.swap(true, Ordering::Relaxed)
         {
-            eprintln!(
+            print_error(&format!(
                 "warning: cannot write to stdout: {error}; the training goes on, and its results are in the run's folder"
-            );
+            ));
         }
     }
 
     /// An epoch has ended.
     pub fn epoch(&self, record: &EpochRecord, epochs: usize) {
-        // Inside the dashboard a line would tear the picture; its curves show the epoch.
-        if self.style == Style::Plain {
-            self.say(&epoch_line(record, epochs));
-        }
+        // The dashboard's curves show the epoch.
+        self.say_beside_the_training(&epoch_line(record, epochs));
         self.event("epoch", record);
     }
 
@@ -158,6 +167,15 @@ impl Console {
     }
 }
 
+/// A progress bar on stderr if it `is_wanted` and stderr is a terminal, else one that is not seen.
+pub fn progress_bar(is_wanted: bool) -> ProgressBar {
+    if is_wanted && stderr().is_terminal() {
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+    } else {
+        ProgressBar::hidden()
+    }
+}
+
 /// Prints a line to stdout. A reader that has gone away, such as `head`, is no error.
 ///
 /// # Errors
@@ -168,6 +186,12 @@ pub fn print(line: &str) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
+}
+
+/// Prints a line to stderr in one piece, as several processes may write there. Where that fails, there
+/// is no other place to say it, and whatever was being done goes on.
+pub fn print_error(line: &str) {
+    let _ = stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// An epoch in one line.

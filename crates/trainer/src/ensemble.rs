@@ -62,10 +62,15 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// See [`Ensemble::load`]; also if one was trained without the augmentation that views need.
+    /// See [`Ensemble::load`]; also if an ensemble is not trained to its end, or one network was trained
+    /// without the augmentation that views need.
     pub fn load(&self) -> Result<Ensemble> {
-        let runs: Vec<PathBuf> = self.runs.iter().flat_map(|path| runs_of(path)).collect();
-        let ensemble = Ensemble::load(&runs, self.model, self.backend, self.kernels)?;
+        let runs: Vec<Vec<PathBuf>> = self
+            .runs
+            .iter()
+            .map(|path| runs_of(path))
+            .collect::<Result<_>>()?;
+        let ensemble = Ensemble::load(&runs.concat(), self.model, self.backend, self.kernels)?;
         if self.views.per_image.get() > 1 {
             for member in &ensemble.members {
                 let views = &member
@@ -85,12 +90,25 @@ impl Options {
 }
 
 /// The runs that a path names: those of all members, if it is the folder of an ensemble.
-fn runs_of(path: &Path) -> Vec<PathBuf> {
+///
+/// # Errors
+///
+/// If a member is not trained to its end: some networks would be taken for all of them.
+fn runs_of(path: &Path) -> Result<Vec<PathBuf>> {
     let members = ensemble_runner::members_in(path);
     if RunDirectory::is_run(path) || members.is_empty() {
-        return vec![path.to_owned()];
+        return Ok(vec![path.to_owned()]);
     }
-    members
+    for member in &members {
+        if !RunDirectory::is_finished(member) {
+            bail!(
+                "{} is not trained to its end; `trainer ensemble` goes on with it, or name the members to read with instead of {}",
+                member.display(),
+                path.display()
+            );
+        }
+    }
+    Ok(members)
 }
 
 impl Views {

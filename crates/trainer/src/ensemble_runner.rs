@@ -20,9 +20,10 @@ use crate::console::{Console, Style, epoch_line, print};
 use crate::epoch_loop::Ending;
 use crate::history::EpochRecord;
 use crate::interrupt::{INTERRUPTED, Signals};
-use crate::jobs::{self, JobObserver, Jobs, JobsEnding};
+use crate::jobs::{self, JobObserver, Jobs, JobsEnding, Probe};
 use crate::probe;
 use crate::run_directory::RunDirectory;
+use crate::saved_model;
 use crate::toml_file::difference;
 use crate::training::{self, Training};
 
@@ -122,17 +123,15 @@ impl Members {
                 left += 1;
             }
         }
-        let cores = jobs::cores();
-        let jobs = match jobs {
-            Some(count) => Jobs::new(count.get().min(left).max(1), cores),
-            None if left >= cores && self.processor.is_cpu() => {
-                Jobs::fastest(cores, &processes.probe, |line| console.say(line))?
-            }
-            None => Jobs::new(1, cores),
-        };
         if left == 0 {
             return Ok(None);
         }
+        let say = |line: &str| console.say(line);
+        let probe = self.processor.is_cpu().then_some(Probe {
+            arguments: &processes.probe,
+            say: &say,
+        });
+        let jobs = Jobs::choose(jobs, left, probe)?;
         if jobs.count > 1 {
             let mut observer = MemberObserver {
                 console,
@@ -272,7 +271,8 @@ fn check_converged(diverged: &[Diverged]) -> Result<()> {
     )
 }
 
-/// The members in the folder of an ensemble, in the order of their seeds. None in other folders.
+/// The folders of the members of an ensemble, begun or not, in the order of their seeds. None in other
+/// folders.
 pub fn members_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut members: Vec<(u64, PathBuf)> = entries
@@ -280,7 +280,7 @@ pub fn members_in(folder: &Path) -> Vec<PathBuf> {
             let name = entry.file_name().into_string().ok()?;
             let seed = name.strip_prefix(MEMBER)?.parse().ok()?;
             let path = entry.path();
-            RunDirectory::is_run(&path).then_some((seed, path))
+            path.is_dir().then_some((seed, path))
         })
         .collect();
     members.sort();
@@ -295,10 +295,10 @@ fn taken(path: &Path) -> anyhow::Error {
     )
 }
 
-/// Whether a run has come to its end, which must be one with this configuration. The images, which
-/// their fingerprint tells from others, may have been moved.
+/// Whether a run has come to its end, which must be one with this configuration if it has trained at all.
+/// The images, which their fingerprint tells from others, may have been moved.
 fn is_trained(run: &RunDirectory, config: &RunConfig) -> Result<bool> {
-    if run.has_config() {
+    if run.has_config() && has_trained(run)? {
         let mut there = run.config()?;
         there.data.path.clone_from(&config.data.path);
         if let Some(Difference { field, there, here }) = difference(&there, config)? {
@@ -309,6 +309,11 @@ fn is_trained(run: &RunDirectory, config: &RunConfig) -> Result<bool> {
         }
     }
     Ok(run.has_summary())
+}
+
+/// Whether a run has left something of its training.
+fn has_trained(run: &RunDirectory) -> Result<bool> {
+    Ok(saved_model::has_any(run) || !checkpoint::list(&run.checkpoints())?.is_empty())
 }
 
 /// Shows what processes tell of the networks that they train.

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use burn::train::Interrupter;
 use crossterm::cursor::Show;
 use crossterm::event::DisableMouseCapture;
 use crossterm::execute;
@@ -29,7 +28,7 @@ pub struct Signals {
 type Stop = Box<dyn FnOnce() + Send>;
 
 impl Signals {
-    /// Begins to listen.
+    /// Begins to listen. A closed terminal is nothing to whoever started the program by `nohup`.
     ///
     /// Elsewhere than on Unix, Ctrl+C ends the program at once; a run then continues from its last
     /// checkpoint.
@@ -42,8 +41,12 @@ impl Signals {
         #[cfg(unix)]
         {
             use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-            let mut received = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
-                .context("cannot listen for Ctrl+C")?;
+            let mut heard = vec![SIGINT, SIGTERM];
+            if !is_ignored(SIGHUP) {
+                heard.push(SIGHUP);
+            }
+            let mut received =
+                signal_hook::iterator::Signals::new(heard).context("cannot listen for Ctrl+C")?;
             let signals = signals.clone();
             std::thread::Builder::new()
                 .name("signals".into())
@@ -56,12 +59,6 @@ impl Signals {
     /// There is nothing to stop any more: the next signal ends the program.
     pub fn stop_nothing(&self) {
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// Lets the next signal stop this training.
-    pub fn stop(&self, interrupter: &Interrupter) {
-        let interrupter = interrupter.clone();
-        self.call(move || interrupter.stop(Some("interrupted")));
     }
 
     /// Lets the next signal call `stop`, once.
@@ -104,6 +101,22 @@ impl Signals {
         let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
         (self.requested.swap(true, Ordering::Relaxed), stop.take())
     }
+}
+
+/// Whether the program was started with this signal ignored. Only Linux tells it without `unsafe`.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignored_signals(&status).is_some_and(|ignored| ignored >> (signal - 1) & 1 == 1)
+}
+
+/// The set of ignored signals in the text of `/proc/PID/status`: signal n is bit n − 1 (proc(5)).
+#[cfg(unix)]
+fn ignored_signals(status: &str) -> Option<u64> {
+    let set = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(set.trim(), 16).ok()
 }
 
 /// Gives the terminal back to the shell as it was, and ends the program.

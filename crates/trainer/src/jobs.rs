@@ -79,29 +79,54 @@ impl Jobs {
         }
     }
 
-    /// What is faster on this machine: one run after the other with all cores, or as many at once as
-    /// there are cores. Measured with `probe`, the arguments of the program that trains for a moment
-    /// and prints its [`Speed`]; says what it has found.
+    /// As many at once as `asked`, or else as `probe` finds to be faster, of `left` runs that are still to
+    /// be made.
+    ///
+    /// # Errors
+    ///
+    /// See [`Probe::fastest`].
+    pub fn choose(asked: Option<NonZeroUsize>, left: usize, probe: Option<Probe>) -> Result<Self> {
+        let cores = cores();
+        let of_use = |count: usize| count.min(left).max(1);
+        match (asked, probe) {
+            (Some(count), _) => Ok(Self::new(of_use(count.get()), cores)),
+            (None, Some(probe)) => probe.fastest(cores, of_use(cores)),
+            (None, None) => Ok(Self::new(1, cores)),
+        }
+    }
+}
+
+/// What measures how many runs at once are fastest.
+pub struct Probe<'a> {
+    /// The arguments of the program that trains for a moment and prints its [`Speed`].
+    pub arguments: &'a [OsString],
+    /// Tells the user what is found.
+    pub say: &'a dyn Fn(&str),
+}
+
+impl Probe<'_> {
+    /// What is faster on this machine: one run after the other with all cores, or `count` at once, which
+    /// share them.
     ///
     /// # Errors
     ///
     /// If the program cannot be started, or prints something else.
-    pub fn fastest(cores: usize, probe: &[OsString], say: impl Fn(&str)) -> Result<Self> {
-        let (one, many) = (Self::new(1, cores), Self::new(cores, cores));
-        if cores == 1 {
+    fn fastest(&self, cores: usize, count: usize) -> Result<Jobs> {
+        let (one, many) = (Jobs::new(1, cores), Jobs::new(count, cores));
+        if count == 1 {
             return Ok(one);
         }
-        let speed = |jobs: Self| -> Result<f64> {
+        let speed = |jobs: Jobs| -> Result<f64> {
             let processes: Vec<Child> = (0..jobs.count)
-                .map(|_| start(probe, jobs.threads).map(|(child, _)| child))
+                .map(|_| start(self.arguments, jobs.threads).map(|(child, _)| child))
                 .collect::<Result<_>>()?;
             processes.into_iter().map(images_per_second).sum()
         };
         let (one_after_the_other, at_once) = (speed(one)?, speed(many)?);
-        say(&format!(
-            "{cores} runs at once train {at_once:.0} images/s together, one with {cores} threads {one_after_the_other:.0}: making {} (--jobs changes that)",
+        (self.say)(&format!(
+            "{count} runs at once train {at_once:.0} images/s together, one with {cores} threads {one_after_the_other:.0}: making {} (--jobs changes that)",
             if at_once > one_after_the_other {
-                format!("{cores} at once")
+                format!("{count} at once")
             } else {
                 String::from("one after the other")
             },

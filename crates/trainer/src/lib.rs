@@ -33,3 +33,5 @@ mod study_runner;
 mod summary;
 mod toml_file;
 mod training;
+
+pub use console::print_error;

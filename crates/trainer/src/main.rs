@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use trainer::cli::Cli;
+use trainer::print_error;
 
 fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
             // One line, from the outermost context to the cause.
-            eprintln!("error: {error:#}");
+            print_error(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

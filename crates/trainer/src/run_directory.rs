@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use files::{create_folder, write_atomically};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use study::Store;
 
 use crate::config::RunConfig;
+use crate::ensemble_runner;
 use crate::history::{EpochRecord, metrics_csv};
 use crate::shell::as_argument;
 use crate::toml_file::{read_toml, to_toml};
@@ -27,12 +28,6 @@ const CHECKPOINTS: &str = "checkpoints";
 #[derive(Clone, Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-}
-
-/// What a summary is of.
-#[derive(Deserialize)]
-struct Summarized {
-    epochs: usize,
 }
 
 /// Held while a process trains in a run's directory. Freed by the system when the process ends,
@@ -124,6 +119,15 @@ impl RunDirectory {
                 "{} is a run of the study in {}, which keeps no networks; the study goes on by `trainer study run`",
                 path.display(),
                 study.folder().display()
+            );
+        }
+        if !Self::is_run(path)
+            && let Some(member) = ensemble_runner::members_in(path).first()
+        {
+            bail!(
+                "{} is the folder of an ensemble, and its runs are in it, such as {}; `trainer ensemble` goes on with all of them",
+                path.display(),
+                member.display()
             );
         }
         if !Self::is_run(path) {
@@ -231,28 +235,14 @@ impl RunDirectory {
         Self::is_run(&self.path)
     }
 
-    /// Whether the run has come to its end.
-    pub fn has_summary(&self) -> bool {
-        self.path.join(SUMMARY).is_file()
+    /// Whether the run in the folder `path` has come to its end.
+    pub fn is_finished(path: &Path) -> bool {
+        path.join(SUMMARY).is_file()
     }
 
-    /// The number of epochs that the run's summary is of, if there is a summary.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
-    pub fn summarized_epochs(&self) -> Result<Option<usize>> {
-        let path = self.path.join(SUMMARY);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
-            }
-        };
-        // One that cannot be understood is none: it is written again.
-        let summary: Option<Summarized> = serde_json::from_slice(&text).ok();
-        Ok(summary.map(|summary| summary.epochs))
+    /// Whether the run has come to its end.
+    pub fn has_summary(&self) -> bool {
+        Self::is_finished(&self.path)
     }
 
     /// Removes the run's summary, if it has one.

@@ -71,6 +71,13 @@ pub struct ModelCard {
     pub epoch: EpochRecord,
 }
 
+/// Whether a run has left a network.
+pub fn has_any(run: &RunDirectory) -> bool {
+    SavedNetwork::value_variants()
+        .iter()
+        .any(|network| network.is_in(run))
+}
+
 /// Saves `weights`, a record of the `Classifier` that the run in `state` had after `epoch`, with what
 /// is needed to use them.
 ///

@@ -21,7 +21,7 @@ use crate::checkpoint::{
 };
 use crate::classifier::Classifier;
 use crate::config::RunConfig;
-use crate::console::Console;
+use crate::console::{Console, print_error};
 use crate::epoch_loop::{Ending, EpochLoop, LoopOutcome, LoopStart};
 use crate::evaluation::{self, Evaluation};
 use crate::interrupt::Signals;
@@ -111,6 +111,9 @@ pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task
         .network
         .check([task.height, task.width])
         .context(MISFIT)?;
+    if !config.augmentation.is_identity() {
+        Augmenter::new(&config.augmentation, images.side(), config.seed)?;
+    }
     Ok((split, task))
 }
 
@@ -156,7 +159,7 @@ impl Training {
             );
             if error.is::<StoppedAtOnce>() {
                 // Burn sets the terminal back twice, the second time to before its own last words.
-                eprint!("\n\n");
+                print_error("\n");
                 return anyhow!("{error}; {go_on} from the last checkpoint");
             }
             error.context(format!("stopped; once this is mended, {go_on}"))
@@ -233,7 +236,7 @@ impl Training {
         let validation_loader =
             self.scoring_loader(split.validation, state.scaling, evaluation::BATCH_SIZE);
         let interrupter = Interrupter::new();
-        self.signals.stop(&interrupter);
+        self.signals.call(self.stop(&interrupter));
         let tallies = [SharedTally::default(), SharedTally::default()];
         let (checkpointers, records) = record_channel();
         let epoch_loop = Arc::new(EpochLoop::new(LoopStart {
@@ -266,6 +269,20 @@ impl Training {
             images,
             commonest_class_share,
         })
+    }
+
+    /// What the first signal does.
+    fn stop(&self, interrupter: &Interrupter) -> impl FnOnce() + Send + 'static {
+        let (console, interrupter) = (self.console.clone(), interrupter.clone());
+        let line = format!(
+            "stopping and saving; once more ends it at once, and `trainer resume {}` goes on from the last checkpoint",
+            as_argument(self.run.path())
+        );
+        move || {
+            // First, as nobody may read the line any more.
+            interrupter.stop(Some("interrupted"));
+            console.say_beside_the_training(&line);
+        }
     }
 
     /// What Burn needs for a training, but for the loop: the images, the metrics, and where the
@@ -407,7 +424,8 @@ impl Training {
         {
             let patience = stopping.patience;
             self.console.say(&format!(
-                "stopped early: no better epoch than {best_epoch} in {patience} epochs"
+                "stopped early: no better epoch than {best_epoch} in {patience} epoch{}",
+                if patience == 1 { "" } else { "s" }
             ));
         }
         self.console.say(&format!(

@@ -157,11 +157,21 @@ fn a_full_disk_under_stdout_does_not_end_a_training() {
     let folder = Folder::with_digits(200);
     let train = "--config tiny.toml --data train.csv --epochs 2 --json --out run";
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = folder.command(train).stdout(full).output().unwrap();
+    let output = folder
+        .command(train)
+        .stdout(full.try_clone().unwrap())
+        .output()
+        .unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{error}");
     insta::assert_snapshot!(error, @"warning: cannot write to stdout: No space left on device (os error 28); the training goes on, and its results are in the run's folder");
     assert_eq!(folder.summary("run")["epochs"], 2);
+    // Nor does it where that cannot be said either, as with `> log 2>&1`.
+    let train = train.replace("--out run", "--out untold");
+    let mut command = folder.command(&train);
+    let log = full.try_clone().unwrap();
+    assert!(command.stdout(full).stderr(log).status().unwrap().success());
+    assert_eq!(folder.summary("untold")["epochs"], 2);
 }
 
 /// All images are trained on, and the last network is the one that is used.

@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -98,21 +99,25 @@ fn a_stopped_ensemble_goes_on() {
     let folder = folder();
     let train = "ensemble recipe.toml --data train.csv --json --jobs 2";
     folder.succeed(&format!("{train} --out whole"));
-    // Asked to stop, and killed, so that its processes lose it.
-    for (signal, delay) in [("-INT", 300), ("-KILL", 500), ("-INT", 50)] {
+    // Asked to stop after its first epoch, and killed, so that its processes lose it.
+    for signal in ["-INT", "-KILL", "-INT"] {
         let mut child = folder
             .command(&format!("{train} --out stopped"))
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        sleep(Duration::from_millis(delay));
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("\"epoch\"")));
         let pid = child.id().to_string();
         Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(lines.all(|line| line.is_ok()));
         let code = child.wait().unwrap().code();
-        if delay == 300 {
-            // None if it did not yet listen.
-            assert!(matches!(code, Some(130 | 0) | None), "{code:?}");
-        }
+        assert_eq!(code, (signal == "-INT").then_some(130));
+        assert!(
+            folder
+                .fail("predict stopped --data test.csv")
+                .contains("is not trained to its end; `trainer ensemble` goes on with it"),
+        );
     }
     // The processes of the killed one may still be saving.
     let rest = format!("{train} --out stopped");
@@ -123,6 +128,26 @@ fn a_stopped_ensemble_goes_on() {
     });
     assert!(done, "{}", folder.fail(&rest));
     assert_eq!(weights(&folder, "stopped"), weights(&folder, "whole"));
+}
+
+/// What cannot be trained leaves nothing behind that would be in the way of what can.
+#[test]
+fn a_recipe_that_does_not_fit_the_images_can_be_mended() {
+    let folder = folder();
+    let recipe = fs::read_to_string(folder.path("recipe.toml")).unwrap();
+    let train = "ensemble recipe.toml --data train.csv --jobs 1 --quiet --out out";
+    let too_far = recipe.replace("shift = 1", "shift = 28");
+    fs::write(folder.path("recipe.toml"), &too_far).unwrap();
+    let error = folder.fail(train);
+    insta::assert_snapshot!(error, @"error: shift is 28, but must be less than the 28 pixels of an image's side");
+    let single = folder.fail("--config recipe.toml --data train.csv --out single");
+    assert_eq!(single, error);
+    assert!(!folder.path("single").exists());
+    fs::write(folder.path("recipe.toml"), recipe).unwrap();
+    folder.succeed(train);
+    // One of these has trained, and stays what it is.
+    fs::write(folder.path("recipe.toml"), too_far.replace("28", "2")).unwrap();
+    insta::assert_snapshot!(folder.fail(train), @"error: out/member-7 is a run with another configuration: augmentation.shift is 1.0 there and 2.0 now; name another folder with --out");
 }
 
 /// Whether members are trained in turn or at once, programs are told the same.

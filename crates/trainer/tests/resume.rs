@@ -110,6 +110,37 @@ fn an_interrupted_run_is_saved_within_its_epoch() {
     }
 }
 
+/// `nohup` starts a program with SIGHUP ignored, and so does the program start those that train.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_closed_terminal_does_not_stop_what_nohup_has_started() {
+    let folder = Folder::with_digits(2000);
+    for (starter, is_stopped) in [
+        ("--ignore-signal=HUP", false),
+        ("--default-signal=HUP", true),
+    ] {
+        let run = format!("run{starter}");
+        let program = folder.command(&format!("{TRAIN} --epochs 20 --out {run}"));
+        let mut training = Command::new("env")
+            .arg(starter)
+            .arg(program.get_program())
+            .args(program.get_args())
+            .current_dir(folder.path(""))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(training.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("\"epoch\"")));
+        let pid = training.id().to_string();
+        Command::new("kill").args(["-HUP", &pid]).status().unwrap();
+        assert!(lines.all(|line| line.is_ok()));
+        let code = training.wait().unwrap().code();
+        assert_eq!(code, Some(if is_stopped { 130 } else { 0 }), "{starter}");
+        let summary = folder.path(&run).join("summary.json");
+        assert_eq!(summary.exists(), !is_stopped, "{starter}");
+    }
+}
+
 #[test]
 fn a_longer_run_continues_a_finished_one() {
     let folder = Folder::with_digits(300);
@@ -153,16 +184,59 @@ fn a_run_killed_before_its_last_checkpoint_ends_with_the_same_weights() {
 fn a_longer_run_killed_before_its_summary_gets_one() {
     let folder = Folder::with_digits(300);
     folder.succeed(&format!("{TRAIN} --epochs 1 --out run"));
-    let earlier = fs::read(folder.path("run/summary.json")).unwrap();
     folder.succeed("resume run --epochs 2 --json");
     let later = folder.summary("run");
-    fs::write(folder.path("run/summary.json"), earlier).unwrap();
+    fs::remove_file(folder.path("run/summary.json")).unwrap();
     folder.succeed("resume run --json");
     assert_eq!(folder.summary("run")["epochs"], 2);
     assert_eq!(
         folder.summary("run")["weights_sha256"],
         later["weights_sha256"]
     );
+}
+
+/// Otherwise it would go on describing networks that are no longer there.
+#[test]
+fn a_run_that_is_made_longer_has_no_summary_until_its_end() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 1 --out run"));
+    let longer = "resume run --epochs 1000 --json";
+    stop(&folder, longer, 2, Duration::ZERO, "-INT");
+    assert!(!folder.path("run/summary.json").exists());
+    folder.succeed("evaluate run");
+}
+
+#[test]
+fn an_edited_configuration_is_told_from_a_damaged_checkpoint() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 1 --out run"));
+    let path = folder.path("run/config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let edited = config.replace("learning_rate = 0.01", "learning_rate = 0.001");
+    assert_ne!(edited, config);
+    fs::write(&path, edited).unwrap();
+    insta::assert_snapshot!(folder.fail("resume run --epochs 2"), @"error: run/checkpoints/epoch-0001/checkpoint.toml is of a run with another configuration: optimizer.learning_rate is 0.01 there and 0.001 in the run's config.toml; set it back, or begin a run of its own, by `trainer --config FILE --out DIR`");
+}
+
+#[test]
+fn a_run_whose_images_were_moved_says_what_to_do() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 1 --out run"));
+    fs::rename(folder.path("train.csv"), folder.path("moved.csv")).unwrap();
+    for verb in [
+        "evaluate run",
+        "resume run --epochs 2",
+        "errors run",
+        "--config run/config.toml --out again",
+    ] {
+        let error = folder.fail(verb);
+        assert!(
+            error.starts_with("error: cannot read the images of the run (if they were moved, name them with --data): "),
+            "{verb}: {error}"
+        );
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    folder.succeed("resume run --epochs 2 --data moved.csv --json");
 }
 
 #[test]
@@ -299,7 +373,7 @@ fn a_foreign_checkpoint_is_refused() {
     .unwrap();
     let error = folder.fail("resume run --epochs 2");
     assert!(
-        error.contains("belongs to a run with another configuration"),
+        error.contains("is of a run with another configuration: seed is 8 there and 7 in "),
         "{error}"
     );
 }

@@ -206,6 +206,27 @@ fn a_study_that_is_asked_to_stop_goes_on_later() {
     assert_eq!(results(&folder, "runs"), results(&folder, "whole"));
 }
 
+/// As for want of disk space. Whoever goes on after the command has to be told.
+#[test]
+fn a_study_with_failed_runs_ends_with_an_error() {
+    let folder = folder();
+    let run = format!("{RUN} --jobs 1 --folder runs --out report");
+    folder.succeed(&run);
+    let expected = results(&folder, "runs");
+    let failed = run_folders(&folder, "runs");
+    for id in &failed[..2] {
+        let path = folder.path("runs/runs").join(id).join("result.json");
+        let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        record["status"] = serde_json::json!({ "outcome": "failed", "reason": "the disk is full" });
+        fs::write(&path, record.to_string()).unwrap();
+    }
+    let error = folder.fail(&run);
+    insta::assert_snapshot!(error, @"error: 2 runs have failed, for the reasons that the report names; once these are mended, --retry-failed makes them again");
+    assert!(folder.path("report/index.html").exists());
+    folder.succeed(&format!("{run} --retry-failed"));
+    assert_eq!(results(&folder, "runs"), expected);
+}
+
 #[test]
 fn shares_of_a_study_do_no_run_twice() {
     let folder = folder();

@@ -47,14 +47,14 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     batch_size: Option<NonZeroUsize>,
     /// Peak learning rate, the same for all functions [default: that of a single run]
-    #[arg(long = "lr", value_name = "RATE", value_parser = number::<f64>, allow_negative_numbers = true, conflicts_with = "tune")]
+    #[arg(long = "lr", visible_alias = "learning-rate", value_name = "RATE", value_parser = number::<f64>, allow_negative_numbers = true, conflicts_with = "tune")]
     learning_rate: Option<f64>,
     /// Share of the images not held out that is trained on, above 0 and at most 1 [default: 0.5, and of
     /// few images 1]
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     training_fraction: Option<f64>,
-    /// Also find the best of five learning rates for each function, by three runs with each (15 more
-    /// runs per function), and compare the functions at those rates
+    /// Also find the best of five learning rates for each function, by three runs with each, and compare
+    /// the functions at those rates too (per function 15 more runs, and one more for every seed)
     #[arg(long)]
     tune: bool,
     #[command(flatten)]
@@ -233,6 +233,11 @@ fn unless_another(mut study: Study, file: &Path) -> Result<Study> {
     };
     if same != study {
         let difference = difference(&same, &study)?.map(|Difference { field, there, here }| {
+            // Texts may be long.
+            let [there, here] = [there, here].map(|value| match value.lines().count() {
+                0 | 1 => value,
+                _ => String::from("another text"),
+            });
             format!(": {field} is {there} there and {here} now")
         });
         bail!(

@@ -89,8 +89,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let backend = options.backend.unwrap_or(recipe.backend);
     let signals = Signals::listen()?;
     let processor = backend.open()?;
-    let path = options.data.as_deref().or(recipe.data.path.as_deref());
-    let images = data::training_images(path)?;
+    let images = recipe
+        .data
+        .read_images(options.data.as_deref(), data::training_images)?;
     let members = Members::new(
         &recipe,
         count,

@@ -107,6 +107,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         print(&comparison.to_string())?;
     }
     let limit = options.count as usize;
+    let all = mistakes.len();
     mistakes.truncate(limit);
 
     create_folder(&folder)?;
@@ -131,9 +132,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if mistakes.is_empty() {
         print(&format!("the images: {}", page.display()))?;
     } else {
+        let which = match mistakes.len() {
+            count if count < all => {
+                format!("the {} of which it is most sure", Thousands(count))
+            }
+            _ => String::from("these, those first of which it is most sure"),
+        };
         print(&format!(
-            "the {} of which it is most sure: {} and {}",
-            Thousands(mistakes.len()),
+            "{which}: {} and {}",
             page.display(),
             picture.display()
         ))?;

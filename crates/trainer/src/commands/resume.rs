@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::backend::Backend;
 use crate::checkpoint::{self, Position, RunState};
@@ -75,8 +75,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         check_unfinished(&run, &restored.state)?;
     }
     let processor = options.backend.unwrap_or(config.backend).open()?;
-    let path = options.data.as_deref().or(config.data.path.as_deref());
-    let images = data::training_images(path)?;
+    let images = config
+        .data
+        .read_images(options.data.as_deref(), data::training_images)?;
     if config.data.fingerprint != Some(images.fingerprint()) {
         bail!(
             "{} are not the images that this run was started with; name those with --data",
@@ -86,11 +87,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if options.data.is_some() {
         config.data.note_source(images.source());
     }
-    run.save_config(&config)?;
+    // What is no longer so goes first: a new configuration beside what was made by the old one would be
+    // taken for its own.
+    run.remove_summary()?;
     if let Some(name) = &options.from {
         checkpoint::discard_after(&folder, name)?;
-        run.remove_summary()?;
     }
+    run.save_config(&config)?;
     console.say(&match &restored {
         Some(restored) => format!("continuing from {}", restored.path.display()),
         None => String::from("no checkpoint yet: starting from the beginning"),
@@ -111,18 +114,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 /// Whether a new beginning would replace networks that took longer than an epoch, or are the run's last.
 fn has_networks_to_lose(run: &RunDirectory) -> bool {
-    let networks = SavedNetwork::value_variants();
-    let has_any = networks.iter().any(|one| one.is_in(run));
     // Where the first checkpoint could not be written, the networks of the first epoch are there.
     let last = saved_model::card(run, SavedNetwork::Last);
     let is_of_first = last.is_ok_and(|card| card.is_some_and(|card| card.epoch.epoch == 1));
-    has_any && (run.has_summary() || !is_of_first)
+    saved_model::has_any(run) && (run.has_summary() || !is_of_first)
 }
 
-/// Refuses a run that has nothing left to do. One whose summary is that of fewer epochs, as it was
-/// stopped before the new one, is still to be summed up.
+/// Refuses a run that has nothing left to do. One without a summary is still to be summed up.
 fn check_unfinished(run: &RunDirectory, state: &RunState) -> Result<()> {
-    if run.summarized_epochs()? != Some(state.history.len()) {
+    if !run.has_summary() {
         return Ok(());
     }
     let name = run.path().display();

@@ -136,6 +136,9 @@ fn write_report(study: &Study, file: &Path, store: &Store, folder: &Path) -> Res
 fn show_report(report: &Report) -> Result<()> {
     print(report.text.trim_end())?;
     print(&format!("the report is {}", page(report).display()))?;
+    if let Some(earlier) = &report.earlier {
+        print(&format!("the one before is in {}", earlier.display()))?;
+    }
     Ok(())
 }
 

@@ -119,7 +119,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let processor = config.backend.open()?;
     config.backend = processor.backend;
-    let images = data::training_images(config.data.path.as_deref())?;
+    let images = config
+        .data
+        .read_images(options.data.as_deref(), data::training_images)?;
     let fingerprint = Some(images.fingerprint());
     if let Some(file) = &options.config
         && options.data.is_none()
@@ -143,7 +145,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let steps = config.total_epochs() * split.training.rows().len().div_ceil(config.batch_size);
     if steps < FEW_STEPS {
         console.say(&format!(
-            "{steps} steps of training in all, which is little: more epochs (--epochs) and smaller batches (--batch-size) make more"
+            "{steps} step{} of training in all, which is little: more epochs (--epochs) and smaller batches (--batch-size) make more",
+            if steps == 1 { "" } else { "s" }
         ));
     }
     console.say(&format!("computing with {processor}"));
@@ -267,7 +270,7 @@ fn description(config: &RunConfig, images: &LabelledImages) -> String {
         normalization => normalization.to_string(),
     };
     format!(
-        "{} in every layer, {normalization} normalization, {} classes; {epochs} of batches of {batch_size}, {optimizer_name} at {}, seed {seed}",
+        "{} in every layer, {normalization} normalization, {} classes; {epochs} of batches of {batch_size}, {optimizer_name} at {:?}, seed {seed}",
         network.activation,
         images.classes(),
         optimizer.learning_rate,

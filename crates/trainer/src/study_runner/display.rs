@@ -1,14 +1,14 @@
 //! How far a study is.
 
-use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use study::Stage;
 
 use super::work::Event;
 use crate::cli::Output;
-use crate::console::print;
+use crate::console::{print, progress_bar};
 use crate::jobs::JobObserver;
 
 /// Shows the runs of a study as they are done.
@@ -35,12 +35,8 @@ struct RunEvent<'a> {
 impl StudyDisplay {
     /// Of `total` runs, `before` are done.
     pub fn new(output: Output, before: usize, total: usize) -> Self {
-        let shows_bar = !output.quiet && !output.json && !output.plain && stderr().is_terminal();
-        let bar = if shows_bar {
-            ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr())
-        } else {
-            ProgressBar::hidden()
-        };
+        let bar = progress_bar(!output.quiet && !output.json && !output.plain);
+        bar.set_length(total as u64);
         let style = ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_position(before as u64);
@@ -96,20 +92,7 @@ impl JobObserver for StudyDisplay {
         self.done += 1;
         // Runs that answer for two are fewer than planned; others may work on the study too.
         let (done, total) = (self.done.min(self.total), self.total);
-        let Event {
-            contender,
-            setting,
-            seed,
-            outcome,
-            seconds,
-        } = &event;
-        let setting = match setting.as_str() {
-            "" => String::new(),
-            setting => format!(", {setting}"),
-        };
-        let left = self.left();
-        let line =
-            format!("{contender}{setting}, seed {seed}: {outcome} in {seconds:.1} s; {left} left");
+        let line = format!("{}; {} left", line(&event), self.left());
         self.bar.set_position(done as u64);
         self.bar.set_message(line.clone());
         if self.output.json {
@@ -135,6 +118,30 @@ impl JobObserver for StudyDisplay {
     fn say(&self, line: &str) {
         StudyDisplay::say(self, line);
     }
+}
+
+/// A run in one line.
+fn line(event: &Event) -> String {
+    let Event {
+        contender,
+        setting,
+        stage,
+        learning_rate,
+        seed,
+        outcome,
+        seconds,
+        ..
+    } = event;
+    let setting = match setting.as_str() {
+        "" => String::new(),
+        setting => format!(", {setting}"),
+    };
+    let rate = match (stage, learning_rate) {
+        (_, None) => String::new(),
+        (Stage::Trial, Some(rate)) => format!(", trial of learning rate {rate:?}"),
+        (Stage::Final, Some(rate)) => format!(", tuned learning rate {rate:?}"),
+    };
+    format!("{contender}{setting}{rate}, seed {seed}: {outcome} in {seconds:.1} s")
 }
 
 /// A duration for people, to two digits or so.

@@ -17,6 +17,7 @@ use crate::console::{Console, Style};
 use crate::epoch_loop::{Ending, LoopOutcome};
 use crate::history::{self, EpochRecord};
 use crate::interrupt::Signals;
+use crate::jobs;
 use crate::measuring::EpochMeasurement;
 use crate::run_directory::RunDirectory;
 use crate::summary::{self, Program};
@@ -150,8 +151,6 @@ impl StudyRunner {
 
     fn environment(&self) -> Environment {
         let cores = std::thread::available_parallelism().ok();
-        let threads = std::env::var("RAYON_NUM_THREADS").ok();
-        let threads = threads.and_then(|threads| threads.parse().ok());
         Environment {
             program: Program::THIS.version.to_owned(),
             commit: Program::THIS.commit.map(str::to_owned),
@@ -162,7 +161,7 @@ impl StudyRunner {
             },
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cores: cores.map(usize::from),
-            threads: threads.or(cores.map(usize::from)),
+            threads: Some(jobs::cores()),
         }
     }
 }

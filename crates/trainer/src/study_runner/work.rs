@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use study::record::Status;
-use study::{Leases, Records, RunId, RunSpec, Shard, Start, id_of};
+use study::record::{RunRecord, Status};
+use study::{Leases, Records, RunId, RunSpec, Shard, Stage, Start, Track, id_of};
 
 use super::run::{Making, tidy};
 use super::{STALE, StudyRunner, configuration};
@@ -19,14 +19,24 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A run is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
+    /// The run's folder.
+    pub run: RunId,
     /// Name of the contender.
     pub contender: String,
     /// The values of the factors.
     pub setting: String,
+    /// Which track it belongs to.
+    pub track: Track,
+    /// What it is for.
+    pub stage: Stage,
+    /// The learning rate that it tries, or that was chosen for it; none on the common track.
+    pub learning_rate: Option<f64>,
     /// The seed.
     pub seed: u64,
     /// How it ended, and how well.
     pub outcome: String,
+    /// Validation accuracy at the chosen epoch, if there is one.
+    pub validation_accuracy: Option<f64>,
     /// Wall-clock seconds.
     pub seconds: f64,
 }
@@ -58,11 +68,16 @@ pub fn work(
                 return Ok(JobsEnding::Interrupted);
             }
             match attempt(runner, &leases, spec, signals)? {
-                Attempt::Made(outcome) => tell(&Event {
+                Attempt::Made(record) => tell(&Event {
+                    run: record.id.clone(),
                     contender: spec.contender.clone(),
                     setting: spec.setting.to_string(),
+                    track: spec.track,
+                    stage: spec.stage,
+                    learning_rate: spec.learning_rate,
                     seed: spec.seed,
-                    outcome,
+                    outcome: outcome(&record),
+                    validation_accuracy: validation_accuracy(&record),
                     seconds: start.elapsed().as_secs_f64(),
                 }),
                 Attempt::Done => {}
@@ -110,7 +125,7 @@ impl StudyRunner {
 
 /// What became of a run.
 enum Attempt {
-    Made(String),
+    Made(Box<RunRecord>),
     Done,
     Taken,
     Interrupted,
@@ -140,13 +155,21 @@ fn attempt(
     }
     runner.store.save(&record)?;
     tidy(&runner.store.run_folder(&id))?;
-    let accuracy = record.chosen().and_then(|epoch| epoch.validation.accuracy);
-    Ok(Attempt::Made(match (&record.status, accuracy) {
+    Ok(Attempt::Made(record))
+}
+
+fn validation_accuracy(record: &RunRecord) -> Option<f64> {
+    record.chosen()?.validation.accuracy
+}
+
+/// How a run ended, in words.
+fn outcome(record: &RunRecord) -> String {
+    match (&record.status, validation_accuracy(record)) {
         (Status::Failed { reason }, _) => format!("failed: {reason}"),
         (Status::Diverged { epoch }, _) => format!("diverged in epoch {epoch}"),
         (Status::Finished, Some(accuracy)) => {
             format!("{:.2} % of validation images", 100.0 * accuracy)
         }
         (Status::Finished, None) => String::from("finished"),
-    }))
+    }
 }

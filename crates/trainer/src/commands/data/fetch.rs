@@ -1,18 +1,17 @@
 //! `trainer data fetch`: the real digits.
 
-use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
 use data::Thousands;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use mnist::{Error, Existing, Fetch, Fetched, Observer, Trouble};
 
 use super::warn_of_shadowed;
 use crate::cli::whole_number;
-use crate::console::print;
+use crate::console::{print, print_error, progress_bar};
 use crate::interrupt::{INTERRUPTED, Signals};
 
 /// Options of `trainer data fetch`.
@@ -107,11 +106,7 @@ struct DownloadBar<'a> {
 
 impl<'a> DownloadBar<'a> {
     fn new(signals: &'a Signals) -> Self {
-        let bar = if stderr().is_terminal() {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
-        } else {
-            ProgressBar::hidden()
-        };
+        let bar = progress_bar(true);
         let template = "[{bar:30}] {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
@@ -137,7 +132,7 @@ impl Observer for DownloadBar<'_> {
     }
 
     fn trouble(&mut self, trouble: &Trouble<'_>) {
-        self.bar.suspend(|| eprintln!("{trouble}"));
+        self.bar.suspend(|| print_error(&trouble.to_string()));
     }
 
     fn cancelled(&self) -> bool {

@@ -11,6 +11,7 @@ use mnist::{Error, Existing, SetFiles};
 
 use super::warn_of_shadowed;
 use crate::console::print;
+use crate::interrupt::{INTERRUPTED, Signals};
 
 /// Options of `trainer data make`.
 #[derive(Debug, Args)]
@@ -57,13 +58,23 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let side = all.side();
     let digits: Vec<_> = all.iter().collect::<Result<_, _>>()?;
     let (first, rest) = digits.split_at(training);
-    files.write(
+    // Writing asks whether there was a signal, and then leaves nothing behind.
+    let signals = Signals::listen()?;
+    signals.call(|| ());
+    let written = files.write(
         side,
         Existing::Keep,
         first.iter().map(row),
         rest.iter().map(row),
-        || Ok(()),
-    )?;
+        || match signals.requested() {
+            true => Err(Error::Cancelled),
+            false => Ok(()),
+        },
+    );
+    match written {
+        Err(Error::Cancelled) => return Ok(ExitCode::from(INTERRUPTED)),
+        written => written?,
+    }
     print(&format!(
         "wrote {} drawn digits with labels to {}, {} without to {}, whose labels are in {}",
         Thousands(first.len()),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::cli::{number, whole_number};
 use crate::console::print;
-use crate::output_files::write_picture;
+use crate::output_files::{check_folder_of, check_picture, write_picture};
 use crate::toml_file::read_toml;
 
 /// Images in a row: as many as are easily compared, and fit on a screen.
@@ -75,6 +75,8 @@ struct Changes {
 /// Unreadable images, invalid augmentation, or a picture that cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let config = options.changes.config()?;
+    check_folder_of(&options.out)?;
+    check_picture(&options.out)?;
     let tables = data::tables(options.path.as_deref())?;
     // Of a folder or an archive, the labelled ones.
     let Some(table) = tables.first() else {

@@ -43,8 +43,8 @@ impl EvaluationSet {
     /// If they cannot be read or do not fit the networks, or if `data` is `None` and there are none
     /// that all networks have held out.
     pub(in crate::commands) fn new(ensemble: &Ensemble, data: Option<&Path>) -> Result<Self> {
-        let own = ensemble.members[0].config.data.path.as_deref();
-        let images = data::evaluation_images(data.or(own))?;
+        let own = &ensemble.members[0].config.data;
+        let images = own.read_images(data, data::evaluation_images)?;
         check_fit(&images, ensemble.task())?;
         match Self::held_out(ensemble, &images) {
             Ok(held_out) => Ok(held_out),

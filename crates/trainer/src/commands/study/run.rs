@@ -1,21 +1,24 @@
 //! `trainer study run`: a study from its file to its report.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use data::Source;
 use serde::Serialize;
-use study::{Shard, StoreError, Study};
+use study::record::Status;
+use study::report::Report;
+use study::{RunId, Shard, StoreError, Study};
 
 use super::{Resources, StudyPaths, check_report_folder, page, results, show_report, write_report};
 use crate::cli::{Output, count};
 use crate::console::print;
 use crate::interrupt::{INTERRUPTED, Signals};
-use crate::jobs::{self, Jobs, JobsEnding};
+use crate::jobs::{self, Jobs, JobsEnding, Probe};
 use crate::study_runner::display::StudyDisplay;
 use crate::study_runner::{self, StudyRunner};
 
@@ -88,7 +91,7 @@ fn of_other_images(error: anyhow::Error, folder: &Path, source: &Source) -> anyh
 ///
 /// # Errors
 ///
-/// A run that fails; what the runs had done is saved.
+/// A run that fails; what the runs had done is saved, and the report is there.
 pub fn run_study(
     runner: &StudyRunner,
     paths: &StudyPaths,
@@ -120,31 +123,15 @@ pub fn run_study(
         ));
     }
     if pending > 0 {
-        display.say(&runner.images.to_string());
-        if let Some(fewest) = study.fewest_seeds()
-            && study.seeds.list().len() < fewest
-        {
-            display.say(&format!(
-                "note: with fewer than {fewest} seeds no difference between {} contenders can be shown, whatever the results",
-                study.contenders.len()
-            ));
-        }
-        display.say(&format!(
-            "{}: {done} of {} runs are done; computing with {}; saving to {}",
-            study.title,
-            runner.plan.total(),
-            runner.processor,
-            runner.store.folder().display()
-        ));
-        let cores = jobs::cores();
-        let jobs = match parallelism.jobs {
-            Some(count) => Jobs::new(count.get(), cores),
-            None if pending > 1 && runner.processor.is_cpu() => {
-                let probe = arguments("probe", paths, resources, None);
-                Jobs::fastest(cores, &probe, |line| display.say(line))?
-            }
-            None => Jobs::new(1, cores),
-        };
+        introduce(runner, done, &display);
+        let arguments_of_probe = arguments("probe", paths, resources, None);
+        let say = |line: &str| display.say(line);
+        let probe = runner.processor.is_cpu().then_some(Probe {
+            arguments: &arguments_of_probe,
+            say: &say,
+        });
+        let left = runner.plan.total() - done;
+        let jobs = Jobs::choose(parallelism.jobs, left, probe)?;
         let work = arguments("work", paths, resources, parallelism.shard);
         let ending = jobs::run(jobs, &work, &signals, &mut display)?;
         display.finish();
@@ -160,16 +147,69 @@ pub fn run_study(
         display.say(&format!("warning: {error:#}"));
     }
     let report = write_report(study, &paths.study, &runner.store, out)?;
-    if output.json {
-        print(&serde_json::to_string(&ReportEvent {
-            event: "report",
-            report: page(&report),
-            verdict: &report.conclusion.headline,
-        })?)?;
-    } else if !output.quiet {
-        show_report(&report)?;
-    }
+    tell(&report, output)?;
+    check_failed(runner)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is about to be run.
+fn introduce(runner: &StudyRunner, done: usize, display: &StudyDisplay) {
+    let study = runner.plan.study();
+    display.say(&runner.images.to_string());
+    if let Some(fewest) = study.fewest_seeds()
+        && study.seeds.list().len() < fewest
+    {
+        display.say(&format!(
+            "note: with fewer than {fewest} seeds no difference between {} contenders can be shown, whatever the results",
+            study.contenders.len()
+        ));
+    }
+    display.say(&format!(
+        "{}: {done} of {} runs are done; computing with {}; saving to {}",
+        study.title,
+        runner.plan.total(),
+        runner.processor,
+        runner.store.folder().display()
+    ));
+}
+
+/// Tells of the report, people or programs.
+fn tell(report: &Report, output: Output) -> Result<()> {
+    if output.json {
+        let event = ReportEvent {
+            event: "report",
+            report: page(report),
+            verdict: &report.conclusion.headline,
+        };
+        print(&serde_json::to_string(&event)?)?;
+    } else if !output.quiet {
+        show_report(report)?;
+    }
+    Ok(())
+}
+
+/// Refuses a study of which some runs have failed. That some have diverged is a result.
+fn check_failed(runner: &StudyRunner) -> Result<()> {
+    let records = runner.store.records()?;
+    let known = runner.plan.known(&records);
+    let failed: BTreeSet<&RunId> = known
+        .iter()
+        .filter_map(|spec| records.answering(spec))
+        .filter(|run| matches!(run.status, Status::Failed { .. }))
+        .map(|run| &run.id)
+        .collect();
+    let failed = failed.len();
+    if failed > 0 {
+        let (runs, it) = if failed == 1 {
+            ("run has", "it")
+        } else {
+            ("runs have", "them")
+        };
+        bail!(
+            "{failed} {runs} failed, for the reasons that the report names; once these are mended, --retry-failed makes {it} again"
+        );
+    }
+    Ok(())
 }
 
 /// What programs are told at the end.
