@@ -22,7 +22,7 @@ pub use training::{Output, Saved};
 use crate::convolution::Convolution;
 use crate::dense::Dense;
 use crate::function::{Context, Draws, Function};
-use crate::lengths::pooled_size;
+use crate::lengths::{checked_product, pooled_size};
 
 /// Linear map → normalisation → activation function → 2×2 max pooling → dropout.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,7 +119,9 @@ impl Block {
                 [convolution.height, convolution.width, convolution.inputs]
                     == [height, width, channels]
             }
-            LinearMap::Dense(dense) => [dense.pixels, dense.channels] == [height * width, channels],
+            LinearMap::Dense(dense) => {
+                height.checked_mul(width) == Some(dense.pixels) && dense.channels == channels
+            }
         }
     }
 
@@ -135,11 +137,11 @@ impl Block {
     }
 
     fn linear_len(&self) -> usize {
-        self.linear_size().iter().product()
+        checked_product(self.linear_size())
     }
 
     fn output_len(&self) -> usize {
-        self.output_size().iter().product()
+        checked_product(self.output_size())
     }
 
     fn input_len(&self) -> usize {

@@ -9,6 +9,8 @@ use bytemuck::{Pod, Zeroable};
 #[cfg(all(target_os = "linux", not(miri)))]
 use memmap2::{Advice, MmapMut};
 
+use crate::lengths::checked_product;
+
 /// Numbers in memory that the next buffer of about its size takes over when it is dropped.
 ///
 /// A training step needs the same large buffers as the step before. From the system they would
@@ -121,8 +123,13 @@ impl Memory {
 
 impl<T: Pod> Buffer<T> {
     /// `len` numbers, which may be any.
+    ///
+    /// # Panics
+    ///
+    /// If they have more bytes than can be counted.
     pub fn new(len: usize) -> Self {
-        let bytes = (len * size_of::<T>()).next_multiple_of(size_of::<Line>());
+        let lines = checked_product([len, size_of::<T>()]).div_ceil(size_of::<Line>());
+        let bytes = checked_product([lines, size_of::<Line>()]);
         let found = free().take(bytes);
         Self {
             memory: found.unwrap_or_else(|too_small| {

@@ -21,7 +21,7 @@ pub use backward::BackwardPanel;
 pub use forward::ForwardPanel;
 pub use weight_gradient::WeightGradient;
 
-use crate::lengths::checked_product;
+use crate::lengths::{checked_product, checked_sum};
 
 /// The shape of a convolution, the same border of zeros on all sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,25 +73,31 @@ impl Convolution {
         }
     }
 
+    /// Rows and columns of pixels of the input with its border.
+    fn padded_pixels(&self) -> [usize; 2] {
+        let image = [self.height, self.width];
+        [0, 1].map(|axis| {
+            let padding = self.padding[axis];
+            checked_sum([padding, image[axis], padding])
+        })
+    }
+
     /// Rows and columns of the output.
     ///
     /// # Panics
     ///
     /// If the kernel is empty, or larger than an image with its border, or the stride is 0.
     pub fn output_size(&self) -> [usize; 2] {
-        let size = |input: usize, padding: usize, kernel: usize| {
-            let padded = input + 2 * padding;
+        let padded = self.padded_pixels();
+        [0, 1].map(|axis| {
+            let (padded, kernel) = (padded[axis], self.kernel[axis]);
             assert!(
                 (1..=padded).contains(&kernel) && self.stride > 0,
                 "a kernel of {kernel} and strides of {} do not fit {padded} pixels",
                 self.stride
             );
             (padded - kernel) / self.stride + 1
-        };
-        [
-            size(self.height, self.padding[0], self.kernel[0]),
-            size(self.width, self.padding[1], self.kernel[1]),
-        ]
+        })
     }
 
     /// Numbers in an input image.
@@ -127,10 +133,7 @@ impl Convolution {
     /// the algorithm.
     fn padded_size(&self) -> [usize; 2] {
         let cell = self.cell();
-        let [rows, columns] = [
-            (self.height + 2 * self.padding[0]).div_ceil(cell),
-            (self.width + 2 * self.padding[1]).div_ceil(cell),
-        ];
+        let [rows, columns] = self.padded_pixels().map(|size| size.div_ceil(cell));
         match self.algorithm() {
             Algorithm::Direct => [rows, columns],
             Algorithm::Winograd1d => {
@@ -146,12 +149,13 @@ impl Convolution {
 
     /// Channels of a cell: those of all its pixels.
     fn cell_channels(&self) -> usize {
-        self.cell() * self.cell() * self.inputs
+        let cell = self.cell();
+        checked_product([cell, cell, self.inputs])
     }
 
     /// Numbers in a row of cells of the input with its border.
     fn padded_row(&self) -> usize {
-        self.padded_size()[1] * self.cell_channels()
+        checked_product([self.padded_size()[1], self.cell_channels()])
     }
 
     /// The first row (axis 0) or column (axis 1) of cells with pixels of the image, and the number of
@@ -161,7 +165,7 @@ impl Convolution {
         let first = self.padding[axis] / self.cell();
         (
             first,
-            (size - 1 + self.padding[axis]) / self.cell() + 1 - first,
+            (size + self.padding[axis] - 1) / self.cell() + 1 - first,
         )
     }
 
@@ -194,7 +198,7 @@ impl Convolution {
 
     /// Numbers in the input with its border.
     pub fn padded_len(&self) -> usize {
-        self.padded_size()[0] * self.padded_row()
+        checked_product([self.padded_size()[0], self.padded_row()])
     }
 
     /// Rows of zeros above, and columns of zeros to the left, of an image of output gradients, from
@@ -210,18 +214,19 @@ impl Convolution {
         let image = [self.height, self.width];
         let algorithm = self.algorithm();
         [0, 1].map(|axis| {
-            let last = (image[axis] - 1 + self.padding[axis]) / self.stride + 1;
-            let size = border[axis] + output[axis].max(last);
+            let last = (image[axis] + self.padding[axis] - 1) / self.stride + 1;
+            let with_border = |size: usize| checked_sum([border[axis], size]);
+            let size = with_border(output[axis].max(last));
             match algorithm {
                 Algorithm::Winograd1d if axis == 1 => {
-                    size.max(border[axis] + winograd_1d::covered_outputs(output[axis]))
+                    size.max(with_border(winograd_1d::covered_outputs(output[axis])))
                 }
                 Algorithm::Direct | Algorithm::Winograd1d => size,
                 Algorithm::Winograd2d => {
-                    let of_weights =
-                        border[axis] + output[axis].next_multiple_of(winograd_2d::OUTPUTS);
+                    let of_weights = with_border(winograd_2d::covered_outputs(output[axis]));
                     let (_, cells) = self.image_cells(axis);
-                    let of_input = self.reversed_start(axis) + winograd_2d::covered_inputs(cells);
+                    let covered = winograd_2d::covered_inputs(cells);
+                    let of_input = checked_sum([self.reversed_start(axis), covered]);
                     size.max(of_weights).max(of_input)
                 }
             }
@@ -255,15 +260,17 @@ impl Convolution {
     /// Numbers in an image of output gradients with its border of zeros.
     pub fn bordered_len(&self) -> usize {
         let [rows, columns] = self.bordered_size();
-        rows * columns * self.outputs
+        checked_product([rows, columns, self.outputs])
     }
 
     /// Where each row of output gradients stands in an image of them with its border of zeros: a
     /// function of the row's number, since it takes a while to find out where the first is.
     pub fn bordered_rows(&self) -> impl Fn(usize) -> std::ops::Range<usize> + use<> {
         let [above, left] = self.gradient_border();
-        let [_, columns] = self.bordered_size();
+        let [rows, columns] = self.bordered_size();
         let outputs = self.outputs;
+        // Nothing within so many numbers wraps around.
+        checked_product([rows, columns, outputs]);
         let len = self.output_size()[1] * outputs;
         move |row| {
             let start = ((row + above) * columns + left) * outputs;

@@ -92,7 +92,7 @@ impl ForwardPanel {
         let depth = self.dense.inputs();
         let count = output.len() / self.dense.outputs;
         assert_eq!(output.len(), count * self.dense.outputs);
-        assert_eq!(images.len(), count * depth);
+        assert_eq!(images.len(), checked_product([count, depth]));
         Multiply {
             isa: self.isa,
             blocks: self.blocks,
@@ -154,7 +154,7 @@ impl BackwardPanel {
         let (inputs, outputs) = (self.dense.inputs(), self.dense.outputs);
         let count = input_gradient.len() / inputs;
         assert_eq!(input_gradient.len(), count * inputs);
-        assert_eq!(gradient.len(), count * outputs);
+        assert_eq!(gradient.len(), checked_product([count, outputs]));
         Multiply {
             isa: self.isa,
             blocks: self.blocks,
@@ -245,7 +245,7 @@ impl Multiply<'_> {
 pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32]) -> Buffer {
     let (inputs, outputs) = (dense.inputs(), dense.outputs);
     let count = gradient.len() / outputs;
-    assert_eq!(images.len(), count * inputs);
+    assert_eq!(images.len(), checked_product([count, inputs]));
     assert_eq!(gradient.len(), count * outputs);
     let blocks = ChannelBlocks::new(isa, outputs);
     let mut sums = Buffer::new(dense.weight_len());

@@ -12,6 +12,18 @@ pub(crate) fn checked_product<const N: usize>(numbers: [usize; N]) -> usize {
         .unwrap_or_else(|| panic!("{numbers:?} are more numbers than can be counted"))
 }
 
+/// The sum of `numbers`, for the same reason.
+///
+/// # Panics
+///
+/// If it is larger than any number.
+pub(crate) fn checked_sum<const N: usize>(numbers: [usize; N]) -> usize {
+    numbers
+        .into_iter()
+        .try_fold(0_usize, usize::checked_add)
+        .unwrap_or_else(|| panic!("the sum of {numbers:?} is more than can be counted"))
+}
+
 /// Rows and columns that `size` has left with `pool`: half of them, rounded down, since the largest of
 /// each 2×2 window remains.
 #[inline(always)]

@@ -1030,3 +1030,37 @@ fn lengths_of_dense_layers_do_not_wrap_around() {
     };
     dense.inputs();
 }
+
+/// As many images of nothing as there are of something, if their length wraps around.
+#[test]
+#[should_panic(expected = "are more numbers than can be counted")]
+fn lengths_of_batches_do_not_wrap_around() {
+    let (block, parameters) = plain();
+    let block = Block {
+        map: LinearMap::Dense(Dense {
+            pixels: 1,
+            channels: 4,
+            outputs: 4,
+        }),
+        ..block
+    };
+    let parameters = Parameters {
+        weight: &[0.5; 16],
+        ..parameters
+    };
+    let prepared = block.prepare(Isa::best(), parameters, None);
+    prepared.infer(1 << (usize::BITS - 2), &[], parameters);
+}
+
+#[test]
+fn images_of_more_pixels_than_can_be_counted_are_not_read() {
+    let block = Block {
+        map: LinearMap::Dense(Dense {
+            pixels: 0,
+            channels: 3,
+            outputs: 5,
+        }),
+        ..plain().0
+    };
+    assert!(!block.reads([1 << (usize::BITS - 1), 2, 3]));
+}

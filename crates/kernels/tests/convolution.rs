@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::panic::catch_unwind;
+
 use common::{numbers, up_to};
 use kernels::convolution::{BackwardPanel, Convolution, ForwardPanel, WeightGradient};
 use kernels::simd::Isa;
@@ -311,4 +313,51 @@ fn kernels_larger_than_the_image_are_refused() {
     let weights = vec![0.0; convolution.weight_len()];
     let panel = ForwardPanel::new(Isa::best(), convolution, &weights, None);
     panel.output(&[0.0], &mut [0.0; 32]);
+}
+
+/// Half of all numbers that a `usize` can be.
+const HALF: usize = 1 << (usize::BITS - 1);
+
+fn with_kernel_5([height, width]: [usize; 2], outputs: usize, padding: usize) -> Convolution {
+    Convolution {
+        height,
+        width,
+        inputs: 1,
+        outputs,
+        kernel: [5, 5],
+        stride: 1,
+        padding: [padding; 2],
+    }
+}
+
+/// Slices would be checked by what is left of the length.
+#[test]
+#[should_panic(expected = "are more numbers than can be counted")]
+fn outputs_are_not_of_images_whose_length_wraps_around() {
+    let convolution = with_kernel_5([8, HALF / 2 + 8], 1, 0);
+    let panel = ForwardPanel::new(Isa::best(), convolution, &[1.0; 25], None);
+    panel.output(&[1.0; 64], &mut [0.0; 16]);
+}
+
+#[test]
+#[should_panic(expected = "are more numbers than can be counted")]
+fn weight_gradients_are_not_of_outputs_whose_length_wraps_around() {
+    let convolution = with_kernel_5([9, 8], HALF / 4 + 16, 2);
+    let mut gradient = WeightGradient::new(Isa::best(), convolution);
+    gradient.add(&[1.0; 13 * 12], &[1.0; 16 * 15 * 16]);
+}
+
+#[test]
+fn lengths_of_convolutions_do_not_wrap_around() {
+    let lengths: [fn() -> usize; 5] = [
+        || with_kernel_5([8, HALF], 1, 0).padded_len(),
+        || with_kernel_5([8, 8], 1, HALF).padded_len(),
+        || with_kernel_5([8, 8], 1, HALF).output_len(),
+        || with_kernel_5([9, 8], HALF, 2).bordered_len(),
+        || with_kernel_5([9, 8], HALF, 2).bordered_rows()(1).start,
+    ];
+    for (number, len) in lengths.into_iter().enumerate() {
+        let found = catch_unwind(len);
+        assert!(found.is_err(), "number {number}: {found:?}");
+    }
 }

@@ -8,6 +8,7 @@ use super::training::Saved;
 use super::{Block, LinearMap, Normalization, Parameters, task_len};
 use crate::buffer::Buffer;
 use crate::function::RowGradient;
+use crate::lengths::checked_product;
 use crate::simd::Isa;
 use crate::{random, rows, tasks};
 
@@ -48,9 +49,10 @@ impl Block {
     ) -> Gradients {
         assert!(images > 0, "there is no image to train on");
         self.check(parameters);
-        assert_eq!(input.len(), images * self.input_len());
+        assert_eq!(input.len(), checked_product([images, self.input_len()]));
         assert_eq!(parameters.weight.len(), self.weight_len());
-        assert_eq!(output_gradient.len(), images * self.output_len());
+        let output_len = checked_product([images, self.output_len()]);
+        assert_eq!(output_gradient.len(), output_len);
         assert!(
             saved.is_of(self, images),
             "what was saved is not of these images and this block"

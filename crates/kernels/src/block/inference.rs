@@ -8,6 +8,7 @@ use super::packed_linear_map::PackedLinearMap;
 use super::{Block, LinearMap, Normalization, Parameters, task_len};
 use crate::buffer::Buffer;
 use crate::function::{PoolingOrder, PoolingRows};
+use crate::lengths::checked_product;
 use crate::simd::Isa;
 use crate::{rows, tasks};
 
@@ -206,8 +207,8 @@ impl Prepared {
         let block = &self.block;
         block.check(parameters);
         let (input_len, output_len) = (block.input_len(), block.output_len());
-        assert_eq!(input.len(), images * input_len);
-        let mut output = Buffer::new(images * output_len);
+        assert_eq!(input.len(), checked_product([images, input_len]));
+        let mut output = Buffer::new(checked_product([images, output_len]));
         let task = match self.map {
             PackedLinearMap::Convolution(..) => task_len(images),
             PackedLinearMap::Dense(..) => task_len(images).max(MIN_DENSE_IMAGES),
@@ -287,7 +288,7 @@ pub fn infer_all(links: &[Link], images: usize, input: &[f32]) -> Buffer {
         first.prepared.block.input_len(),
         last.prepared.block.output_len(),
     );
-    assert_eq!(input.len(), images * input_len);
+    assert_eq!(input.len(), checked_product([images, input_len]));
     for link in links {
         link.prepared.block.check(link.parameters);
     }
@@ -304,7 +305,7 @@ pub fn infer_all(links: &[Link], images: usize, input: &[f32]) -> Buffer {
         .iter()
         .map(|link| link.prepared.block.output_len())
         .max();
-    let mut output = Buffer::new(images * output_len);
+    let mut output = Buffer::new(checked_product([images, output_len]));
     let task = images
         .div_ceil(rayon::current_num_threads())
         .clamp(1, MAX_IMAGES_THROUGH_ALL);
@@ -314,7 +315,8 @@ pub fn infer_all(links: &[Link], images: usize, input: &[f32]) -> Buffer {
             .zip(input.par_chunks(task * input_len)),
         |(output, input)| {
             let images = input.len() / input_len;
-            let between = || Buffer::<f32>::new(images * longest.unwrap_or(0));
+            let between_len = checked_product([images, longest.unwrap_or(0)]);
+            let between = || Buffer::<f32>::new(between_len);
             let (mut before, mut after) = (between(), between());
             for (number, link) in links.iter().enumerate() {
                 let block = &link.prepared.block;

@@ -9,6 +9,7 @@ use super::{Block, Normalization, task_len};
 use crate::buffer::Buffer;
 use crate::convolution::{self, Convolution, WeightGradient};
 use crate::dense::{self, Dense};
+use crate::lengths::checked_product;
 use crate::simd::Isa;
 use crate::{rows, tasks};
 
@@ -185,8 +186,8 @@ impl LinearGradient<'_> {
             |(number, (input, gradient))| {
                 let mut rows = self.gradient_rows();
                 let mut weight_gradient = WeightGradient::new(isa, convolution);
-                let mut padded = Buffer::zeros(images_at_once * padded_len);
-                let mut bordered = Buffer::zeros(images_at_once * bordered_len);
+                let mut padded = Buffer::zeros(checked_product([images_at_once, padded_len]));
+                let mut bordered = Buffer::zeros(checked_product([images_at_once, bordered_len]));
                 for (part, input) in input.chunks(images_at_once * input_len).enumerate() {
                     let first = part * images_at_once;
                     let count = input.len() / input_len;

@@ -4,6 +4,7 @@ use super::{LinearMap, Parameters};
 use crate::buffer::Buffer;
 use crate::convolution::{self, Convolution};
 use crate::dense::{self, Dense};
+use crate::lengths::checked_product;
 use crate::simd::Isa;
 
 /// A linear map with its weights packed.
@@ -39,7 +40,7 @@ impl PackedLinearMap {
     pub(super) fn padded(&self, images: usize) -> Buffer {
         match self {
             Self::Convolution(convolution, _) if convolution.has_border() => {
-                Buffer::zeros(images * convolution.padded_len())
+                Buffer::zeros(checked_product([images, convolution.padded_len()]))
             }
             _ => Buffer::new(0),
         }

@@ -8,6 +8,7 @@ use super::packed_linear_map::PackedLinearMap;
 use super::{Block, Normalization, Parameters, task_len};
 use crate::buffer::Buffer;
 use crate::function::{Context, PoolingOrder, TrainingPoolingRows};
+use crate::lengths::checked_product;
 use crate::simd::Isa;
 use crate::{random, rows, tasks};
 
@@ -81,7 +82,7 @@ impl Block {
     ) -> Output {
         assert!(images > 0, "there is no image to train on");
         self.check(parameters);
-        assert_eq!(input.len(), images * self.input_len());
+        assert_eq!(input.len(), checked_product([images, self.input_len()]));
         tasks::together(|| {
             let (linear, moments) = self.linear_and_moments(isa, images, input, parameters);
             let statistics = self.statistics(&moments);
@@ -117,7 +118,7 @@ impl Block {
     ) -> (Buffer, Vec<f32>) {
         let [.., channels] = self.linear_size();
         let (linear_len, moments_len) = (self.linear_len(), 2 * channels);
-        let mut linear = Buffer::new(images * linear_len);
+        let mut linear = Buffer::new(checked_product([images, linear_len]));
         let mut moments = vec![0.0; images * moments_len];
         let task = task_len(images);
         let map = PackedLinearMap::new(isa, &self.map, parameters);

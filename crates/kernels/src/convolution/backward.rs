@@ -2,6 +2,7 @@
 
 use super::{Algorithm, Convolution, winograd_2d};
 use crate::buffer::Buffer;
+use crate::lengths::checked_product;
 use crate::simd::Isa;
 use crate::tile::{ChannelBlocks, MatrixProduct, Start, Strided, StridedMut};
 
@@ -76,7 +77,7 @@ impl BackwardPanel {
         let (bordered_len, input_len) = (convolution.bordered_len(), convolution.input_len());
         let images = bordered.len() / bordered_len;
         assert_eq!(bordered.len(), images * bordered_len);
-        assert_eq!(gradient.len(), images * input_len);
+        assert_eq!(gradient.len(), checked_product([images, input_len]));
         let bordered = bordered.chunks_exact(bordered_len);
         match &self.panel {
             Backward::Direct(panel) => bordered
@@ -97,8 +98,8 @@ impl BackwardPanel {
                     panel.output(gradients, size, false, gradient);
                     return;
                 }
-                let row = size[1] * convolution.cell_channels();
-                let mut by_cells = Buffer::new(images * size[0] * row);
+                let row = checked_product([size[1], convolution.cell_channels()]);
+                let mut by_cells = Buffer::new(checked_product([images, size[0], row]));
                 panel.output(gradients, size, false, &mut by_cells);
                 let first = cells.map(|(first, _)| first);
                 let by_cells = by_cells.chunks_exact(size[0] * row);
@@ -116,7 +117,7 @@ impl DirectBackward {
     fn new(isa: Isa, convolution: Convolution, weights: &[f32]) -> Self {
         let blocks = ChannelBlocks::new(isa, convolution.inputs);
         let stride = convolution.stride;
-        let phases = (0..stride * stride)
+        let phases = (0..checked_product([stride, stride]))
             .map(|phase| {
                 Phase::new(
                     &convolution,

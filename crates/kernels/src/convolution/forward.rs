@@ -2,7 +2,7 @@
 
 use super::{Algorithm, Convolution, winograd_1d, winograd_2d};
 use crate::buffer::Buffer;
-use crate::lengths::pooled_size;
+use crate::lengths::{checked_product, pooled_size};
 use crate::rows;
 use crate::simd::Isa;
 use crate::tile::{ChannelBlocks, MatrixProduct, Start, Strided, StridedMut};
@@ -92,10 +92,10 @@ impl ForwardPanel {
         let convolution = &self.convolution;
         let padded_len = convolution.padded_len();
         let [height, width] = pooled_size(convolution.output_size(), pool);
-        let output_len = height * width * convolution.outputs;
+        let output_len = checked_product([height, width, convolution.outputs]);
         let images = padded.len() / padded_len;
         assert_eq!(padded.len(), images * padded_len);
-        assert_eq!(output.len(), images * output_len);
+        assert_eq!(output.len(), checked_product([images, output_len]));
         let padded = padded.chunks_exact(padded_len);
         match &self.panel {
             Forward::Direct(panel) => {

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::{Algorithm, Convolution, winograd_1d, winograd_2d};
 use crate::buffer::Buffer;
+use crate::lengths::checked_product;
 use crate::simd::Isa;
 use crate::tasks;
 use crate::tile::{ChannelBlocks, Order, OuterProduct, Strided};
@@ -40,10 +41,11 @@ impl WeightGradient {
             Algorithm::Direct => {
                 let blocks = ChannelBlocks::new(isa, outputs);
                 let [rows, columns] = convolution.kernel;
+                let depth = checked_product([rows, columns, inputs]);
                 Sums::Direct(DirectWeights {
                     isa,
                     blocks,
-                    sums: Buffer::zeros(blocks.panel_len(rows * columns * inputs)),
+                    sums: Buffer::zeros(blocks.panel_len(depth)),
                 })
             }
             Algorithm::Winograd2d => {
@@ -60,12 +62,12 @@ impl WeightGradient {
     /// How many images [`add`](Self::add) should have at a time: with few pixels it waits for
     /// memory.
     pub fn images_at_once(convolution: &Convolution) -> usize {
-        let [rows, columns] = convolution.output_size();
+        let of_output = checked_product(convolution.output_size());
         let pixels = match convolution.weight_gradient_algorithm() {
             Algorithm::Winograd2d => 1024,
             Algorithm::Direct | Algorithm::Winograd1d => 256,
         };
-        (pixels / (rows * columns)).clamp(1, 8)
+        (pixels / of_output).clamp(1, 8)
     }
 
     /// Adds what some images contribute. `padded`: the images with their borders; `bordered`:
@@ -78,7 +80,10 @@ impl WeightGradient {
         let convolution = self.convolution;
         let images = padded.len() / convolution.padded_len();
         assert_eq!(padded.len(), images * convolution.padded_len());
-        assert_eq!(bordered.len(), images * convolution.bordered_len());
+        assert_eq!(
+            bordered.len(),
+            checked_product([images, convolution.bordered_len()])
+        );
         match &mut self.sums {
             Sums::Direct(direct) => direct.add(&convolution, padded, bordered),
             Sums::Winograd1d(sums) => {

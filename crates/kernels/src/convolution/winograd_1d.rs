@@ -15,9 +15,10 @@
 
 use super::Convolution;
 use crate::buffer::Buffer;
-use crate::lengths::pooled_size;
+use crate::lengths::{checked_product, checked_sum, pooled_size};
 use crate::rows::largest_of;
 use crate::simd::{Isa, Place, PlaceVisitor, Routine, Simd, for_each_place, visit_places};
+use crate::tile::Strided;
 
 /// Columns of a tile's outputs.
 const OUTPUTS: usize = 4;
@@ -128,12 +129,32 @@ pub(super) fn suits(convolution: &Convolution) -> bool {
 
 /// Columns of input that the tiles of `size` columns of output read.
 pub(super) fn covered_inputs(size: usize) -> usize {
-    covered_outputs(size) + KERNEL - 1
+    checked_sum([covered_outputs(size), KERNEL - 1])
 }
 
 /// Columns of output in whole tiles, for `size` of them.
 pub(super) fn covered_outputs(size: usize) -> usize {
-    size.next_multiple_of(OUTPUTS)
+    checked_product([size.div_ceil(OUTPUTS), OUTPUTS])
+}
+
+/// Rows of input that whole bands of `rows` of output read.
+fn covered_rows(rows: usize) -> usize {
+    checked_sum([checked_product([rows.div_ceil(BAND), BAND]), KERNEL - 1])
+}
+
+/// Numbers at the points of an image with its border.
+fn inputs_len(tiles: usize, covered_rows: usize) -> usize {
+    checked_product([tiles, covered_rows, POINTS])
+}
+
+/// Numbers at the points in a band of one vector of outputs, of so many lanes.
+fn band_len(tiles: usize, lanes: usize) -> usize {
+    checked_product([POINTS, tiles, BAND, lanes])
+}
+
+/// Numbers of a [`Panel`]'s weights, in vectors of so many lanes.
+fn weights_len(outputs: usize, lanes: usize) -> usize {
+    checked_product([outputs.div_ceil(lanes), lanes, KERNEL, POINTS])
 }
 
 /// Weights at the points.
@@ -157,7 +178,7 @@ impl Panel {
     ) -> Self {
         let outputs = convolution.outputs;
         let lanes = isa.lanes();
-        let mut panel = Buffer::zeros(outputs.next_multiple_of(lanes) * KERNEL * POINTS);
+        let mut panel = Buffer::zeros(weights_len(outputs, lanes));
         for (output, kernel) in weights.chunks_exact(KERNEL * KERNEL).enumerate() {
             for (row, g) in kernel.chunks_exact(KERNEL).enumerate() {
                 let g = std::array::from_fn(|column| f64::from(g[column]));
@@ -179,7 +200,8 @@ impl Panel {
     /// `row_stride` apart; with `pool`, the largest of each 2×2 window of them.
     pub(super) fn output(&self, padded: &[f32], row_stride: usize, pool: bool, output: &mut [f32]) {
         let (inputs, covered_rows) = inputs_at_points(self.isa, padded, row_stride, self.size);
-        let mut products = Buffer::new(band_len(self.isa, self.size));
+        let tiles = self.size[1].div_ceil(OUTPUTS);
+        let mut products = Buffer::new(band_len(tiles, self.isa.lanes()));
         self.isa.run(Products {
             weights: &self.weights,
             lanes: self.isa.lanes(),
@@ -204,22 +226,17 @@ fn inputs_at_points(
 ) -> (Buffer, usize) {
     let [rows, columns] = size;
     let tiles = columns.div_ceil(OUTPUTS);
-    let covered_rows = rows.next_multiple_of(BAND) + KERNEL - 1;
-    let mut points = Buffer::new(tiles * covered_rows * POINTS);
+    let covered_rows = covered_rows(rows);
+    let mut points = Buffer::new(inputs_len(tiles, covered_rows));
     isa.run(TransformInputs {
         padded,
         row_stride,
-        rows: rows + KERNEL - 1,
+        rows: checked_sum([rows, KERNEL - 1]),
         covered_rows,
         tiles,
         points: &mut points,
     });
     (points, covered_rows)
-}
-
-/// Numbers at the points in a band of one vector of outputs.
-fn band_len(isa: Isa, [_, columns]: [usize; 2]) -> usize {
-    POINTS * columns.div_ceil(OUTPUTS) * BAND * isa.lanes()
 }
 
 /// Transforms the rows of an image to the points.
@@ -247,8 +264,14 @@ impl Routine for TransformInputs<'_> {
             tiles,
             points,
         } = self;
-        assert!((rows - 1) * row_stride + (tiles - 1) * OUTPUTS + POINTS <= padded.len());
-        assert!(tiles * covered_rows * POINTS <= points.len());
+        let image = Strided {
+            data: padded,
+            start: 0,
+            row_stride,
+            pixel_stride: OUTPUTS,
+        };
+        assert!(image.covers([rows, tiles], POINTS));
+        assert!(inputs_len(tiles, covered_rows) <= points.len());
         for tile in 0..tiles {
             for y in 0..covered_rows {
                 for_each_place(
@@ -300,12 +323,12 @@ impl Routine for Products<'_> {
         let tiles = columns.div_ceil(OUTPUTS);
         let channels = self.bias.len();
         let [output_rows, output_columns] = pooled_size(self.size, self.pool);
-        assert!(rows.next_multiple_of(BAND) + KERNEL - 1 <= self.covered_rows);
-        assert!(tiles * self.covered_rows * POINTS <= self.inputs.len());
+        assert!(covered_rows(rows) <= self.covered_rows);
+        assert!(inputs_len(tiles, self.covered_rows) <= self.inputs.len());
         assert_eq!(self.lanes, S::LANES);
-        assert!(channels.next_multiple_of(S::LANES) * KERNEL * POINTS <= self.weights.len());
-        assert!(POINTS * tiles * BAND * S::LANES <= self.products.len());
-        assert!(output_rows * output_columns * channels <= self.output.len());
+        assert!(weights_len(channels, S::LANES) <= self.weights.len());
+        assert!(band_len(tiles, S::LANES) <= self.products.len());
+        assert!(checked_product([output_rows, output_columns, channels]) <= self.output.len());
         visit_places(simd, channels, &mut self);
     }
 }
@@ -458,7 +481,7 @@ impl GradientSums {
             isa,
             size: convolution.output_size(),
             outputs,
-            sums: Buffer::zeros(outputs.next_multiple_of(isa.lanes()) * KERNEL * POINTS),
+            sums: Buffer::zeros(weights_len(outputs, isa.lanes())),
         }
     }
 
@@ -473,7 +496,8 @@ impl GradientSums {
     ) {
         let (inputs, covered_rows) =
             inputs_at_points(self.isa, padded, padded_row_stride, self.size);
-        let mut gradients = Buffer::new(band_len(self.isa, self.size));
+        let tiles = self.size[1].div_ceil(OUTPUTS);
+        let mut gradients = Buffer::new(band_len(tiles, self.isa.lanes()));
         self.isa.run(AddProducts {
             inputs: &inputs,
             covered_rows,
@@ -526,13 +550,18 @@ impl Routine for AddProducts<'_> {
     fn run<S: Simd>(mut self, simd: S) {
         let [rows, columns] = self.size;
         let tiles = columns.div_ceil(OUTPUTS);
-        let covered_row = tiles * OUTPUTS * self.channels;
-        assert!(rows.next_multiple_of(BAND) + KERNEL - 1 <= self.covered_rows);
-        assert!(tiles * self.covered_rows * POINTS <= self.inputs.len());
-        assert!((rows - 1) * self.gradient_row_stride + covered_row <= self.gradient.len());
-        assert!(POINTS * tiles * BAND * S::LANES <= self.gradients.len());
+        let gradient = Strided {
+            data: self.gradient,
+            start: 0,
+            row_stride: self.gradient_row_stride,
+            pixel_stride: self.channels,
+        };
+        assert!(covered_rows(rows) <= self.covered_rows);
+        assert!(inputs_len(tiles, self.covered_rows) <= self.inputs.len());
+        assert!(gradient.covers([rows, covered_outputs(columns)], self.channels));
+        assert!(band_len(tiles, S::LANES) <= self.gradients.len());
         assert_eq!(self.lanes, S::LANES);
-        assert!(self.channels.next_multiple_of(S::LANES) * KERNEL * POINTS <= self.sums.len());
+        assert!(weights_len(self.channels, S::LANES) <= self.sums.len());
         visit_places(simd, self.channels, &mut self);
     }
 }

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use super::Convolution;
 use crate::buffer::Buffer;
-use crate::lengths::pooled_size;
+use crate::lengths::{checked_product, checked_sum, pooled_size};
 use crate::simd::Isa;
 use crate::tasks;
 use crate::tile::{
@@ -29,7 +29,7 @@ use transform::{
 };
 
 /// Rows and columns of a tile's outputs.
-pub(super) const OUTPUTS: usize = 4;
+const OUTPUTS: usize = 4;
 
 /// Rows and columns of a tile's inputs.
 const INPUTS: usize = 6;
@@ -55,47 +55,62 @@ const MAX_TRANSFORMED_WEIGHTS: usize = 1 << 18;
 /// one with such a kernel on cells of `stride`×`stride` pixels as channels.
 pub(super) fn suits(convolution: &Convolution) -> bool {
     let Convolution {
-        inputs,
         outputs,
         kernel,
         stride,
         ..
     } = *convolution;
-    let cell = inputs * stride * stride;
     stride <= 2
         && kernel
             .iter()
             .all(|kernel| kernel.div_ceil(stride) == KERNEL)
-        && cell.min(outputs) >= MIN_CHANNELS
+        && cell_channels(convolution).min(outputs) >= MIN_CHANNELS
         && convolution
             .output_size()
             .iter()
             .all(|&size| size >= OUTPUTS)
 }
 
+/// Channels of a cell, of a stride that [`suits`].
+fn cell_channels(convolution: &Convolution) -> usize {
+    let Convolution { inputs, stride, .. } = *convolution;
+    checked_product([inputs, stride, stride])
+}
+
 /// How many images of `size` outputs are best computed at once.
 pub(super) fn images_at_once(size: [usize; 2]) -> usize {
-    let [rows, columns] = size.map(|size| size.div_ceil(OUTPUTS));
-    MIN_TILES.div_ceil(rows * columns)
+    let tiles = checked_product(size.map(|size| size.div_ceil(OUTPUTS)));
+    MIN_TILES.div_ceil(tiles)
 }
 
 /// Whether the gradient of the weights is faster so too, of a convolution that is computed so.
 pub(super) fn suits_weight_gradient(convolution: &Convolution) -> bool {
-    let cell = convolution.inputs * convolution.stride * convolution.stride;
-    cell * convolution.outputs * POINTS <= MAX_TRANSFORMED_WEIGHTS
+    let weights = [cell_channels(convolution), convolution.outputs, POINTS];
+    checked_product(weights) <= MAX_TRANSFORMED_WEIGHTS
 }
 
-/// From the numbers of one point to those of the next, of which each has `len`: an odd number of
-/// cache lines. Transforms go through all points at once, and at a distance of 2 KB, say, they would
-/// all fall on the same few sets of the first-level cache.
-fn point_stride(len: usize) -> usize {
+/// From the numbers of one point to those of the next, of which each has `[tiles, channels]`: an odd
+/// number of cache lines. Transforms go through all points at once, and at a distance of 2 KB, say,
+/// they would all fall on the same few sets of the first-level cache.
+fn point_stride(tiles: usize, channels: usize) -> usize {
     const LINE: usize = 64 / size_of::<f32>();
-    (len.div_ceil(LINE) | 1) * LINE
+    let len = checked_product([tiles, channels]);
+    checked_product([len.div_ceil(LINE) | 1, LINE])
+}
+
+/// Room for `len` numbers of each point.
+fn at_points(len: usize) -> Buffer {
+    Buffer::new(checked_product([POINTS, len]))
 }
 
 /// Rows (or columns) of input that the tiles of `size` outputs read.
 pub(super) fn covered_inputs(size: usize) -> usize {
-    size.div_ceil(OUTPUTS) * OUTPUTS + KERNEL - 1
+    checked_sum([covered_outputs(size), KERNEL - 1])
+}
+
+/// Rows (or columns) of output in whole tiles, for `size` of them.
+pub(super) fn covered_outputs(size: usize) -> usize {
+    checked_product([size.div_ceil(OUTPUTS), OUTPUTS])
 }
 
 /// Weights at the points, as panels: `[point][block of outputs][input][output of the block]`.
@@ -154,7 +169,7 @@ impl Panel {
         kernel: impl Fn(usize, usize, usize) -> f32 + Sync,
     ) -> Self {
         let blocks = ChannelBlocks::new(isa, outputs);
-        let mut weights = Buffer::new(POINTS * blocks.panel_len(inputs));
+        let mut weights = at_points(blocks.panel_len(inputs));
         let parts = Part::of(blocks, inputs, &mut weights);
         tasks::for_each(parts.into_par_iter(), |part| {
             let width = blocks.padded_width(part.block);
@@ -193,15 +208,15 @@ impl Panel {
         output: &mut [f32],
     ) {
         let tiles = size.map(|size| size.div_ceil(OUTPUTS));
-        let in_image = tiles[0] * tiles[1];
+        let in_image = checked_product(tiles);
         let outputs = self.blocks.channels();
         let [rows, columns] = pooled_size(size, pool);
-        let output_len = rows * columns * outputs;
+        let output_len = checked_product([rows, columns, outputs]);
         let count = output.len() / output_len * in_image;
-        let input_stride = point_stride(count * self.inputs);
-        let output_stride = point_stride(count * outputs);
-        let mut transformed = Buffer::new(POINTS * input_stride);
-        let mut products = Buffer::new(POINTS * output_stride);
+        let input_stride = point_stride(count, self.inputs);
+        let output_stride = point_stride(count, outputs);
+        let mut transformed = at_points(input_stride);
+        let mut products = at_points(output_stride);
         for (number, image) in images.enumerate() {
             self.isa.run(TilesToPoints {
                 transform: InputToPoints,
@@ -271,7 +286,7 @@ impl GradientSums {
             isa,
             blocks,
             inputs,
-            sums: Buffer::zeros(POINTS * blocks.panel_len(inputs)),
+            sums: Buffer::zeros(checked_product([POINTS, blocks.panel_len(inputs)])),
         }
     }
 
@@ -279,13 +294,13 @@ impl GradientSums {
     /// beyond the image have gradient zero. Pairs of an image and its gradient.
     pub(super) fn add(&mut self, images: &[(Strided, Strided)], size: [usize; 2]) {
         let tiles = size.map(|size| size.div_ceil(OUTPUTS));
-        let count = tiles[0] * tiles[1];
-        let all = images.len() * count;
+        let count = checked_product(tiles);
+        let all = checked_product([images.len(), count]);
         let outputs = self.blocks.channels();
-        let input_stride = point_stride(all * self.inputs);
-        let gradient_stride = point_stride(all * outputs);
-        let mut inputs = Buffer::new(POINTS * input_stride);
-        let mut gradients = Buffer::new(POINTS * gradient_stride);
+        let input_stride = point_stride(all, self.inputs);
+        let gradient_stride = point_stride(all, outputs);
+        let mut inputs = at_points(input_stride);
+        let mut gradients = at_points(gradient_stride);
         for (number, &(image, gradient)) in images.iter().enumerate() {
             let first = number * count;
             self.isa.run(TilesToPoints {

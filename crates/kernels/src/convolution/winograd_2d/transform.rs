@@ -4,7 +4,7 @@
 //! to the columns of a square and then to the rows of what comes of it.
 
 use super::{INPUTS, KERNEL, OUTPUTS, POINTS, TAPS};
-use crate::lengths::pooled_size;
+use crate::lengths::{checked_product, checked_sum, pooled_size};
 use crate::rows::largest_of;
 use crate::simd::{Routine, Simd, for_each_place};
 use crate::tile::Strided;
@@ -266,10 +266,12 @@ impl<T: Transform<FROM, INPUTS>, const FROM: usize> Routine for TilesToPoints<'_
             points,
         } = self;
         let (row_stride, pixel_stride) = (image.row_stride, image.pixel_stride);
-        let size = [rows, columns].map(|tiles| (tiles - 1) * OUTPUTS + FROM);
-        assert!(image.covers(size, channels));
-        assert!((first + rows * columns) * channels <= point_stride);
-        assert!(points.len() >= POINTS * point_stride);
+        // A tile begins where the outputs of the one before it end.
+        let covered = |tiles| checked_sum([checked_product([tiles, OUTPUTS]), FROM - OUTPUTS]);
+        assert!(image.covers([rows, columns].map(covered), channels));
+        let end = checked_sum([first, checked_product([rows, columns])]);
+        assert!(checked_product([end, channels]) <= point_stride);
+        assert!(points.len() >= checked_product([POINTS, point_stride]));
         let points = points.as_mut_ptr();
         for tile in 0..rows * columns {
             let (row, column) = (tile / columns * OUTPUTS, tile % columns * OUTPUTS);
@@ -336,12 +338,12 @@ impl Routine for PointsToOutputs<'_> {
             [tile_rows, tile_columns],
             [rows, columns].map(|size| size.div_ceil(OUTPUTS))
         );
-        let tiles = tile_rows * tile_columns;
-        assert!((first + tiles) * channels <= point_stride);
-        assert!(points.len() >= POINTS * point_stride);
+        let tiles = checked_product([tile_rows, tile_columns]);
+        assert!(checked_product([checked_sum([first, tiles]), channels]) <= point_stride);
+        assert!(points.len() >= checked_product([POINTS, point_stride]));
         assert!(bias.len() >= channels);
         let [output_rows, output_columns] = pooled_size([rows, columns], pool);
-        assert!(output.len() >= output_rows * output_columns * channels);
+        assert!(output.len() >= checked_product([output_rows, output_columns, channels]));
         let output = output.as_mut_ptr();
         for tile in 0..tiles {
             let (row, column) = (tile / tile_columns * OUTPUTS, tile % tile_columns * OUTPUTS);
