@@ -521,10 +521,30 @@ fn full_block() -> Block {
     }
 }
 
+/// [`full_block`] with a convolution of these channels that is computed by Winograd's algorithms, along
+/// rows with one input.
+fn winograd_block(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Block {
+    Block {
+        map: LinearMap::Convolution(Convolution {
+            height: up_to(13, 8),
+            width: up_to(14, 9),
+            inputs,
+            outputs,
+            kernel: [kernel; 2],
+            stride,
+            padding: [kernel / 2; 2],
+        }),
+        ..full_block()
+    }
+}
+
 #[test]
 fn the_number_of_threads_does_not_matter() {
     let blocks = [
         full_block(),
+        winograd_block(1, 20, 5, 1),
+        winograd_block(up_to(16, 12), up_to(24, 12), 3, 1),
+        winograd_block(12, up_to(17, 12), 5, 2),
         Block {
             map: LinearMap::Dense(Dense {
                 pixels: up_to(12, 2),
@@ -593,6 +613,20 @@ fn inference_with_the_batchs_statistics_is_training_without_dropout() {
 fn all_blocks_at_once_are_one_after_the_other() {
     let convolution = full_block();
     let [height, width, channels] = convolution.output_size();
+    let winograd = Block {
+        map: LinearMap::Convolution(Convolution {
+            height,
+            width,
+            inputs: channels,
+            outputs: up_to(21, 12),
+            kernel: [3, 3],
+            stride: 1,
+            padding: [2, 2],
+        }),
+        pool: false,
+        ..full_block()
+    };
+    let [height, width, channels] = winograd.output_size();
     let groups = Block {
         map: LinearMap::Convolution(Convolution {
             height,
@@ -623,17 +657,21 @@ fn all_blocks_at_once_are_one_after_the_other() {
         ..groups
     };
     let images = up_to(21, 9);
-    let blocks = [convolution, groups, dense];
-    let floats = [1, 2, 3].map(|seed| Case::new(blocks[seed as usize - 1], images, seed).floats());
-    let [.., channels] = blocks[0].output_size();
-    let statistics = [numbers(channels, 4), vec![0.5; channels]];
+    let blocks = [convolution, winograd, groups, dense];
+    let floats =
+        [1, 2, 3, 4].map(|seed| Case::new(blocks[seed as usize - 1], images, seed).floats());
+    let statistics = blocks.map(|block| {
+        let [.., channels] = block.output_size();
+        [numbers(channels, 4), vec![0.5; channels]]
+    });
     for isa in Isa::available() {
         let prepared: Vec<_> = blocks
             .iter()
             .zip(&floats)
-            .map(|(block, floats)| {
+            .zip(&statistics)
+            .map(|((block, floats), [mean, variance])| {
                 let batch = matches!(block.normalization, Normalization::Batch { .. });
-                let running = batch.then_some((&statistics[0][..], &statistics[1][..]));
+                let running = batch.then_some((&mean[..], &variance[..]));
                 block.prepare(isa, floats.parameters(), running)
             })
             .collect();
