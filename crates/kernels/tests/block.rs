@@ -984,6 +984,20 @@ fn gradients_are_those_of_the_images_that_were_trained() {
     block.backward(isa, 2, &[1.0; 6], parameters, &saved, &[1.0; 10], true);
 }
 
+/// Its lengths are the same, but not its derivatives.
+#[test]
+#[should_panic(expected = "what was saved is not of these images and this block")]
+fn gradients_are_those_of_the_block_that_was_trained() {
+    let (block, parameters) = plain();
+    let isa = Isa::best();
+    let Output { saved, .. } = block.train(isa, 2, &[1.0; 6], parameters, 0);
+    let other = Block {
+        function: Function::Relu,
+        ..block
+    };
+    other.backward(isa, 2, &[1.0; 6], parameters, &saved, &[1.0; 10], true);
+}
+
 #[test]
 #[should_panic(expected = "a parameter has a number for each channel")]
 fn gradients_are_of_parameters_of_the_same_length() {

@@ -29,6 +29,9 @@ pub struct Output {
 /// What [`Block::backward`] needs of the forward pass.
 #[derive(Debug)]
 pub struct Saved {
+    /// What it came of.
+    block: Block,
+    images: usize,
     /// The linear output: `[images, height, width, outputs]`.
     pub(super) linear: Buffer,
     pub(super) pooling: Option<Pooling>,
@@ -37,20 +40,9 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Whether its lengths are those of so many images of `block`.
+    /// Whether it came of `block` and of so many images.
     pub(super) fn is_of(&self, block: &Block, images: usize) -> bool {
-        let pooled = self
-            .pooling
-            .as_ref()
-            .map(|pooling| pooling.linear_at_argmax.len());
-        let [.., channels] = block.linear_size();
-        let sets = match block.normalization {
-            Normalization::Group { .. } => images,
-            Normalization::None | Normalization::Batch { .. } => 1,
-        };
-        self.linear.len() == images * block.linear_len()
-            && pooled == block.pool.then(|| images * block.output_len())
-            && self.statistics.mean.len() == sets * channels
+        self.block == *block && self.images == images
     }
 }
 
@@ -98,6 +90,8 @@ impl Block {
                 mean,
                 variance,
                 saved: Saved {
+                    block: *self,
+                    images,
                     linear,
                     pooling,
                     statistics,
