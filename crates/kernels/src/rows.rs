@@ -31,7 +31,8 @@ macro_rules! pass {
             isa.run(Pass { $($arg),* });
         }
     };
-    // The body is for the channels at one place, of all columns.
+    // The body is for the channels at one place, of all columns, and is a visit: slices are checked
+    // there.
     (
         $(#[$doc:meta])*
         fn $name:ident<$l:lifetime>($($arg:ident: $type:ty),* $(,)?)
@@ -53,10 +54,12 @@ macro_rules! pass {
                 #[inline(always)]
                 fn visit<S: Simd>(&mut self, $simd: S, $place: Place) {
                     let Self { $($arg),* } = self;
+                    let $channels = *$channels;
+                    $place.check($channels, S::LANES);
+                    $(assert!($check);)+
                     $body
                 }
             }
-            $(assert!($check);)+
             isa.run(Pass { $($arg),* });
         }
     };
@@ -253,7 +256,6 @@ pass! {
         argmax.len() == largest.len(),
         largest.len().is_multiple_of(channels);
     |simd, place of channels| {
-        let channels = *channels;
         // SAFETY: what normalises has a number for each channel.
         let [mean, slope, offset] = unsafe { load_all(simd, *normalization, place) };
         for start in (0..largest.len()).step_by(channels) {
@@ -453,7 +455,6 @@ pass! {
         scale.len() >= channels,
         g.len().is_multiple_of(channels);
     |simd, place of channels| {
-        let channels = *channels;
         // SAFETY: what belongs to channels has a number for each.
         let ([mean, slope, offset], [scale]) = unsafe {
             (

@@ -173,7 +173,8 @@ pub(crate) fn for_each_place<S: Simd>(_: S, len: usize, mut f: impl FnMut(Place)
 /// What is done with each vector of a row of numbers, be it a whole one or a half; see
 /// [`visit_places`].
 pub(crate) trait PlaceVisitor {
-    /// Does it at `place`, with the vectors of `simd`. To be `#[inline(always)]`, as a [`Routine`].
+    /// Does it at `place`, with the vectors of `simd`, and panics if a slice is too short for that:
+    /// pointers rely on it here, whoever calls. To be `#[inline(always)]`, as a [`Routine`].
     fn visit<S: Simd>(&mut self, simd: S, place: Place);
 }
 

@@ -157,6 +157,11 @@ fn weights_len(outputs: usize, lanes: usize) -> usize {
     checked_product([outputs.div_ceil(lanes), lanes, KERNEL, POINTS])
 }
 
+/// Numbers of a [`Panel`]'s weights up to those of the outputs at `place`, in vectors of so many lanes.
+fn weights_end(place: Place, lanes: usize) -> usize {
+    checked_product([checked_sum([place.at, lanes]), KERNEL, POINTS])
+}
+
 /// Weights at the points.
 #[derive(Debug)]
 pub(super) struct Panel {
@@ -319,16 +324,8 @@ impl Routine for Products<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        let [rows, columns] = self.size;
-        let tiles = columns.div_ceil(OUTPUTS);
-        let channels = self.bias.len();
-        let [output_rows, output_columns] = pooled_size(self.size, self.pool);
-        assert!(covered_rows(rows) <= self.covered_rows);
-        assert!(inputs_len(tiles, self.covered_rows) <= self.inputs.len());
         assert_eq!(self.lanes, S::LANES);
-        assert!(weights_len(channels, S::LANES) <= self.weights.len());
-        assert!(band_len(tiles, S::LANES) <= self.products.len());
-        assert!(checked_product([output_rows, output_columns, channels]) <= self.output.len());
+        let channels = self.bias.len();
         visit_places(simd, channels, &mut self);
     }
 }
@@ -336,8 +333,9 @@ impl Routine for Products<'_> {
 impl PlaceVisitor for Products<'_> {
     #[inline(always)]
     fn visit<S: Simd>(&mut self, simd: S, place: Place) {
+        self.check::<S>(place);
         for first in (0..self.size[0]).step_by(BAND) {
-            // SAFETY: weights, inputs, products and outputs lie in their slices, as `run` asserts.
+            // SAFETY: weights, inputs, products and outputs lie in their slices, as `check` asserts.
             unsafe {
                 self.multiply(simd, place, first);
                 self.transform_outputs(simd, place, first);
@@ -347,11 +345,29 @@ impl PlaceVisitor for Products<'_> {
 }
 
 impl Products<'_> {
+    /// Panics if a slice is too short for the pointers of the loops at `place`.
+    #[inline(always)]
+    fn check<S: Simd>(&self, place: Place) {
+        let [rows, columns] = self.size;
+        let tiles = columns.div_ceil(OUTPUTS);
+        let channels = self.bias.len();
+        let [output_rows, output_columns] = pooled_size(self.size, self.pool);
+        place.check(channels, S::LANES);
+        assert!(covered_rows(rows) <= self.covered_rows);
+        assert!(inputs_len(tiles, self.covered_rows) <= self.inputs.len());
+        // The vectors of the last outputs may be half as long as those of the weights.
+        assert!(S::LANES <= self.lanes);
+        assert!(weights_end(place, self.lanes) <= self.weights.len());
+        assert!(band_len(tiles, S::LANES) <= self.products.len());
+        assert!(checked_product([output_rows, output_columns, channels]) <= self.output.len());
+    }
+
     /// The products for the outputs at `place`, in the band that begins with row `first`.
     ///
     /// # Safety
     ///
-    /// The slices must have the lengths that [`run`](Routine::run) asserts.
+    /// The slices must be as [`check`](Self::check) asserts for `place`, and a band of the image must
+    /// begin with `first`.
     #[inline(always)]
     unsafe fn multiply<S: Simd>(&mut self, simd: S, place: Place, first: usize) {
         let tiles = self.size[1].div_ceil(OUTPUTS);
@@ -548,20 +564,7 @@ impl Routine for AddProducts<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        let [rows, columns] = self.size;
-        let tiles = columns.div_ceil(OUTPUTS);
-        let gradient = Strided {
-            data: self.gradient,
-            start: 0,
-            row_stride: self.gradient_row_stride,
-            pixel_stride: self.channels,
-        };
-        assert!(covered_rows(rows) <= self.covered_rows);
-        assert!(inputs_len(tiles, self.covered_rows) <= self.inputs.len());
-        assert!(gradient.covers([rows, covered_outputs(columns)], self.channels));
-        assert!(band_len(tiles, S::LANES) <= self.gradients.len());
         assert_eq!(self.lanes, S::LANES);
-        assert!(weights_len(self.channels, S::LANES) <= self.sums.len());
         visit_places(simd, self.channels, &mut self);
     }
 }
@@ -569,8 +572,9 @@ impl Routine for AddProducts<'_> {
 impl PlaceVisitor for AddProducts<'_> {
     #[inline(always)]
     fn visit<S: Simd>(&mut self, simd: S, place: Place) {
+        self.check::<S>(place);
         for first in (0..self.size[0]).step_by(BAND) {
-            // SAFETY: inputs, gradients and sums lie in their slices, as `run` asserts.
+            // SAFETY: inputs, gradients and sums lie in their slices, as `check` asserts.
             unsafe {
                 self.transform_gradients(simd, place, first);
                 self.multiply(simd, place, first);
@@ -580,12 +584,34 @@ impl PlaceVisitor for AddProducts<'_> {
 }
 
 impl AddProducts<'_> {
+    /// Panics if a slice is too short for the pointers of the loops at `place`.
+    #[inline(always)]
+    fn check<S: Simd>(&self, place: Place) {
+        let [rows, columns] = self.size;
+        let tiles = columns.div_ceil(OUTPUTS);
+        let gradient = Strided {
+            data: self.gradient,
+            start: 0,
+            row_stride: self.gradient_row_stride,
+            pixel_stride: self.channels,
+        };
+        place.check(self.channels, S::LANES);
+        assert!(covered_rows(rows) <= self.covered_rows);
+        assert!(inputs_len(tiles, self.covered_rows) <= self.inputs.len());
+        assert!(gradient.covers([rows, covered_outputs(columns)], self.channels));
+        assert!(band_len(tiles, S::LANES) <= self.gradients.len());
+        // The vectors of the last outputs may be half as long as those of the sums.
+        assert!(S::LANES <= self.lanes);
+        assert!(weights_end(place, self.lanes) <= self.sums.len());
+    }
+
     /// The gradients of the outputs at `place` at the points, in the band that begins with row
     /// `first`; zeros for rows beyond the image.
     ///
     /// # Safety
     ///
-    /// The slices must have the lengths that [`run`](Routine::run) asserts.
+    /// The slices must be as [`check`](Self::check) asserts for `place`, and a band of the image must
+    /// begin with `first`.
     #[inline(always)]
     unsafe fn transform_gradients<S: Simd>(&mut self, simd: S, place: Place, first: usize) {
         let [rows, columns] = self.size;
@@ -653,5 +679,58 @@ impl AddProducts<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Visits the places of so many outputs.
+    struct Visit<V>(V, usize);
+
+    impl<V: PlaceVisitor> Routine for Visit<V> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd>(mut self, simd: S) {
+            visit_places(simd, self.1, &mut self.0);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "self.at <= len")]
+    fn there_are_no_outputs_beyond_the_channels() {
+        let lanes = Isa::Portable.lanes();
+        let products = Products {
+            weights: &vec![0.0; weights_len(2 * lanes, lanes)],
+            lanes,
+            bias: &vec![0.0; lanes],
+            inputs: &vec![0.0; inputs_len(1, covered_rows(1))],
+            products: &mut vec![0.0; band_len(1, lanes)],
+            covered_rows: covered_rows(1),
+            size: [1, OUTPUTS],
+            pool: false,
+            output: &mut vec![0.0; OUTPUTS * lanes],
+        };
+        Isa::Portable.run(Visit(products, 2 * lanes));
+    }
+
+    #[test]
+    #[should_panic(expected = "self.at <= len")]
+    fn there_are_no_gradients_beyond_the_channels() {
+        let lanes = Isa::Portable.lanes();
+        let products = AddProducts {
+            inputs: &vec![0.0; inputs_len(1, covered_rows(1))],
+            covered_rows: covered_rows(1),
+            gradient: &vec![0.0; OUTPUTS * lanes],
+            gradient_row_stride: 0,
+            gradients: &mut vec![0.0; band_len(1, lanes)],
+            size: [1, OUTPUTS],
+            channels: lanes,
+            lanes,
+            sums: &mut vec![0.0; weights_len(2 * lanes, lanes)],
+        };
+        Isa::Portable.run(Visit(products, 2 * lanes));
     }
 }
