@@ -331,6 +331,35 @@ pub(crate) fn largest_of<S: Simd>(simd: S, [a, b, c, d]: [S::F32; 4]) -> S::F32 
     simd.select(nan, simd.splat(f32::NAN), largest)
 }
 
+/// Stores the largest of each of `count` 2×2 windows of two rows, with `bias` added, at `place` of as
+/// many pixels of `channels` numbers from `to` on.
+///
+/// # Safety
+///
+/// `place` of these pixels must be writable.
+#[inline(always)]
+pub(crate) unsafe fn store_pooled<S: Simd, const N: usize>(
+    simd: S,
+    [above, below]: [[S::F32; N]; 2],
+    bias: S::F32,
+    to: *mut f32,
+    count: usize,
+    channels: usize,
+    place: Place,
+) {
+    for j in 0..count {
+        let window = [
+            above[2 * j],
+            above[2 * j + 1],
+            below[2 * j],
+            below[2 * j + 1],
+        ];
+        let x = simd.add(largest_of(simd, window), bias);
+        // SAFETY: the caller's.
+        unsafe { simd.store_at(to.add(j * channels), place, x) };
+    }
+}
+
 /// The smallest and the largest of four, and whether one of the four is NaN; what they are then is
 /// not said.
 #[inline(always)]

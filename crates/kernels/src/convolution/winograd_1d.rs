@@ -16,7 +16,7 @@
 use super::Convolution;
 use crate::buffer::Buffer;
 use crate::lengths::{checked_product, checked_sum, pooled_size};
-use crate::rows::largest_of;
+use crate::rows::store_pooled;
 use crate::simd::{Isa, Place, PlaceVisitor, Routine, Simd, for_each_place, visit_places};
 use crate::tile::Strided;
 
@@ -444,22 +444,13 @@ impl Products<'_> {
                 let columns_here = (columns - column).min(OUTPUTS);
                 if self.pool {
                     for row in (0..BAND.min(rows - first) - 1).step_by(2) {
-                        let (above, below) = (
+                        let pair = [
                             self.row_of_outputs(simd, tile, row),
                             self.row_of_outputs(simd, tile, row + 1),
-                        );
-                        let place_of_pixel = (first + row) / 2 * (columns / 2) + column / 2;
-                        let to = output.add(place_of_pixel * channels);
-                        for j in 0..columns_here / 2 {
-                            let window = [
-                                above[2 * j],
-                                above[2 * j + 1],
-                                below[2 * j],
-                                below[2 * j + 1],
-                            ];
-                            let x = simd.add(largest_of(simd, window), bias);
-                            simd.store_at(to.add(j * channels), place, x);
-                        }
+                        ];
+                        let pixel = (first + row) / 2 * (columns / 2) + column / 2;
+                        let to = output.add(pixel * channels);
+                        store_pooled(simd, pair, bias, to, columns_here / 2, channels, place);
                     }
                     continue;
                 }

@@ -5,7 +5,7 @@
 
 use super::{INPUTS, KERNEL, OUTPUTS, POINTS, TAPS};
 use crate::lengths::{checked_product, checked_sum, pooled_size};
-use crate::rows::largest_of;
+use crate::rows::store_pooled;
 use crate::simd::{Routine, Simd, for_each_place};
 use crate::tile::Strided;
 
@@ -371,18 +371,11 @@ impl Routine for PointsToOutputs<'_> {
                         let (row, column) = (row / 2, column / 2);
                         for i in 0..rows_here / 2 {
                             let to = output.add(((row + i) * (columns / 2) + column) * channels);
-                            let above = PointsToOutput.apply(simd, half[2 * i]);
-                            let below = PointsToOutput.apply(simd, half[2 * i + 1]);
-                            for j in 0..columns_here / 2 {
-                                let window = [
-                                    above[2 * j],
-                                    above[2 * j + 1],
-                                    below[2 * j],
-                                    below[2 * j + 1],
-                                ];
-                                let x = largest_of(simd, window);
-                                simd.store_at(to.add(j * channels), place, simd.add(x, bias));
-                            }
+                            let pair = [
+                                PointsToOutput.apply(simd, half[2 * i]),
+                                PointsToOutput.apply(simd, half[2 * i + 1]),
+                            ];
+                            store_pooled(simd, pair, bias, to, columns_here / 2, channels, place);
                         }
                         return;
                     }
