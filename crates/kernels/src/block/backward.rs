@@ -103,25 +103,34 @@ impl Block {
                     linear.through_dense(dense, input, parameters.weight, input_gradient)
                 }
             };
-            let to_floats = |sums: &[f64]| sums.iter().map(|&sum| sum as f32).collect::<Vec<_>>();
-            Gradients {
-                input,
-                weight,
-                bias: parameters
-                    .bias
-                    .map(|_| to_floats(&normalization.shift_gradient)),
-                scale: parameters
-                    .scale
-                    .map(|_| to_floats(&normalization.scale_gradient)),
-                shift: parameters
-                    .shift
-                    .map(|_| to_floats(&normalization.shift_gradient)),
-                function_parameter: self
-                    .function
-                    .has_parameter()
-                    .then_some(normalization.function_gradient as f32),
-            }
+            Gradients::new(self, parameters, &normalization, weight, input)
         })
+    }
+}
+
+impl Gradients {
+    fn new(
+        block: &Block,
+        parameters: Parameters,
+        normalization: &NormalizationBackward,
+        weight: Buffer,
+        input: Option<Buffer>,
+    ) -> Self {
+        let to_floats = |sums: &[f64]| sums.iter().map(|&sum| sum as f32).collect::<Vec<_>>();
+        // A bias is a shift without normalisation.
+        let of_shift = || to_floats(&normalization.shift_gradient);
+        let of_scale = || to_floats(&normalization.scale_gradient);
+        Self {
+            input,
+            weight,
+            bias: parameters.bias.map(|_| of_shift()),
+            scale: parameters.scale.map(|_| of_scale()),
+            shift: parameters.shift.map(|_| of_shift()),
+            function_parameter: block
+                .function
+                .has_parameter()
+                .then_some(normalization.function_gradient as f32),
+        }
     }
 }
 
@@ -180,16 +189,14 @@ impl<'a> EpilogueGradient<'a> {
         pre_activation_gradient: &mut [f32],
         totals: &mut [f32],
     ) {
-        let (block, isa, saved) = (self.block, self.isa, self.saved);
-        let [_, width, channels] = block.linear_size();
-        let [_, output_width, _] = block.output_size();
-        let (row, output_row) = (width * channels, output_width * channels);
+        let (block, saved) = (self.block, self.saved);
+        let [_, output_width, channels] = block.output_size();
+        let output_row = output_width * channels;
         if saved.statistics.per_image(channels) {
             self.rows
                 .fill_normalization(&saved.statistics, image, channels, self.parameters);
         }
         let output_start = image * output_gradient.len();
-        let linear = &saved.linear[image * block.linear_len()..][..block.linear_len()];
         self.sums.fill(0.0);
         self.products.fill(0.0);
         let mut parameter_gradient = 0.0f64;
@@ -199,61 +206,83 @@ impl<'a> EpilogueGradient<'a> {
             .enumerate()
         {
             let place = output_start + number * output_row;
-            let output_gradient = if block.dropout > 0.0 {
-                let kept = &mut self.kept[..output_row];
-                kept.copy_from_slice(output_gradient);
-                random::dropout(isa, saved.key, place as u64, block.dropout, kept);
-                &*kept
-            } else {
-                output_gradient
-            };
-            let linear = match &saved.pooling {
-                None => &linear[number * row..][..row],
-                Some(pooling) => &pooling.linear_at_argmax[place..place + output_row],
-            };
-            if block.function.is_random() {
-                pre_activation_gradient.copy_from_slice(output_gradient);
-                let derivatives = self.random_derivatives(image, number);
-                rows::multiply(isa, pre_activation_gradient, derivatives);
-                rows::accumulate_sums(
-                    isa,
-                    pre_activation_gradient,
-                    linear,
-                    &self.rows.mean,
-                    &mut self.sums,
-                    &mut self.products,
-                );
-                continue;
-            }
-            let context = block.context(self.parameters, None, image, number * row);
-            if block.function.has_parameter() {
-                let pre_activation = &mut self.scratch_row[..output_row];
-                self.rows.apply(isa, linear, pre_activation);
-                let gradient = block.function.parameter_gradient(
-                    isa,
-                    context,
-                    pre_activation,
-                    output_gradient,
-                );
-                parameter_gradient += f64::from(gradient);
-            }
-            let row = RowGradient {
+            parameter_gradient += self.row(
+                image,
+                number,
+                place,
                 output_gradient,
-                linear,
-                mean: &self.rows.mean,
-                slope: &self.rows.slope,
-                offset: &self.rows.offset,
                 pre_activation_gradient,
-                sums: &mut self.sums,
-                products: &mut self.products,
-            };
-            block.function.backward_row(isa, context, row);
+            );
         }
         let (channel_sums, rest) = totals.split_at_mut(channels);
         let (channel_products, of_parameter) = rest.split_at_mut(channels);
         sum_columns(&self.sums[..output_row], channel_sums);
         sum_columns(&self.products[..output_row], channel_products);
         of_parameter[0] = parameter_gradient as f32;
+    }
+
+    /// [`image`](Self::image) for row number `number` of the output, which begins at `place` of the
+    /// batch. Adds to the sums for each place of a row, and gives the gradient of the function's
+    /// parameter.
+    fn row(
+        &mut self,
+        image: usize,
+        number: usize,
+        place: usize,
+        output_gradient: &[f32],
+        pre_activation_gradient: &mut [f32],
+    ) -> f64 {
+        let (block, isa, saved) = (self.block, self.isa, self.saved);
+        let len = output_gradient.len();
+        let output_gradient = if block.dropout > 0.0 {
+            let kept = &mut self.kept[..len];
+            kept.copy_from_slice(output_gradient);
+            random::dropout(isa, saved.key, place as u64, block.dropout, kept);
+            &*kept
+        } else {
+            output_gradient
+        };
+        let linear = match &saved.pooling {
+            None => &saved.linear,
+            Some(pooling) => &pooling.linear_at_argmax,
+        };
+        let linear = &linear[place..][..len];
+        if block.function.is_random() {
+            pre_activation_gradient.copy_from_slice(output_gradient);
+            let derivatives = self.random_derivatives(image, number);
+            rows::multiply(isa, pre_activation_gradient, derivatives);
+            rows::accumulate_sums(
+                isa,
+                pre_activation_gradient,
+                linear,
+                &self.rows.mean,
+                &mut self.sums,
+                &mut self.products,
+            );
+            return 0.0;
+        }
+        let context = block.context(self.parameters, None, 0, 0);
+        let mut parameter_gradient = 0.0;
+        if block.function.has_parameter() {
+            let pre_activation = &mut self.scratch_row[..len];
+            self.rows.apply(isa, linear, pre_activation);
+            parameter_gradient =
+                block
+                    .function
+                    .parameter_gradient(isa, context, pre_activation, output_gradient);
+        }
+        let row = RowGradient {
+            output_gradient,
+            linear,
+            mean: &self.rows.mean,
+            slope: &self.rows.slope,
+            offset: &self.rows.offset,
+            pre_activation_gradient,
+            sums: &mut self.sums,
+            products: &mut self.products,
+        };
+        block.function.backward_row(isa, context, row);
+        parameter_gradient.into()
     }
 
     /// The derivatives of a function that draws, at the places that row `number` of the output of

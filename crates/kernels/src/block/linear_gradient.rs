@@ -24,8 +24,11 @@ pub(super) struct LinearGradient<'a> {
     pub(super) pre_activation_gradient: &'a [f32],
 }
 
-/// The rows that [`LinearGradient::image`] works with.
+/// From rows of the pre-activation's gradient to rows of the linear output's.
 struct GradientRows {
+    isa: Isa,
+    channels: usize,
+    is_normalized: bool,
     /// What leads to the gradient of the linear output, but for that of the pre-activation.
     rows: ChannelRows,
     /// What the gradient of the pre-activation is multiplied by.
@@ -36,6 +39,9 @@ impl LinearGradient<'_> {
     fn gradient_rows(&self) -> GradientRows {
         let [_, width, channels] = self.block.linear_size();
         let mut rows = GradientRows {
+            isa: self.isa,
+            channels,
+            is_normalized: self.block.normalization != Normalization::None,
             rows: ChannelRows::new(width, channels),
             gradient_factor: vec![0.0; width * channels],
         };
@@ -74,84 +80,39 @@ impl LinearGradient<'_> {
         gradient: &mut [f32],
         row_range: impl Fn(usize) -> std::ops::Range<usize>,
     ) {
-        let (block, isa) = (self.block, self.isa);
+        let block = self.block;
         let [height, width, channels] = block.linear_size();
         let [output_height, output_width, _] = block.output_size();
         let (row, output_row) = (width * channels, output_width * channels);
         if self.saved.statistics.per_image(channels) {
             self.fill(rows, image);
         }
-        let normalized = block.normalization != Normalization::None;
-        let linear = &self.saved.linear[image * block.linear_len()..][..block.linear_len()];
-        let output_start = image * block.output_len();
+        let (linear_len, output_len) = (block.linear_len(), block.output_len());
+        let linear = &self.saved.linear[image * linear_len..][..linear_len];
+        let pre_activation_gradient =
+            &self.pre_activation_gradient[image * output_len..][..output_len];
+        let of_output = pre_activation_gradient.chunks_exact(output_row);
         let Some(Pooling { argmax, .. }) = &self.saved.pooling else {
-            for number in 0..height {
-                let gradient = &mut gradient[row_range(number)];
-                let pre_activation_gradient =
-                    &self.pre_activation_gradient[output_start + number * row..][..row];
-                if normalized {
-                    let linear = &linear[number * row..][..row];
-                    rows.rows.apply_and_add(
-                        isa,
-                        linear,
-                        pre_activation_gradient,
-                        &rows.gradient_factor,
-                        gradient,
-                    );
-                } else {
-                    gradient.copy_from_slice(pre_activation_gradient);
-                    rows::multiply(isa, gradient, &rows.gradient_factor[..row]);
-                }
+            for (number, (linear, of_output)) in linear.chunks_exact(row).zip(of_output).enumerate()
+            {
+                rows.unpooled_row(linear, of_output, &mut gradient[row_range(number)]);
             }
             return;
         };
-        for number in 0..output_height {
-            let start = output_start + number * output_row;
-            let pre_activation_gradient = &self.pre_activation_gradient[start..start + output_row];
-            let argmax = &argmax[start..start + output_row];
+        let argmax = &argmax[image * output_len..][..output_len];
+        let windows = linear
+            .chunks_exact(2 * row)
+            .zip(of_output)
+            .zip(argmax.chunks_exact(output_row));
+        for (number, ((linear, of_output), argmax)) in windows.enumerate() {
             let (above, below) = (row_range(2 * number), row_range(2 * number + 1));
             let (first, second) = gradient.split_at_mut(below.start);
-            let mut windows = [&mut first[above], &mut second[..row]];
-            if normalized {
-                let linear: [&[f32]; 2] =
-                    linear[2 * number * row..][..2 * row].split_at(row).into();
-                let rest = 2 * output_row;
-                // The last column of an odd number.
-                if rest < row {
-                    for (linear, gradient) in linear.iter().zip(&mut windows) {
-                        rows.rows.apply(isa, &linear[rest..], &mut gradient[rest..]);
-                    }
-                }
-                rows::normalize_and_scatter(
-                    isa,
-                    linear,
-                    rows.rows.normalization(),
-                    pre_activation_gradient,
-                    &rows.gradient_factor,
-                    channels,
-                    argmax,
-                    windows,
-                );
-            } else {
-                windows.iter_mut().for_each(|row| row.fill(0.0));
-                rows::scatter(
-                    isa,
-                    pre_activation_gradient,
-                    &rows.gradient_factor,
-                    channels,
-                    argmax,
-                    windows,
-                );
-            }
+            let gradient = [&mut first[above], &mut second[..row]];
+            rows.row_of_windows(linear.split_at(row).into(), of_output, argmax, gradient);
         }
         for number in 2 * output_height..height {
-            let gradient = &mut gradient[row_range(number)];
-            if normalized {
-                rows.rows
-                    .apply(isa, &linear[number * row..][..row], gradient);
-            } else {
-                gradient.fill(0.0);
-            }
+            let linear = &linear[number * row..][..row];
+            rows.row_beyond_windows(linear, &mut gradient[row_range(number)]);
         }
     }
 
@@ -244,5 +205,70 @@ impl LinearGradient<'_> {
             gradient
         });
         (weight_gradient, input)
+    }
+}
+
+impl GradientRows {
+    fn unpooled_row(&self, linear: &[f32], pre_activation_gradient: &[f32], gradient: &mut [f32]) {
+        if self.is_normalized {
+            self.rows.apply_and_add(
+                self.isa,
+                linear,
+                pre_activation_gradient,
+                &self.gradient_factor,
+                gradient,
+            );
+        } else {
+            gradient.copy_from_slice(pre_activation_gradient);
+            rows::multiply(self.isa, gradient, &self.gradient_factor);
+        }
+    }
+
+    /// Two rows, whose windows were pooled.
+    fn row_of_windows(
+        &self,
+        linear: [&[f32]; 2],
+        pre_activation_gradient: &[f32],
+        argmax: &[u8],
+        mut gradient: [&mut [f32]; 2],
+    ) {
+        if !self.is_normalized {
+            gradient.iter_mut().for_each(|row| row.fill(0.0));
+            rows::scatter(
+                self.isa,
+                pre_activation_gradient,
+                &self.gradient_factor,
+                self.channels,
+                argmax,
+                gradient,
+            );
+            return;
+        }
+        let in_windows = 2 * pre_activation_gradient.len();
+        // The last column of an odd number.
+        if in_windows < linear[0].len() {
+            for (linear, gradient) in linear.iter().zip(&mut gradient) {
+                self.row_beyond_windows(&linear[in_windows..], &mut gradient[in_windows..]);
+            }
+        }
+        rows::normalize_and_scatter(
+            self.isa,
+            linear,
+            self.rows.normalization(),
+            pre_activation_gradient,
+            &self.gradient_factor,
+            self.channels,
+            argmax,
+            gradient,
+        );
+    }
+
+    /// A row, or part of one, of which nothing came into the output.
+    fn row_beyond_windows(&self, linear: &[f32], gradient: &mut [f32]) {
+        if self.is_normalized {
+            self.rows.apply(self.isa, linear, gradient);
+        } else {
+            gradient.fill(0.0);
+        }
     }
 }
