@@ -25,6 +25,9 @@ use crate::function::{Context, Draws, Function};
 use crate::lengths::{checked_product, pooled_size};
 
 /// Linear map → normalisation → activation function → 2×2 max pooling → dropout.
+///
+/// With numbers that are not finite, results may be NaN where by the definition they are not: see
+/// [`Convolution`] for the outputs, and [`crate::function`] for the gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Block {
     /// What is computed from the input: the linear output.

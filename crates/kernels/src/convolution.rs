@@ -24,6 +24,9 @@ pub use weight_gradient::WeightGradient;
 use crate::lengths::{checked_product, checked_sum};
 
 /// The shape of a convolution, the same border of zeros on all sides.
+///
+/// Where Winograd's algorithms compute it, an infinite pixel, or one that is NaN, makes other outputs of
+/// its tile NaN too, which by the definition do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Convolution {
     /// Rows of the input.

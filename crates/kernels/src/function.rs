@@ -7,7 +7,8 @@
 //! Values and derivatives are finite wherever their true values fit the number format; infinite
 //! inputs may give NaN. The value at NaN is NaN; the derivative there may be that of whichever piece
 //! comparisons with NaN lead to. At kinks the derivatives follow
-//! PyTorch: they are those of the side which holds the kink.
+//! PyTorch: they are those of the side which holds the kink. Gradients are multiplied by derivatives:
+//! an infinite one is NaN where the derivative is 0, and not 0 as by a definition that selects.
 //!
 //! Where the functions and their constants come from, `Activation::facts` of the crate `model` says.
 
