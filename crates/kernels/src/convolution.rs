@@ -9,6 +9,9 @@
 //! A register tile is a few neighbouring output pixels times a block of output channels. For every
 //! weight vector loaded, each pixel's input is broadcast and multiplied. The gradient of the
 //! weights has a tile of some inputs times a block of output channels, and runs over the pixels.
+//!
+//! [`Block`](crate::block::Block) is what computes with the panels. They are public for tests and
+//! benchmarks.
 
 mod backward;
 mod forward;
@@ -195,7 +198,7 @@ impl Convolution {
     }
 
     /// Whether the input with its border is another than the input.
-    pub fn has_border(&self) -> bool {
+    pub(crate) fn has_border(&self) -> bool {
         self.cell() > 1 || self.padded_size() != [self.height, self.width]
     }
 

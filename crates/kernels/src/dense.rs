@@ -3,6 +3,9 @@
 //! The input is a channels-last image, while the rows of the weights are in the order that an image
 //! has channels-first, as Burn flattens it. The difference is made up for where weights are packed
 //! and gradients unpacked, so that no image is ever transposed.
+//!
+//! [`Block`](crate::block::Block) is what computes with the panels. They are public for tests and
+//! benchmarks.
 
 use rayon::prelude::*;
 

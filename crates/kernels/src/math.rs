@@ -256,7 +256,7 @@ pub fn cos<S: Simd>(s: S, x: S::F32) -> S::F32 {
 }
 
 /// sin(x + π · shift), where `shift` is a multiple of 1/4. Error: 2.5 ulp, for numbers of any size;
-/// beyond ±`SIN_END` the numbers are taken one by one.
+/// beyond ±3000 they are taken one by one.
 #[inline(always)]
 pub fn sin_shifted<S: Simd>(s: S, x: S::F32, shift: f32) -> S::F32 {
     // x + π shift = nπ + r with an integer n and |r| ≤ π/2; then the sine is that of r, with the
@@ -282,7 +282,7 @@ pub fn sin_shifted<S: Simd>(s: S, x: S::F32, shift: f32) -> S::F32 {
 }
 
 /// Up to here, four times the n of [`sin_shifted`] has 12 bits.
-pub const SIN_END: f32 = 3000.0;
+pub(crate) const SIN_END: f32 = 3000.0;
 
 #[cold]
 #[inline(never)]
