@@ -103,8 +103,9 @@ impl<'a> Parameters<'a> {
 /// The most tasks that a batch is cut into. Each has a weight gradient of its own.
 const MAX_TASKS: usize = 16;
 
-/// Tells the draws of a randomised function from those of dropout.
-const FUNCTION_DRAWS: u64 = 0x6a09_e667_f3bc_c908;
+/// Tells the draws of a randomised function from those of dropout: their key is the step's with these
+/// bits flipped. Public for tests that draw the same.
+pub const FUNCTION_DRAWS: u64 = 0x6a09_e667_f3bc_c908;
 
 impl Block {
     /// Height, width and channels of the output.

@@ -7,7 +7,9 @@ mod reference;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::{numbers, up_to};
-use kernels::block::{self, Block, Gradients, LinearMap, Link, Normalization, Output, Parameters};
+use kernels::block::{
+    self, Block, FUNCTION_DRAWS, Gradients, LinearMap, Link, Normalization, Output, Parameters,
+};
 use kernels::convolution::Convolution;
 use kernels::dense::{self, Dense};
 use kernels::function::{Context, Draws, Function};
@@ -17,9 +19,6 @@ use proptest::prelude::*;
 
 const SLOPE: f32 = 0.3;
 const KEY: u64 = 42;
-
-/// What tells the draws of a randomised function from those of dropout, in `block.rs`.
-const FUNCTION_DRAWS: u64 = 0x6a09_e667_f3bc_c908;
 
 /// How far a pre-activation may be off in `f32`, as a share of the largest.
 const MARGIN: f64 = 1e-5;
