@@ -120,7 +120,11 @@ impl Columns {
         labels: Labels,
         place: impl Fn(usize) -> Place,
     ) -> Result<Self, Error> {
-        let (names, label, mut pixels) = named_columns(header, &place)?;
+        let HeaderFields {
+            names,
+            label,
+            mut pixels,
+        } = HeaderFields::read(header, &place)?;
         match (labels, label) {
             (Labels::Required | Labels::Partial, None) => {
                 return Err(Error::MissingLabelColumn {
@@ -178,37 +182,47 @@ struct PixelColumn {
     index: usize,
 }
 
-/// All names, the index of the label column, and the pixel columns, from left to right.
-fn named_columns(
-    header: &csv::ByteRecord,
-    place: impl Fn(usize) -> Place,
-) -> Result<(Vec<String>, Option<usize>, Vec<PixelColumn>), Error> {
-    let mut names = Vec::with_capacity(header.len());
-    let mut label = None;
-    let mut pixels = Vec::with_capacity(header.len());
-    for (index, field) in header.iter().enumerate() {
-        let name = String::from_utf8_lossy(field.trim_ascii()).into_owned();
-        if name.eq_ignore_ascii_case("label") {
-            if let Some(first) = label {
-                return Err(Error::DuplicateColumn {
+/// What a header's fields name, from left to right.
+struct HeaderFields {
+    names: Vec<String>,
+    /// Index of the label column.
+    label: Option<usize>,
+    pixels: Vec<PixelColumn>,
+}
+
+impl HeaderFields {
+    fn read(header: &csv::ByteRecord, place: impl Fn(usize) -> Place) -> Result<Self, Error> {
+        let mut names = Vec::with_capacity(header.len());
+        let mut label = None;
+        let mut pixels = Vec::with_capacity(header.len());
+        for (index, field) in header.iter().enumerate() {
+            let name = String::from_utf8_lossy(field.trim_ascii()).into_owned();
+            if name.eq_ignore_ascii_case("label") {
+                if let Some(first) = label {
+                    return Err(Error::DuplicateColumn {
+                        place: place(index + 1),
+                        found: Found::new(field),
+                        first: first + 1_usize,
+                    });
+                }
+                label = Some(index);
+            } else if let Some(number) = pixel_number(name.as_bytes()) {
+                pixels.push(PixelColumn { number, index });
+            } else {
+                return Err(Error::UnknownColumn {
                     place: place(index + 1),
                     found: Found::new(field),
-                    first: first + 1_usize,
+                    remedy: remedy_for_header(field),
                 });
             }
-            label = Some(index);
-        } else if let Some(number) = pixel_number(name.as_bytes()) {
-            pixels.push(PixelColumn { number, index });
-        } else {
-            return Err(Error::UnknownColumn {
-                place: place(index + 1),
-                found: Found::new(field),
-                remedy: remedy_for_header(field),
-            });
+            names.push(name);
         }
-        names.push(name);
+        Ok(Self {
+            names,
+            label,
+            pixels,
+        })
     }
-    Ok((names, label, pixels))
 }
 
 /// Refuses sorted pixel columns of which one is there twice, or missing. They are numbered from 0 or
