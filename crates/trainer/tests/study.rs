@@ -222,7 +222,7 @@ fn a_study_with_failed_runs_ends_with_an_error() {
     }
     let error = folder.fail(&run);
     insta::assert_snapshot!(error, @"error: 2 runs have failed, for the reasons that the report names; once these are mended, --retry-failed makes them again");
-    assert!(folder.path("report/index.html").exists());
+    assert!(folder.path("report/report.html").exists());
     folder.succeed(&format!("{run} --retry-failed"));
     assert_eq!(results(&folder, "runs"), expected);
 }
