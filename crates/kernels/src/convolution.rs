@@ -204,7 +204,8 @@ impl Convolution {
 
     /// Numbers in the input with its border.
     pub fn padded_len(&self) -> usize {
-        checked_product([self.padded_size()[0], self.padded_row()])
+        let [rows, columns] = self.padded_size();
+        checked_product([rows, columns, self.cell_channels()])
     }
 
     /// Rows of zeros above, and columns of zeros to the left, of an image of output gradients, from
