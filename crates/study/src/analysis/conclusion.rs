@@ -274,11 +274,18 @@ fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
                 leader.name
             )
         }
-        [one] => format!(
-            "{} is {better} than all others ({}).",
-            one.name,
-            mean_of(one, cell, analysis)?
-        ),
+        [one] => {
+            let mean = mean_of(one, cell, analysis)?;
+            match not_beaten(one, cell, &arms)[..] {
+                [] => format!("{} is {better} than all others ({mean}).", one.name),
+                ref others => format!(
+                    "Only {} ({mean}) may be the {best}, as every other contender is {} than one or more; but it is not shown to be {better} than {}.",
+                    one.name,
+                    analysis.wording().worse(),
+                    listed(others)
+                ),
+            }
+        }
         _ => format!(
             "The {best} mean is that of {} ({mean}); the {best} may be any of {}: with p-values corrected for all {pairs}, more than the verdicts need, none of them is ruled out.",
             leader.name,
@@ -290,6 +297,21 @@ fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
             )
         ),
     })
+}
+
+/// The names of those, of `arms`, that a contender of the cell is not better than in their own pair: that each
+/// is worse than somebody does not say it.
+fn not_beaten<'c>(arm: &Arm<'_>, cell: &'c Cell<'_>, arms: &[&'c Arm<'_>]) -> Vec<&'c str> {
+    let position = |name: &str| cell.arms.iter().position(|other| other.name == name);
+    let is_beaten = |other: &str| {
+        let places = position(&arm.name).zip(position(other));
+        let versus = places.and_then(|(first, second)| cell.versus(first, second));
+        versus.is_some_and(|(verdict, _)| verdict == Verdict::Better)
+    };
+    let names = arms.iter().map(|other| other.name.as_str());
+    names
+        .filter(|&other| other != arm.name && !is_beaten(other))
+        .collect()
 }
 
 /// A contender's mean, and of how many seeds it is where others have more.
