@@ -93,7 +93,8 @@ proptest! {
             prop_assert!(lower <= summary.mean && summary.mean <= upper);
         }
         let doubled: Vec<f64> = values.iter().map(|value| 2.0 * value).collect();
-        prop_assert_eq!(interval(&doubled).lower, 2.0 * lower);
+        // But for rounding: a power of 1.5 in it is not exact.
+        prop_assert!((interval(&doubled).lower - 2.0 * lower).abs() < 1e-12);
     }
 
     #[test]
