@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::holm::holm;
 use crate::improvement::paired_probability_of_improvement;
 use crate::permutation::{
-    Alternative, SignFlip, corrected, pairs_for_significance, sign_flip_test,
+    Alternative, SignFlip, corrected, pairs_for_significance, sign_flip_test, smallest_p_value,
 };
 use crate::power::minimum_detectable_effect;
 use crate::summary::{Summary, mean};
@@ -59,11 +59,16 @@ pub fn compare(
         |p_value: fn(&Tests) -> f64| holm(&tests.iter().map(p_value).collect::<Vec<_>>());
     let difference = adjusted(|(difference, _)| difference.p_value)?;
     let equivalence = adjusted(|(_, equivalence)| equivalence.map_or(1.0, |test| test.p_value))?;
+    let smallest = differences
+        .iter()
+        .map(|differences| smallest_p_value(differences.as_ref().len(), Alternative::TwoSided));
+    let smallest_difference = holm(&smallest.collect::<Vec<_>>())?;
 
     (0..tests.len())
         .map(|index| {
             let adjusted = AdjustedPValues {
                 difference: difference[index],
+                smallest_difference: smallest_difference[index],
                 equivalence: equivalence[index],
             };
             let differences = differences[index].as_ref();

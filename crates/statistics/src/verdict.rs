@@ -54,6 +54,9 @@ impl Criteria {
 pub struct AdjustedPValues {
     /// Of the two-sided [`sign_flip_test`](crate::sign_flip_test).
     pub difference: f64,
+    /// The smallest that `difference` could have been: what it is where all comparisons have the
+    /// [`smallest_p_value`](crate::smallest_p_value) that their pairs allow.
+    pub smallest_difference: f64,
     /// Of the [`equivalence_test`](crate::equivalence_test); 1 where there is a single pair.
     pub equivalence: f64,
 }
@@ -81,8 +84,8 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// So few seeds cannot show a difference at level / comparisons, whatever the results. Contenders
-    /// must not be ranked by them.
+    /// So few seeds cannot show a difference, whatever the results of all comparisons. Contenders must
+    /// not be ranked by them.
     TooFewSeeds,
     /// Neither a difference nor equivalence is significant.
     Inconclusive,
@@ -118,9 +121,11 @@ impl fmt::Display for Verdict {
 /// p-values that were corrected for the number of `comparisons`, and the criteria. The first that
 /// holds:
 ///
-/// 1. With fewer pairs than [`pairs_for_significance`] asks for, the verdict is
+/// 1. If no results could have brought the p-value of the difference down to the level, the verdict is
 ///    [`Verdict::Undecided`] for [`Reason::TooFewSeeds`]. That includes equivalence, so that a small
-///    experiment is not one which can only come out as "equivalent".
+///    experiment is not one which can only come out as "equivalent". Where numbers of pairs differ, it is
+///    not the same as having fewer pairs than [`pairs_for_significance`] asks for: after those with more
+///    pairs, Holm's correction may leave the last comparison the whole level.
 /// 2. If the p-value of equivalence is at most the level: [`Verdict::Equivalent`], even if there is a
 ///    significant difference, as it is one that does not matter.
 /// 3. If the p-value of the difference is at most the level: [`Verdict::Better`] or
@@ -129,8 +134,8 @@ impl fmt::Display for Verdict {
 ///
 /// `more_seeds` takes the mean and the standard deviation of the differences found for the true ones.
 /// It is what a t test at level / `comparisons` then needs in addition to find the difference or the
-/// equivalence, whichever needs less, with the power of the criteria, and never less than rule 1 asks
-/// for. As the mean found is uncertain, so is this number: it is for planning, and seeds that are
+/// equivalence, whichever needs less, with the power of the criteria, and never less than
+/// [`pairs_for_significance`] asks for. As the mean found is uncertain, so is this number: it is for planning, and seeds that are
 /// added until the verdict pleases make the level meaningless.
 ///
 /// # Errors
@@ -146,21 +151,20 @@ pub fn verdict(
     check::values(differences, 1)?;
     criteria.check()?;
     check::p_value(p_values.difference)?;
+    check::p_value(p_values.smallest_difference)?;
     check::p_value(p_values.equivalence)?;
 
     let pairs = differences.len();
     let needed = pairs_for_significance(criteria.level, comparisons, Alternative::TwoSided)?;
     let sufficient = sufficient_pairs(differences, comparisons, criteria)?;
+    let advised = needed.map(|needed| needed.max(sufficient.unwrap_or(0)));
     let undecided = |reason, pairs_in_all: Option<usize>| Verdict::Undecided {
         reason,
         more_seeds: pairs_in_all.map(|in_all| in_all.saturating_sub(pairs).max(1)),
     };
     let improvement = criteria.direction.improvement(mean_of(differences));
-    Ok(if needed.is_none_or(|needed| pairs < needed) {
-        undecided(
-            Reason::TooFewSeeds,
-            needed.map(|needed| needed.max(sufficient.unwrap_or(0))),
-        )
+    Ok(if p_values.smallest_difference > criteria.level {
+        undecided(Reason::TooFewSeeds, advised)
     } else if p_values.equivalence <= criteria.level {
         Verdict::Equivalent
     } else if p_values.difference <= criteria.level && improvement > 0.0 {
@@ -168,7 +172,10 @@ pub fn verdict(
     } else if p_values.difference <= criteria.level && improvement < 0.0 {
         Verdict::Worse
     } else {
-        undecided(Reason::Inconclusive, sufficient)
+        undecided(
+            Reason::Inconclusive,
+            advised.filter(|_| sufficient.is_some()),
+        )
     })
 }
 

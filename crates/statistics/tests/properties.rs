@@ -246,6 +246,33 @@ proptest! {
         prop_assert!((mirrored.chi_squared - test.chi_squared).abs() < 1e-9);
     }
 
+    /// A p-value beside a verdict never contradicts it, and what is called too few could not have shown
+    /// anything.
+    #[test]
+    fn verdicts_agree_with_their_p_values(lists in vec(numbers(1..16), 1..6), margin in 0.0..0.5) {
+        let criteria = Criteria { margin, ..Criteria::default() };
+        let found = compare(&lists, &criteria).unwrap();
+        let all_agree: Vec<Vec<f64>> = lists.iter().map(|list| vec![0.1; list.len()]).collect();
+        let agreeing = compare(&all_agree, &Criteria::default()).unwrap();
+        for (found, agreeing) in found.iter().zip(agreeing) {
+            let adjusted = found.adjusted;
+            prop_assert!(adjusted.smallest_difference <= adjusted.difference);
+            prop_assert_eq!(adjusted.smallest_difference, agreeing.adjusted.difference);
+            let too_few = adjusted.smallest_difference > criteria.level;
+            prop_assert_eq!(too_few, agreeing.verdict != Verdict::Better);
+            let significant = adjusted.difference <= criteria.level;
+            match found.verdict {
+                Verdict::Better => prop_assert!(significant && found.differences.mean > 0.0),
+                Verdict::Worse => prop_assert!(significant && found.differences.mean < 0.0),
+                Verdict::Equivalent => prop_assert!(!too_few && adjusted.equivalence <= criteria.level),
+                Verdict::Undecided { reason, .. } => {
+                    prop_assert!(!significant);
+                    prop_assert_eq!(reason == Reason::TooFewSeeds, too_few);
+                }
+            }
+        }
+    }
+
     /// The other direction and other signs give the opposite verdict, with all else alike.
     #[test]
     fn comparisons_are_symmetric(lists in vec(numbers(1..16), 1..3), margin in 0.0..0.5) {

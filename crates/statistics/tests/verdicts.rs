@@ -97,6 +97,50 @@ fn comparisons_cost_seeds() {
     assert_eq!(needed(1_000_000), None);
 }
 
+/// Of ten pairs and six, Holm asks of the ten for half the level and then, if they have it, of the six for all
+/// of it: whether six are too few does not follow from the number of comparisons alone.
+#[test]
+fn unequal_numbers_of_seeds() {
+    let six = &TEN[..6];
+    let verdicts = |lists: &[&[f64]]| compare(lists, &CRITERIA).unwrap();
+    let decided = verdicts(&[&TEN, six]);
+    assert_eq!(decided[1].adjusted.difference, 1.0 / 32.0);
+    assert_eq!(decided[1].verdict, Verdict::Better);
+    assert_eq!(decided[0].verdict, Verdict::Better);
+    // Where the ten show nothing, the six would need half the level, which they cannot have: but with other
+    // results they could.
+    let wide = [0.3, -0.2, 0.1, -0.1, 0.25, 0.0, -0.15, 0.2, 0.05, -0.05];
+    let open = verdicts(&[&wide, six]);
+    assert_eq!(open[1].adjusted.difference, 2.0 / 32.0);
+    assert!(matches!(
+        open[1].verdict,
+        Verdict::Undecided {
+            reason: Reason::Inconclusive,
+            ..
+        }
+    ));
+    // Five pairs have 1/16 at least, whatever the others have.
+    let too_few = verdicts(&[&TEN, &TEN[..5]]);
+    assert!(matches!(
+        too_few[1].verdict,
+        Verdict::Undecided {
+            reason: Reason::TooFewSeeds,
+            ..
+        }
+    ));
+    // And two times six have 2/32, for want of one that is significant by itself.
+    for comparison in verdicts(&[six, six]) {
+        assert_eq!(comparison.adjusted.smallest_difference, 2.0 / 32.0);
+        assert!(matches!(
+            comparison.verdict,
+            Verdict::Undecided {
+                reason: Reason::TooFewSeeds,
+                ..
+            }
+        ));
+    }
+}
+
 /// The advised number of seeds is what the t test needs for the mean and the deviation found.
 #[test]
 fn inconclusive() {
