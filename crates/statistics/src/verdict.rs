@@ -75,8 +75,9 @@ pub enum Verdict {
     Undecided {
         /// Why not.
         reason: Reason,
-        /// How many more seeds would decide it; see [`verdict`]. `None` if no reasonable number would.
-        more_seeds: Option<usize>,
+        /// How many seeds a new study would need to decide it; see [`verdict`]. `None` if no reasonable
+        /// number would do.
+        new_study: Option<usize>,
     },
 }
 
@@ -93,22 +94,22 @@ pub enum Reason {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (reason, more_seeds) = match self {
+        let (reason, new_study) = match self {
             Self::Better => return f.write_str("better"),
             Self::Worse => return f.write_str("worse"),
             Self::Equivalent => return f.write_str("equivalent within the margin"),
-            Self::Undecided { reason, more_seeds } => (reason, more_seeds),
+            Self::Undecided { reason, new_study } => (reason, new_study),
         };
         f.write_str("undecided")?;
-        match (reason, more_seeds) {
+        match (reason, new_study) {
             (Reason::TooFewSeeds, Some(seeds)) => {
-                write!(f, ": too few seeds, at least {seeds} more needed")
+                write!(f, ": too few seeds, a new study needs at least {seeds}")
             }
             (Reason::TooFewSeeds, None) => {
                 f.write_str(": no number of seeds suffices for so many comparisons")
             }
             (Reason::Inconclusive, Some(seeds)) => {
-                write!(f, ": about {seeds} more seeds would decide it")
+                write!(f, ": a new study of about {seeds} seeds would decide it")
             }
             (Reason::Inconclusive, None) => {
                 f.write_str(": no reasonable number of seeds decides it")
@@ -132,11 +133,12 @@ impl fmt::Display for Verdict {
 ///    [`Verdict::Worse`], by the sign of the mean difference.
 /// 4. Otherwise [`Verdict::Undecided`], as [`Reason::Inconclusive`].
 ///
-/// `more_seeds` takes the mean and the standard deviation of the differences found for the true ones.
-/// It is what a t test at level / `comparisons` then needs in addition to find the difference or the
-/// equivalence, whichever needs less, with the power of the criteria, and never less than
-/// [`pairs_for_significance`] asks for. As the mean found is uncertain, so is this number: it is for planning, and seeds that are
-/// added until the verdict pleases make the level meaningless.
+/// `new_study` takes the mean and the standard deviation of the differences found for the true ones. It
+/// is how many pairs it then takes in all to find the difference or the equivalence at
+/// level / `comparisons`, whichever takes fewer, with the power of the criteria, and never less than
+/// [`pairs_for_significance`] asks for. As the mean found is uncertain, so is this number. It is for
+/// another study with other seeds: seeds that are added to these because they did not decide make
+/// p-values too small.
 ///
 /// # Errors
 ///
@@ -154,14 +156,10 @@ pub fn verdict(
     check::p_value(p_values.smallest_difference)?;
     check::p_value(p_values.equivalence)?;
 
-    let pairs = differences.len();
     let needed = pairs_for_significance(criteria.level, comparisons, Alternative::TwoSided)?;
     let sufficient = sufficient_pairs(differences, comparisons, criteria)?;
     let advised = needed.map(|needed| needed.max(sufficient.unwrap_or(0)));
-    let undecided = |reason, pairs_in_all: Option<usize>| Verdict::Undecided {
-        reason,
-        more_seeds: pairs_in_all.map(|in_all| in_all.saturating_sub(pairs).max(1)),
-    };
+    let undecided = |reason, new_study| Verdict::Undecided { reason, new_study };
     let improvement = criteria.direction.improvement(mean_of(differences));
     Ok(if p_values.smallest_difference > criteria.level {
         undecided(Reason::TooFewSeeds, advised)

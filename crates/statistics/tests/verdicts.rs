@@ -55,18 +55,18 @@ fn equivalent() {
 /// Four pairs cannot reach 0.05: the smallest p-value is 0.125.
 #[test]
 fn too_few_seeds() {
-    for (differences, more_seeds) in [(&TEN[..4], 2), (&TEN[..1], 5), (&[0.0; 5], 1)] {
+    for differences in [&TEN[..4], &TEN[..1], &[0.0; 5]] {
         let comparison = one(differences, &CRITERIA);
         let verdict = Verdict::Undecided {
             reason: Reason::TooFewSeeds,
-            more_seeds: Some(more_seeds),
+            new_study: Some(6),
         };
         assert_eq!(comparison.verdict, verdict);
         assert_eq!(comparison.minimum_detectable_effect, None);
     }
     assert_eq!(
         one(&TEN[..4], &CRITERIA).verdict.to_string(),
-        "undecided: too few seeds, at least 2 more needed"
+        "undecided: too few seeds, a new study needs at least 6"
     );
     assert_eq!(smallest_p_value(4, Alternative::TwoSided), 0.125);
 }
@@ -81,7 +81,7 @@ fn comparisons_cost_seeds() {
     }
     let too_few = Verdict::Undecided {
         reason: Reason::TooFewSeeds,
-        more_seeds: Some(1),
+        new_study: Some(11),
     };
     assert!(
         verdicts(26)
@@ -153,9 +153,13 @@ fn inconclusive() {
         .unwrap();
     let verdict = Verdict::Undecided {
         reason: Reason::Inconclusive,
-        more_seeds: Some(advised - 10),
+        new_study: Some(advised),
     };
     assert_eq!(comparison.verdict, verdict);
+    assert_eq!(
+        verdict.to_string(),
+        format!("undecided: a new study of about {advised} seeds would decide it")
+    );
     let detectable = comparison.minimum_detectable_effect.unwrap();
     assert!(detectable > mean && detectable > CRITERIA.margin);
 
@@ -239,7 +243,7 @@ fn verdicts_in_json() {
     let json = serde_json::to_value(comparison).unwrap();
     assert_eq!(
         json["verdict"],
-        serde_json::json!({"outcome": "undecided", "reason": "too-few-seeds", "more_seeds": 2})
+        serde_json::json!({"outcome": "undecided", "reason": "too-few-seeds", "new_study": 6})
     );
     assert_eq!(
         serde_json::from_value::<Comparison>(json).unwrap(),

@@ -93,7 +93,7 @@ fn outcomes(arms: &[&Arm<'_>], analysis: &Analysis<'_>) -> Vec<(&'static str, Ve
         Verdict::Equivalent,
         Verdict::Undecided {
             reason: Reason::Inconclusive,
-            more_seeds: None,
+            new_study: None,
         },
     ];
     let words = examples.map(|verdict| analysis.wording().word(verdict));

@@ -99,7 +99,7 @@ fn legend(canvas: &mut Canvas, source: Source<'_>, y: f64) {
     x += 10.0 + canvas.width("The row is", SMALL);
     let undecided = Verdict::Undecided {
         reason: Reason::Inconclusive,
-        more_seeds: None,
+        new_study: None,
     };
     for verdict in [
         Verdict::Better,

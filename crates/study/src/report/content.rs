@@ -381,6 +381,10 @@ fn definitions(analysis: &Analysis<'_>) -> Vec<(String, String)> {
             "the smallest true difference that this many seeds would find with the study's power (0.8 unless it says otherwise); smaller ones are likely to be missed.",
         ),
         (
+            "new study",
+            "how many seeds another study, with other seeds, would need to decide what is undecided, with the study's power, if mean and SD are what they seem. Seeds that are added to these because they did not decide make p-values too small.",
+        ),
+        (
             "rank",
             "the places that a contender may have: 1–3 means that it may be first, second or third. All pairs are compared, which takes a stricter correction than the verdicts, so that a contender can be worse than the baseline and still share its places. None if there are too few seeds.",
         ),

@@ -62,7 +62,7 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
                         .and_then(|comparison| comparison.minimum_detectable_effect)
                         .map(|effect| metric.number(effect)),
                 ),
-                or_none(more_seeds(comparison)),
+                or_none(new_study(comparison)),
             ]
         })
         .collect();
@@ -88,7 +88,7 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
             &format!("SD{}", metric.unit_of_differences()),
             &format!("interquartile mean{}", metric.unit()),
             &format!("detectable{}", metric.unit_of_differences()),
-            "more seeds",
+            "new study, seeds",
         ]),
         rows,
     }
@@ -591,15 +591,15 @@ fn difference(metric: Metric, comparison: &Comparison) -> String {
     signed(metric, comparison.differences.mean, comparison.interval)
 }
 
-/// How many more seeds would decide what is undecided.
-fn more_seeds(comparison: Option<&Comparison>) -> Option<String> {
+/// How many seeds a new study would need to decide what is undecided.
+fn new_study(comparison: Option<&Comparison>) -> Option<String> {
     match comparison?.verdict {
         Verdict::Undecided {
-            more_seeds: Some(seeds),
+            new_study: Some(seeds),
             ..
         } => Some(format!("about {seeds}")),
         Verdict::Undecided {
-            more_seeds: None, ..
+            new_study: None, ..
         } => Some(String::from("no reasonable number")),
         _ => None,
     }

@@ -452,6 +452,31 @@ fn a_claim_can_hold_in_part() {
     assert_eq!(analysis.ranks[0].summary.average_ranks, [1.5, 1.5]);
 }
 
+/// A number of seeds that would decide is that of another study: those at hand may not be added to.
+#[test]
+fn what_is_undecided_is_for_a_new_study() {
+    let text = "seeds = 8\n[[vary]]\nname = \"depth\"\nfield = \"network.preset\"\nvalues = [\"deep:2\", \"deep:8\"]\n[verdict]\nexpect.tanh = \"better\"";
+    let study = study(text);
+    let (plan, records) = records(&study, |spec| {
+        let gain = match spec.contender.as_str() {
+            "tanh" => [0.003, -0.002][(spec.seed % 2) as usize],
+            _ => 0.0,
+        };
+        Some(0.98 + gain)
+    });
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    let line = &analysis.claim().unwrap().comparisons[0];
+    // A mean of 0.05 points and an SD of 0.27 take a hundred or two.
+    let number = line
+        .split_once(": undecided: a new study of about ")
+        .and_then(|(_, rest)| rest.split_once(" seeds would decide it; "))
+        .and_then(|(number, _)| number.parse::<usize>().ok());
+    assert!(
+        number.is_some_and(|number| (100..400).contains(&number)),
+        "{line}"
+    );
+}
+
 #[test]
 fn shifts_between_the_tracks() {
     let text = "seeds = 8\n[common]\noptimizer.learning_rate = 0.1\n[tuned]\nlearning_rates = [0.001, 0.01]";
