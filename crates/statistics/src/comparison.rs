@@ -7,10 +7,8 @@ use crate::equivalence::{Equivalence, equivalence_test};
 use crate::error::Error;
 use crate::holm::holm;
 use crate::improvement::paired_probability_of_improvement;
-use crate::permutation::{
-    Alternative, SignFlip, corrected, pairs_for_significance, sign_flip_test, smallest_p_value,
-};
-use crate::power::minimum_detectable_effect;
+use crate::permutation::{Alternative, SignFlip, corrected, sign_flip_test, smallest_p_value};
+use crate::power::Powers;
 use crate::summary::{Summary, mean};
 use crate::verdict::{AdjustedPValues, Criteria, Verdict, verdict};
 
@@ -64,6 +62,7 @@ pub fn compare(
         .map(|differences| smallest_p_value(differences.as_ref().len(), Alternative::TwoSided));
     let smallest_difference = holm(&smallest.collect::<Vec<_>>())?;
 
+    let mut powers = Powers::default();
     (0..tests.len())
         .map(|index| {
             let adjusted = AdjustedPValues {
@@ -72,7 +71,14 @@ pub fn compare(
                 equivalence: equivalence[index],
             };
             let differences = differences[index].as_ref();
-            comparison(differences, tests[index], adjusted, tests.len(), criteria)
+            comparison(
+                differences,
+                tests[index],
+                adjusted,
+                tests.len(),
+                criteria,
+                &mut powers,
+            )
         })
         .collect()
 }
@@ -92,6 +98,7 @@ fn comparison(
     adjusted: AdjustedPValues,
     comparisons: usize,
     criteria: &Criteria,
+    powers: &mut Powers,
 ) -> Result<Comparison, Error> {
     let Criteria {
         direction,
@@ -105,13 +112,11 @@ fn comparison(
     let interval = (pairs > 1)
         .then(|| bca_interval(differences, mean, 1.0 - level, RESAMPLES, seed))
         .transpose()?;
-    let needed = pairs_for_significance(level, comparisons, Alternative::TwoSided)?;
-    let level = corrected(level, comparisons)?;
-    let minimum_detectable_effect = summary
-        .standard_deviation
-        .filter(|_| needed.is_some_and(|needed| pairs >= needed))
-        .map(|deviation| minimum_detectable_effect(pairs, deviation, level, power))
-        .transpose()?;
+    let each = corrected(level, comparisons)?;
+    let minimum_detectable_effect = match summary.standard_deviation {
+        Some(deviation) => powers.minimum_detectable_effect(pairs, deviation, each, power)?,
+        None => None,
+    };
     Ok(Comparison {
         differences: summary,
         interval,
@@ -120,6 +125,6 @@ fn comparison(
         equivalence,
         adjusted,
         minimum_detectable_effect,
-        verdict: verdict(differences, adjusted, comparisons, criteria)?,
+        verdict: verdict(differences, adjusted, comparisons, criteria, powers)?,
     })
 }

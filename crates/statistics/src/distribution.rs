@@ -82,7 +82,7 @@ pub(crate) fn studentized_range_isf(probability: f64, count: f64) -> f64 {
 }
 
 /// The x ≥ 0 at which `reached` turns true, for good; infinite where it never does.
-pub(crate) fn threshold(reached: impl Fn(f64) -> bool) -> f64 {
+pub(crate) fn threshold(mut reached: impl FnMut(f64) -> bool) -> f64 {
     let mut high = 1.0;
     while !reached(high) {
         high *= 2.0;

@@ -70,7 +70,7 @@ pub use permutation::{
 };
 pub use power::{
     MOST_PAIRS, equivalence_power, minimum_detectable_effect, pairs_for_difference,
-    pairs_for_equivalence, power,
+    pairs_for_equivalence,
 };
 pub use proportion::{paired_proportion_interval, proportion_interval};
 pub use ranks::{
@@ -80,4 +80,4 @@ pub use ranks::{
 pub use summary::{
     Summary, interquartile_mean, mean, median, quantile, standard_deviation, t_multiplier,
 };
-pub use verdict::{AdjustedPValues, Criteria, Reason, Verdict, verdict};
+pub use verdict::{AdjustedPValues, Criteria, Reason, Verdict};

@@ -8,7 +8,7 @@ use crate::check;
 use crate::error::Error;
 use crate::improvement::Direction;
 use crate::permutation::{Alternative, corrected, pairs_for_significance};
-use crate::power::{pairs_for_difference, pairs_for_equivalence};
+use crate::power::{Powers, pairs_for_equivalence};
 use crate::summary::{mean_of, standard_deviation_of};
 
 /// How a verdict is reached, fixed before the runs.
@@ -61,7 +61,18 @@ pub struct AdjustedPValues {
     pub equivalence: f64,
 }
 
-/// What the runs say about a contender.
+/// What the runs say about a contender. The first that holds:
+///
+/// 1. If no results could have brought the p-value of the difference down to the level, it is
+///    [`Verdict::Undecided`] for [`Reason::TooFewSeeds`]. That includes equivalence, so that a small
+///    experiment is not one which can only come out as "equivalent". Where numbers of pairs differ, it is
+///    not the same as having fewer pairs than [`pairs_for_significance`] asks for: after those with more
+///    pairs, Holm's correction may leave the last comparison the whole level.
+/// 2. If the p-value of equivalence is at most the level: [`Verdict::Equivalent`], even if there is a
+///    significant difference, as it is one that does not matter.
+/// 3. If the p-value of the difference is at most the level: [`Verdict::Better`] or
+///    [`Verdict::Worse`], by the sign of the mean difference.
+/// 4. Otherwise [`Verdict::Undecided`], as [`Reason::Inconclusive`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Verdict {
@@ -75,8 +86,16 @@ pub enum Verdict {
     Undecided {
         /// Why not.
         reason: Reason,
-        /// How many seeds a new study would need to decide it; see [`verdict`]. `None` if no reasonable
-        /// number would do.
+        /// How many seeds a new study would need to decide it; `None` if no reasonable number would do.
+        ///
+        /// It takes the mean and the standard deviation of the differences found for the true ones, and is
+        /// the number of pairs that find the difference or the equivalence, whichever takes fewer, at
+        /// level / comparisons with the power of the criteria ([`pairs_for_difference`],
+        /// [`pairs_for_equivalence`]), and never less than [`pairs_for_significance`] asks for. As the mean
+        /// found is uncertain, so is this number. It is for another study with other seeds: seeds that are
+        /// added to these because they did not decide make p-values too small.
+        ///
+        /// [`pairs_for_difference`]: crate::pairs_for_difference
         new_study: Option<usize>,
     },
 }
@@ -119,36 +138,18 @@ impl fmt::Display for Verdict {
 }
 
 /// The verdict on a contender, from its `differences` to the baseline (contender minus baseline), the
-/// p-values that were corrected for the number of `comparisons`, and the criteria. The first that
-/// holds:
-///
-/// 1. If no results could have brought the p-value of the difference down to the level, the verdict is
-///    [`Verdict::Undecided`] for [`Reason::TooFewSeeds`]. That includes equivalence, so that a small
-///    experiment is not one which can only come out as "equivalent". Where numbers of pairs differ, it is
-///    not the same as having fewer pairs than [`pairs_for_significance`] asks for: after those with more
-///    pairs, Holm's correction may leave the last comparison the whole level.
-/// 2. If the p-value of equivalence is at most the level: [`Verdict::Equivalent`], even if there is a
-///    significant difference, as it is one that does not matter.
-/// 3. If the p-value of the difference is at most the level: [`Verdict::Better`] or
-///    [`Verdict::Worse`], by the sign of the mean difference.
-/// 4. Otherwise [`Verdict::Undecided`], as [`Reason::Inconclusive`].
-///
-/// `new_study` takes the mean and the standard deviation of the differences found for the true ones. It
-/// is how many pairs it then takes in all to find the difference or the equivalence at
-/// level / `comparisons`, whichever takes fewer, with the power of the criteria, and never less than
-/// [`pairs_for_significance`] asks for. As the mean found is uncertain, so is this number. It is for
-/// another study with other seeds: seeds that are added to these because they did not decide make
-/// p-values too small.
+/// p-values that were corrected for the number of `comparisons`, and the criteria; see [`Verdict`].
 ///
 /// # Errors
 ///
 /// [`Error::TooFew`] for no differences, [`Error::Value`] for one that is not finite,
 /// [`Error::Parameter`] for criteria, p-values or a number of comparisons out of range.
-pub fn verdict(
+pub(crate) fn verdict(
     differences: &[f64],
     p_values: AdjustedPValues,
     comparisons: usize,
     criteria: &Criteria,
+    powers: &mut Powers,
 ) -> Result<Verdict, Error> {
     check::values(differences, 1)?;
     criteria.check()?;
@@ -157,7 +158,7 @@ pub fn verdict(
     check::p_value(p_values.equivalence)?;
 
     let needed = pairs_for_significance(criteria.level, comparisons, Alternative::TwoSided)?;
-    let sufficient = sufficient_pairs(differences, comparisons, criteria)?;
+    let sufficient = sufficient_pairs(differences, comparisons, criteria, powers)?;
     let advised = needed.map(|needed| needed.max(sufficient.unwrap_or(0)));
     let undecided = |reason, new_study| Verdict::Undecided { reason, new_study };
     let improvement = criteria.direction.improvement(mean_of(differences));
@@ -182,6 +183,7 @@ fn sufficient_pairs(
     differences: &[f64],
     comparisons: usize,
     criteria: &Criteria,
+    powers: &mut Powers,
 ) -> Result<Option<usize>, Error> {
     let level = corrected(criteria.level, comparisons)?;
     if differences.len() < 2 {
@@ -189,7 +191,7 @@ fn sufficient_pairs(
     }
     let (mean, deviation) = (mean_of(differences), standard_deviation_of(differences));
     let Criteria { margin, power, .. } = *criteria;
-    let difference = pairs_for_difference(mean, deviation, level, power)?;
+    let difference = powers.pairs_for_difference(mean, deviation, level, power)?;
     let equivalence = pairs_for_equivalence(mean, deviation, margin, level, power)?;
     Ok(difference.into_iter().chain(equivalence).min())
 }

@@ -1,4 +1,5 @@
-//! Every statistic against SciPy and statsmodels: the values come from `reference/scipy_values.py`.
+//! Every statistic against SciPy and statsmodels: the values come from `reference/scipy_values.py`. What is private
+//! is compared beside its code: powers also with those of `reference/sign_flip_powers.py`.
 
 use serde::Deserialize;
 use statistics::*;
@@ -11,9 +12,6 @@ struct Reference {
     holms: Vec<HolmCase>,
     improvements: Vec<ImprovementCase>,
     equivalences: Vec<EquivalenceCase>,
-    powers: Vec<PowerCase>,
-    detectable: Vec<DetectableCase>,
-    pairs_needed: Vec<PairsCase>,
     equivalence_powers: Vec<EquivalencePowerCase>,
     studentized_ranges: Vec<StudentizedRangeCase>,
     rankings: Vec<RankingCase>,
@@ -66,30 +64,6 @@ struct EquivalenceCase {
     level: f64,
     p_value: f64,
     interval: [f64; 2],
-}
-
-#[derive(Deserialize)]
-struct PowerCase {
-    pairs: usize,
-    effect: f64,
-    level: f64,
-    power: f64,
-}
-
-#[derive(Deserialize)]
-struct DetectableCase {
-    pairs: usize,
-    level: f64,
-    power: f64,
-    effect: f64,
-}
-
-#[derive(Deserialize)]
-struct PairsCase {
-    effect: f64,
-    level: f64,
-    power: f64,
-    pairs: usize,
 }
 
 #[derive(Deserialize)]
@@ -239,35 +213,6 @@ fn equivalence_tests() {
         let inside = case.interval[0] > -case.margin && case.interval[1] < case.margin;
         assert_eq!(test.equivalent, inside);
         assert_eq!(test.equivalent, case.p_value <= case.level);
-    }
-}
-
-#[test]
-fn powers() {
-    for case in reference().powers {
-        let got = power(case.pairs, case.effect, 1.0, case.level).unwrap();
-        assert_close(got, case.power, 1e-9);
-        let got = power(case.pairs, -0.5 * case.effect, 0.5, case.level).unwrap();
-        assert_close(got, case.power, 1e-9);
-    }
-}
-
-#[test]
-fn minimum_detectable_effects() {
-    for case in reference().detectable {
-        let effect = |deviation| {
-            minimum_detectable_effect(case.pairs, deviation, case.level, case.power).unwrap()
-        };
-        assert_close(effect(1.0), case.effect, 1e-8);
-        assert_close(effect(0.25), 0.25 * case.effect, 1e-8);
-    }
-}
-
-#[test]
-fn pairs_for_differences() {
-    for case in reference().pairs_needed {
-        let pairs = pairs_for_difference(case.effect, 1.0, case.level, case.power).unwrap();
-        assert_eq!(pairs, Some(case.pairs));
     }
 }
 

@@ -141,7 +141,7 @@ fn unequal_numbers_of_seeds() {
     }
 }
 
-/// The advised number of seeds is what the t test needs for the mean and the deviation found.
+/// The advised number of seeds is the one that finds the mean and the deviation found.
 #[test]
 fn inconclusive() {
     let wide = [0.3, -0.2, 0.1, -0.1, 0.25, 0.0, -0.15, 0.2, 0.05, -0.05];

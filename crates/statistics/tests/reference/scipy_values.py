@@ -1,4 +1,4 @@
-"""Reference values for tests/reference.rs, from SciPy and statsmodels.
+"""Reference values for tests/reference.rs, src/bootstrap.rs and src/power.rs, from SciPy and statsmodels.
 
     pip install numpy==2.4.6 scipy==1.17.1 statsmodels==0.15.0
     python scipy_values.py > scipy_values.json
