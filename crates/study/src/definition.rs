@@ -318,13 +318,23 @@ impl Study {
         Self::parse(&text, path)
     }
 
-    /// The fewest seeds with which a difference of any size could be shown: all of them agreeing, in as many
-    /// comparisons as there are contenders besides the baseline. `None` where no number would do, or nothing
-    /// is compared.
+    /// The fewest seeds with which a difference of any size could be shown: all of them agreeing, in all
+    /// comparisons that the verdict asks for. `None` where no number would do, or nothing is compared.
     pub fn fewest_seeds(&self) -> Option<usize> {
-        let comparisons = self.contenders.len().checked_sub(1).filter(|&n| n > 0)?;
         let level = self.verdict.statistics().level;
-        pairs_for_significance(level, comparisons, Alternative::TwoSided).ok()?
+        pairs_for_significance(level, self.comparisons(), Alternative::TwoSided).ok()?
+    }
+
+    /// How many comparisons the verdict asks for: every contender with the baseline, in every setting that
+    /// decides.
+    fn comparisons(&self) -> usize {
+        let open = self
+            .vary
+            .iter()
+            .filter(|factor| !self.verdict.setting.contains_key(&factor.name));
+        let settings = open.map(|factor| factor.values.len());
+        let others = self.contenders.len().saturating_sub(1);
+        settings.fold(others, usize::saturating_mul)
     }
 
     /// Reads a study from the text of the file `path`.

@@ -119,15 +119,7 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
         .map(|index| &cell.arms[index])
         .collect();
     let baseline = study.baseline();
-    let mut compared = arms.iter().filter(|arm| arm.comparison.is_some());
-    let is_any_compared = compared.clone().next().is_some();
-    if is_any_compared && compared.all(|arm| arm.has_too_few_seeds()) {
-        let headline = format!(
-            "Too few seeds to tell any contender from {baseline}: n = {} cannot reach the level {} in {}, whatever the results.",
-            arms.iter().map(|arm| pairs(arm)).max().unwrap_or(0),
-            analysis.criteria.level,
-            count(arms.len().saturating_sub(1), "comparison"),
-        );
+    if let Some(headline) = too_few_in_all(study, &arms, analysis) {
         return (headline, Vec::new());
     }
     let outcomes = outcomes(&arms, analysis);
@@ -172,17 +164,38 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
             .map(|(word, names)| format!("{}: {}.", capital(word), listed(names)))
             .collect()
     };
-    let too_few = arms.iter().filter(|arm| arm.has_too_few_seeds());
-    let too_few: Vec<String> = too_few
-        .map(|arm| format!("{} (n = {})", arm.name, pairs(arm)))
+    let named = arms.iter().map(|arm| (arm.name.clone(), *arm));
+    evidence.extend(too_few_in_some(named));
+    (headline, evidence)
+}
+
+/// That the seeds are too few for any of these contenders; none if they are enough for one.
+fn too_few_in_all(study: &Study, arms: &[&Arm<'_>], analysis: &Analysis<'_>) -> Option<String> {
+    let compared: Vec<_> = arms.iter().filter(|arm| arm.comparison.is_some()).collect();
+    let n = compared.iter().map(|arm| pairs(arm)).max()?;
+    let too_few = compared.iter().all(|arm| arm.has_too_few_seeds());
+    too_few.then(|| {
+        format!(
+            "Too few seeds to tell any contender from {}: n = {n} cannot reach the level {} in {}, whatever the results.",
+            study.baseline(),
+            analysis.criteria.level,
+            count(compared.len(), "comparison"),
+        )
+    })
+}
+
+/// For which of the contenders, each with what it is called, the seeds are too few; none if for none.
+fn too_few_in_some<'c>(named: impl Iterator<Item = (String, &'c Arm<'c>)>) -> Option<String> {
+    let too_few: Vec<String> = named
+        .filter(|(_, arm)| arm.has_too_few_seeds())
+        .map(|(name, arm)| format!("{name} (n = {})", pairs(arm)))
         .collect();
-    if !too_few.is_empty() {
-        evidence.push(format!(
+    (!too_few.is_empty()).then(|| {
+        format!(
             "Too few seeds, whatever the results, for {}.",
             listed(&too_few)
-        ));
-    }
-    (headline, evidence)
+        )
+    })
 }
 
 /// The number of seeds with which a contender is compared with the baseline.
@@ -210,6 +223,9 @@ fn several(study: &Study, cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> (Stri
             Vec::new(),
         );
     }
+    if let Some(headline) = too_few_in_all(study, &arms, analysis) {
+        return (headline, Vec::new());
+    }
     let n = cells.iter().map(|cell| cell.n()).max().unwrap_or(0);
     let headline = format!(
         "Compared with {baseline} by {} in {} (n = {}), of {}: {}.",
@@ -227,7 +243,13 @@ fn several(study: &Study, cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> (Stri
             .collect();
         (!parts.is_empty()).then(|| format!("{}: {}.", cell.setting, parts.join("; ")))
     });
-    (headline, evidence.take(MOST_SETTINGS).collect())
+    let mut evidence: Vec<String> = evidence.take(MOST_SETTINGS).collect();
+    let named = cells.iter().flat_map(|cell| {
+        let place = |arm: &Arm<'_>| format!("{}, {}", cell.setting, arm.name);
+        cell.arms.iter().map(move |arm| (place(arm), arm))
+    });
+    evidence.extend(too_few_in_some(named));
+    (headline, evidence)
 }
 
 /// One comparison: `tanh is better than sigmoid: +0.42 points of test accuracy (…).`

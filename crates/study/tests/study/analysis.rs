@@ -389,6 +389,47 @@ fn the_fewest_seeds_are_those_that_can_show_something() {
     let text = "title = \"x\"\ncontenders = [\"sigmoid\", \"tanh\", \"relu\"]\nseeds = 2";
     let three = Study::parse(text, Path::new("a.toml")).unwrap();
     assert_eq!(three.fewest_seeds(), Some(7));
+    // Every setting that decides has its comparisons: 2 contenders in 3 settings are six, of p 2/2⁸ each.
+    let factor = "\nseeds = 2\n[[vary]]\nname = \"epochs\"\nfield = \"epochs\"\nvalues = [1, 2, 3]";
+    let settings = |verdict: &str| {
+        let text = format!("{}{factor}{verdict}", text.replace("\nseeds = 2", ""));
+        Study::parse(&text, Path::new("a.toml")).unwrap()
+    };
+    assert_eq!(settings("").fewest_seeds(), Some(8));
+    let one = settings("\n[verdict]\nsetting.epochs = \"2\"");
+    assert_eq!(one.fewest_seeds(), Some(7));
+}
+
+/// Where no setting can show anything, the headline says so, as it does of one setting.
+#[test]
+fn too_few_seeds_for_several_settings_are_said() {
+    let text = "\n[[vary]]\nname = \"depth\"\nfield = \"network.preset\"\nvalues = [\"deep:2\", \"deep:8\"]";
+    let conclusion = |seeds: usize, kept: fn(&RunSpec) -> bool| {
+        let study = study(&format!("seeds = {seeds}{text}"));
+        let (plan, all) = records(&study, tanh_gains(0.01));
+        let kept = all.iter().filter(|run| kept(&run.specs[0]));
+        let records = Records::new(kept.cloned().collect());
+        Analysis::new(&plan, &records).unwrap().conclusion
+    };
+    // Two comparisons take seven seeds.
+    assert_eq!(
+        conclusion(6, |_| true).headline,
+        "Too few seeds to tell any contender from sigmoid: n = 6 cannot reach the level 0.05 in 2 comparisons, whatever the results."
+    );
+    let found = conclusion(7, |_| true);
+    assert!(
+        found.headline.ends_with("of 2 comparisons: 2 better."),
+        "{}",
+        found.headline
+    );
+    assert_eq!(found.evidence.len(), 2);
+    let part = conclusion(10, |spec| {
+        spec.setting.0["depth"] == "deep:2" || spec.seed < 4
+    });
+    assert_eq!(
+        part.evidence.last().unwrap(),
+        "Too few seeds, whatever the results, for depth deep:8, tanh (n = 4)."
+    );
 }
 
 #[test]
