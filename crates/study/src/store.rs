@@ -186,11 +186,16 @@ impl Store {
             Err(error) => return Err(error),
         };
         if run.specs.iter().all(|known| known.key != spec.key) {
-            // A file of its own, so that processes that answer at the same time do not undo each other.
-            let path = self.run_folder(id).join(format!("also-{}.json", spec.key));
-            save_json(&path, spec)?;
+            self.note_answer(id, spec)?;
         }
         Ok(true)
+    }
+
+    /// Notes that a run answers a planned one: in a file of its own, so that processes that do so at the same
+    /// time do not undo each other, and the note outlives the result.
+    fn note_answer(&self, id: &RunId, spec: &RunSpec) -> Result<(), StoreError> {
+        let path = self.run_folder(id).join(format!("also-{}.json", spec.key));
+        save_json(&path, spec)
     }
 
     /// The leases on the study's runs. One that has not been renewed for `stale` counts as abandoned,
@@ -203,24 +208,32 @@ impl Store {
         Leases::new(&self.folder.join(LEASES), stale)
     }
 
-    /// Saves what came of a run.
+    /// Saves what came of a run. What it answered before, of whichever study, it answers still.
     ///
     /// # Errors
     ///
     /// If the file cannot be written, or the run failed and has a result already: a trial's, of another
     /// study, when it was made again to be scored on the test images.
     pub fn save(&self, run: &RunRecord) -> Result<(), StoreError> {
+        // A result that cannot be understood, or is another run's, is none.
+        let earlier = self.record(&run.id).ok().flatten();
+        let earlier = earlier.filter(|earlier| earlier.id == run.id);
         if let Status::Failed { reason } = &run.status
-            && let Ok(Some(earlier)) = self.record(&run.id)
-            && earlier.status == Status::Finished
+            && let Some(Status::Finished) = earlier.as_ref().map(|earlier| &earlier.status)
         {
             return Err(StoreError::Kept {
                 id: run.id.clone(),
                 reason: reason.clone(),
             });
         }
+        let mut run = run.clone();
+        for spec in earlier.into_iter().flat_map(|earlier| earlier.specs) {
+            if run.specs.iter().all(|known| known.key != spec.key) {
+                run.specs.push(spec);
+            }
+        }
         create_folder(&self.run_folder(&run.id))?;
-        save_json(&self.run_folder(&run.id).join(RESULT), run)
+        save_json(&self.run_folder(&run.id).join(RESULT), &run)
     }
 
     /// All records. Files that cannot be read or understood are skipped, and named in the warnings.
@@ -289,11 +302,12 @@ impl Store {
     }
 
     /// Forgets what came of those runs of a study that failed, so that they are made again, but for those
-    /// that somebody else is making. Returns how many it was.
+    /// that somebody else is making. What they answered, of whichever study, is kept for the runs that are
+    /// made in their place. Returns how many it was.
     ///
     /// # Errors
     ///
-    /// If a file cannot be removed.
+    /// If a file cannot be removed, or written.
     pub fn forget_failed(
         &self,
         leases: &Leases,
@@ -314,7 +328,10 @@ impl Store {
                 continue;
             };
             // Others may have made it again since the records were read.
-            if self.record(id)?.is_some_and(|run| has_failed(&run)) {
+            if let Some(run) = self.record(id)?.filter(has_failed) {
+                for spec in &run.specs {
+                    self.note_answer(id, spec)?;
+                }
                 let path = self.run_folder(id).join(RESULT);
                 fs::remove_file(&path).context("remove", &path)?;
                 forgotten += 1;

@@ -217,6 +217,63 @@ fn failed_runs_are_made_again_when_asked_for() {
     assert_eq!(id_of(&pending[0].overrides), failed.id);
 }
 
+/// Two studies write one configuration in two ways, the second with a default spelt out, so that their planned
+/// runs have two keys and one run. Whoever makes it again leaves it the other's too.
+#[test]
+fn a_run_made_again_still_answers_both_studies() {
+    let planned = |fixed: &str| {
+        let text = format!("title = \"x\"\ncontenders = [\"relu\"]\nseeds = 1\n{fixed}");
+        let plan = Plan::new(&Study::parse(&text, Path::new("a.toml")).unwrap()).unwrap();
+        let spec = plan.pending(&Records::default()).remove(0);
+        (plan, spec)
+    };
+    let (first, second) = (planned(""), planned("[fixed]\nepochs = 6"));
+    let id = id_of(&first.1.overrides);
+    let never_diverges = Ability {
+        diverges_every: 0,
+        ..ABILITY
+    };
+    let result = |spec: &RunSpec, status: Status| RunRecord {
+        id: id.clone(),
+        status,
+        ..made_up::result(spec, never_diverges)
+    };
+    let missing = |store: &Store| {
+        let records = store.records().unwrap();
+        [&first.0, &second.0].map(|plan| plan.pending(&records).len())
+    };
+    let failed = Status::Failed {
+        reason: String::from("the disk is full"),
+    };
+
+    // One's trial is made again to be scored on the test images.
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let trial = RunSpec {
+        stage: Stage::Trial,
+        ..first.1.clone()
+    };
+    store.save(&result(&trial, Status::Finished)).unwrap();
+    assert_eq!(missing(&store), [1, 1]);
+    store.save(&result(&second.1, Status::Finished)).unwrap();
+    assert_eq!(missing(&store), [0, 0]);
+
+    // A run that failed is made again.
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let leases = store.leases(STALE).unwrap();
+    store.save(&result(&first.1, failed)).unwrap();
+    let start = || store.start(&leases, &id, &second.1).unwrap();
+    assert!(matches!(start(), Start::Done));
+    assert_eq!(missing(&store), [0, 0]);
+    let records = store.records().unwrap();
+    let forgotten = store.forget_failed(&leases, &second.0, &records).unwrap();
+    assert_eq!((forgotten, missing(&store)), (1, [1, 1]));
+    assert!(matches!(start(), Start::Mine(_)));
+    store.save(&result(&second.1, Status::Finished)).unwrap();
+    assert_eq!(missing(&store), [0, 0]);
+}
+
 #[test]
 fn studies_that_share_a_folder_keep_their_results() {
     let folder = tempfile::tempdir().unwrap();
