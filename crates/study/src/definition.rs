@@ -1,6 +1,7 @@
 //! What a study asks, as a TOML file: contenders, what is fixed, what varies, and how the verdict is
 //! taken. It is written before the runs.
 
+mod change;
 mod check;
 mod contender;
 mod problem;

@@ -36,16 +36,24 @@ pub struct Difference {
 impl Difference {
     /// The first field that differs.
     pub fn first(there: &Fields, here: &Fields) -> Option<Self> {
-        let find = |fields: &Fields, name: &str| {
-            let value = fields.iter().find(|(field, _)| *field == name);
-            value.map_or_else(|| String::from("not set"), |(_, value)| value.to_string())
+        Self::all(there, here).next()
+    }
+
+    /// All fields that differ; those that are set in the second place alone are last.
+    pub(crate) fn all<'f>(there: &'f Fields, here: &'f Fields) -> impl Iterator<Item = Self> {
+        let text = |fields: &Fields, field: &str| {
+            let value = fields.0.get(field);
+            value.map_or_else(|| String::from("not set"), Value::to_string)
         };
-        let mut differences = there.iter().chain(here.iter()).map(|(field, _)| Self {
+        let added = here
+            .iter()
+            .filter(|(field, _)| !there.0.contains_key(*field));
+        let differences = there.iter().chain(added).map(move |(field, _)| Self {
             field: field.to_owned(),
-            there: find(there, field),
-            here: find(here, field),
+            there: text(there, field),
+            here: text(here, field),
         });
-        differences.find(|difference| difference.there != difference.here)
+        differences.filter(|difference| difference.there != difference.here)
     }
 }
 

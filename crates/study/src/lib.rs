@@ -45,7 +45,7 @@
 //!         std::thread::sleep(Duration::from_secs(1));
 //!     }
 //! }
-//! let records = store.records()?;
+//! let records = store.records_of("tutorial")?;
 //! store.merge("tutorial", &plan, &records)?;
 //! let command = "trainer study report experiments/tutorial.toml";
 //! let folder = Path::new("experiments/results/tutorial");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::definition::Study;
 use crate::id::RunId;
 use crate::plan::RunSpec;
 use crate::record::RunRecord;
@@ -13,6 +14,8 @@ pub struct Records {
     /// Position of the run that answers a planned one.
     answers: BTreeMap<RunId, usize>,
     warnings: Vec<String>,
+    /// Earlier definitions of the study, each with the name of its file.
+    earlier: Vec<(String, Study)>,
 }
 
 impl Records {
@@ -44,6 +47,16 @@ impl Records {
     /// Notes something that a reader of the results should know.
     pub(crate) fn warn(&mut self, warning: String) {
         self.warnings.push(warning);
+    }
+
+    /// Notes how the study was defined when it had runs already.
+    pub(crate) fn note_earlier(&mut self, file: String, study: Study) {
+        self.earlier.push((file, study));
+    }
+
+    /// Earlier definitions of the study that had runs, the first one first, each with the name of its file.
+    pub(crate) fn earlier(&self) -> &[(String, Study)] {
+        &self.earlier
     }
 
     /// The run that answers a planned one.

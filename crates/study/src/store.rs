@@ -6,6 +6,7 @@
 //! FOLDER/runs/ID/also-KEY.json     another planned run that it answers
 //! FOLDER/claims/                   who is at work on what
 //! FOLDER/NAME.study.toml           a study as it was last run
+//! FOLDER/NAME.earlier-N.toml       as it was when it had runs, before what decides was changed
 //! FOLDER/NAME.results.json         all of its results that are the same on every repetition
 //! FOLDER/NAME.times.json           the rest: times and machines
 //! ```
@@ -340,15 +341,75 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// Saves a study as it is run. Its `name` tells its files from those of others.
+    /// All records, and how the study of this `name` was defined when it had runs already, so that its report
+    /// can say what was changed since.
     ///
     /// # Errors
     ///
-    /// If the file cannot be written.
+    /// As of [`Store::records`].
+    pub fn records_of(&self, name: &str) -> Result<Records, FileError> {
+        let mut records = self.records()?;
+        for path in self.earlier_files(name) {
+            match Study::read(&path) {
+                Ok(study) => {
+                    let file = path.file_name().unwrap_or_default().to_string_lossy();
+                    records.note_earlier(file.into_owned(), study);
+                }
+                Err(error) => records.warn(format!("{error}; skipped")),
+            }
+        }
+        Ok(records)
+    }
+
+    /// Saves a study as it is run. Its `name` tells its files from those of others. Where the one before has
+    /// runs, and something that decides the verdict was changed since, that one is kept.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written, or the runs cannot be read.
     pub fn save_study(&self, name: &str, study: &Study) -> Result<(), StoreError> {
         create_folder(&self.folder)?;
         let path = self.file_of(name, "study.toml");
+        if let Ok(before) = Study::read(&path)
+            && !study.changes_since(&before).is_empty()
+            && self.has_runs(&before)?
+        {
+            self.keep_earlier(name, &before)?;
+        }
         study.save(&path).map_err(|error| content(&path, &error))
+    }
+
+    fn has_runs(&self, study: &Study) -> Result<bool, StoreError> {
+        let records = self.records()?;
+        let plan = Plan::new(study).map_err(|problem| content(&self.folder, &problem))?;
+        let mut known = plan.known(&records).into_iter();
+        Ok(known.any(|spec| records.answering(&spec).is_some()))
+    }
+
+    /// Keeps a definition, beside all others that decide otherwise: none is ever overwritten.
+    fn keep_earlier(&self, name: &str, study: &Study) -> Result<(), StoreError> {
+        let kept = self.earlier_files(name);
+        let is_kept = kept
+            .iter()
+            .filter_map(|path| Study::read(path).ok())
+            .any(|earlier| study.changes_since(&earlier).is_empty());
+        if is_kept {
+            return Ok(());
+        }
+        let path = self.earlier_file(name, kept.len() + 1);
+        study.save(&path).map_err(|error| content(&path, &error))
+    }
+
+    /// The files of the definitions that were kept, the first one first.
+    fn earlier_files(&self, name: &str) -> Vec<PathBuf> {
+        (1..)
+            .map(|number| self.earlier_file(name, number))
+            .take_while(|path| path.exists())
+            .collect()
+    }
+
+    fn earlier_file(&self, name: &str, number: usize) -> PathBuf {
+        self.file_of(name, &format!("earlier-{number}.toml"))
     }
 
     /// The number of seeds that a study had when it was last run, if that was another.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Analysis, Cell};
 use crate::definition::{Study, listed};
+use crate::field::Difference;
 use crate::format::{count, decimals, percent};
 use crate::metric::{Metric, Value};
 use crate::plan::RateChoice;
@@ -16,6 +17,9 @@ const MUCH_MEASURING: f64 = 0.05;
 /// Steps of one contender whose times have a larger ratio are worth one too.
 const UNEVEN_TIMES: f64 = 1.3;
 
+/// Longer values of what was changed are not spelt out.
+const SHORT_VALUE: usize = 40;
+
 /// All warnings, in the order in which reports show them. `done` are the planned runs that are done.
 pub(super) fn warnings(
     study: &Study,
@@ -26,6 +30,7 @@ pub(super) fn warnings(
     [
         preliminary(analysis),
         seeds_changed(study),
+        definition_changed(study, records),
         diverged(analysis),
         failed(analysis, done),
         several_machines(analysis),
@@ -64,6 +69,33 @@ fn seeds_changed(study: &Study) -> Option<String> {
         format!(
             "The number of seeds was changed; before, it was {}. If the results were looked at then, p-values are too small and intervals too short: they allow for one look, at a number that was chosen beforehand.",
             listed(&earlier)
+        )
+    })
+}
+
+/// What decides, and was otherwise when there were runs already.
+fn definition_changed(study: &Study, records: &Records) -> Option<String> {
+    let (mut changes, mut files) = (Vec::new(), Vec::new());
+    for (file, earlier) in records.earlier() {
+        let differences = study.changes_since(earlier);
+        if !differences.is_empty() {
+            files.push(file.as_str());
+        }
+        for Difference { field, there, .. } in differences {
+            let change = match there.chars().count() {
+                0..=SHORT_VALUE => format!("{field} ({there} before)"),
+                _ => field,
+            };
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
+    }
+    (!changes.is_empty()).then(|| {
+        format!(
+            "What decides was changed when there were runs already: {}. If results had been looked at, this is not the verdict that was planned, and p-values are too small. The study as it was is beside the runs ({}).",
+            listed(&changes),
+            listed(&files)
         )
     })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use study::analysis::Analysis;
 use study::record::Status;
 use study::{Plan, Records, RunRecord, RunSpec, Stage, Start, Store, Study, id_of};
 use toml::Table;
@@ -96,6 +97,85 @@ fn another_number_of_seeds_is_noticed_until_it_is_noted() {
     assert_eq!(store.other_seeds("x", &six), Some(4));
     six.earlier_seeds = vec![4];
     assert_eq!(store.other_seeds("x", &six), None);
+}
+
+/// Whoever changes what decides when there are results may have looked at them: the report says so, as long as
+/// the runs are there.
+#[test]
+fn what_decides_is_not_changed_unnoticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let warnings = |study: &Study| {
+        store.save_study("x", study).unwrap();
+        let plan = Plan::new(study).unwrap();
+        let records = store.records_of("x").unwrap();
+        let warnings = Analysis::new(&plan, &records).unwrap().warnings;
+        let of_changes = warnings
+            .into_iter()
+            .filter(|warning| warning.starts_with("What decides was changed"));
+        of_changes.collect::<Vec<_>>()
+    };
+    let with = |change: &dyn Fn(&mut Study)| {
+        let mut study = study();
+        change(&mut study);
+        study
+    };
+    let strict = with(&|study| study.verdict.level = 0.01);
+    // Before there is a run, anything may be changed.
+    assert_eq!(warnings(&strict), [""; 0]);
+    assert_eq!(warnings(&study()), [""; 0]);
+    work(
+        &store,
+        &Plan::new(&study()).unwrap(),
+        &AtomicUsize::new(0),
+        1,
+    );
+    // Texts, more of the same seeds, and defaults that are written out decide nothing.
+    let same = with(&|study| {
+        study.title = String::from("another");
+        study.analysis = String::from("It is.");
+        study.seeds = toml::Value::Integer(6).try_into().unwrap();
+        study.verdict.margin = Some(0.001);
+        study.verdict.baseline = Some(String::from("relu"));
+    });
+    assert_eq!(warnings(&same), [""; 0]);
+    assert_eq!(
+        warnings(&strict),
+        [
+            "What decides was changed when there were runs already: verdict.level (0.05 before). If results had been looked at, this is not the verdict that was planned, and p-values are too small. The study as it was is beside the runs (x.earlier-1.toml)."
+        ]
+    );
+    let kept = fs::read(folder.path().join("x.earlier-1.toml")).unwrap();
+    let more = with(&|study| {
+        study
+            .verdict
+            .expect
+            .insert(String::from("tanh"), study::Expectation::Better);
+        study.contenders.push(study::Contender::new("gelu"));
+    });
+    let found = warnings(&more);
+    assert!(
+        found[0].contains(
+            r#": contenders (["relu", "tanh"] before), verdict.expect.tanh (not set before) and verdict.level (0.01 before). "#
+        ),
+        "{found:?}"
+    );
+    assert!(
+        found[0].ends_with("(x.earlier-1.toml and x.earlier-2.toml)."),
+        "{found:?}"
+    );
+    // Going back is a change, too, and to be found afterwards.
+    assert!(warnings(&study())[0].contains("verdict.level (0.01 before)"));
+    assert_eq!(
+        fs::read(folder.path().join("x.earlier-1.toml")).unwrap(),
+        kept
+    );
+    assert!(!folder.path().join("x.earlier-4.toml").exists());
+    // Another study in the folder has nothing to do with it.
+    let records = store.records_of("y").unwrap();
+    let plan = Plan::new(&study()).unwrap();
+    let warnings = Analysis::new(&plan, &records).unwrap().warnings;
+    assert!(!warnings.join("").contains("was changed"), "{warnings:?}");
 }
 
 #[test]
