@@ -112,7 +112,7 @@ fn about(source: Source<'_>, cell: &Cell<'_>, best: Option<&Arm<'_>>, edge: bool
         ))
     });
     format!(
-        "{}{}, {} first; faint points are single seeds, the marker is their mean with its {} interval (BCa bootstrap). The dashed line is the mean of the baseline {}{}; the words on the right are the verdicts. {}",
+        "{}{}, {} first; faint points are single seeds, the marker is their mean with its {} interval (BCa bootstrap). The dashed line is the mean of the baseline {}{}; the words on the right are the verdicts.{}",
         best.unwrap_or_default(),
         count(cell.arms.len(), "contender"),
         wording.best(),

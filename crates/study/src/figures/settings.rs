@@ -160,10 +160,14 @@ pub(crate) fn direction(direction: Option<Direction>) -> &'static str {
     }
 }
 
-/// Average ranks over the settings, with bars half a critical difference long to each side.
+/// Average ranks over the settings, with bars half a critical difference long to each side. None where all
+/// bars would overlap, whatever the ranks, which differ by one less than the number of contenders at most.
 pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
     let ranks = source.analysis.ranks.iter();
     ranks
+        .filter(|ranks| {
+            ranks.summary.critical_difference <= ranks.contenders.len() as f64 - 1.0
+        })
         .filter_map(|ranks| {
             let summary = &ranks.summary;
             let names = &ranks.contenders;

@@ -384,6 +384,46 @@ metric = "gradient-decades"
     assert_eq!(rankings, 8);
 }
 
+/// Nemenyi's critical difference of three contenders in two settings is 2.34, and their ranks differ by 2 at
+/// most; in three settings it is 1.91.
+#[test]
+fn ranks_that_can_show_nothing_are_not_drawn() {
+    for (values, drawn) in [("1, 2", false), ("1, 2, 3", true)] {
+        let text = format!(
+            "title = \"x\"\ncontenders = [\"sigmoid\", \"tanh\", \"relu\"]\nseeds = 3\n[[vary]]\nname = \"epochs\"\nfield = \"epochs\"\nvalues = [{values}]"
+        );
+        let study = Study::parse(&text, Path::new("a.toml")).unwrap();
+        let written = Written::new(&study, &made_up::run(&study, good));
+        assert_eq!(written.figures().contains("ranks"), drawn, "{values}");
+    }
+}
+
+/// Sentences have one blank between them, and none at the end.
+#[test]
+fn captions_have_single_blanks() {
+    let study = Study::compare(&["relu", "tanh"], 6).unwrap();
+    for diverges_every in [0, 3] {
+        let records = made_up::run(&study, |spec| Ability {
+            diverges_every: if spec.contender == "tanh" {
+                diverges_every
+            } else {
+                0
+            },
+            ..good(spec)
+        });
+        let written = Written::new(&study, &records);
+        let markdown = written.read("report.md");
+        let (text, _) = markdown.split_once("The study file").unwrap();
+        assert!(!text.contains("  "), "{text}");
+        let ranking = written.read("figures/ranking.svg");
+        let document = roxmltree::Document::parse(&ranking).unwrap();
+        let mut nodes = document.descendants();
+        let about = nodes.find(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "desc")));
+        let about = about.unwrap().text().unwrap();
+        assert!(!about.contains("  "), "{about}");
+    }
+}
+
 #[test]
 fn odd_names_stay_names() {
     let odd = [
