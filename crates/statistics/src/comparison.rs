@@ -7,7 +7,9 @@ use crate::equivalence::{Equivalence, equivalence_test};
 use crate::error::Error;
 use crate::holm::holm;
 use crate::improvement::paired_probability_of_improvement;
-use crate::permutation::{Alternative, SignFlip, corrected, sign_flip_test, smallest_p_value};
+use crate::permutation::{
+    Alternative, EXACT_UP_TO, SignFlip, corrected, sign_flip_test, smallest_p_value,
+};
 use crate::power::Powers;
 use crate::summary::{Summary, mean};
 use crate::verdict::{AdjustedPValues, Criteria, Verdict, verdict};
@@ -33,6 +35,19 @@ pub struct Comparison {
     pub minimum_detectable_effect: Option<f64>,
     /// The conclusion.
     pub verdict: Verdict,
+}
+
+impl Comparison {
+    /// Whether no smaller corrected p-value of the difference was possible with so many pairs and comparisons,
+    /// whatever the results. Where signs are drawn, it is not the pairs that it is limited by.
+    pub fn has_smallest_p_value(&self) -> bool {
+        let AdjustedPValues {
+            difference,
+            smallest_difference,
+            ..
+        } = self.adjusted;
+        self.differences.count <= EXACT_UP_TO && difference <= smallest_difference
+    }
 }
 
 /// Compares contenders with their baselines. Each item of `differences` belongs to one contender and

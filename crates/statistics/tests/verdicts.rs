@@ -78,7 +78,12 @@ fn comparisons_cost_seeds() {
     for comparison in verdicts(20) {
         assert_eq!(comparison.verdict, Verdict::Better);
         assert_eq!(comparison.adjusted.difference, 20.0 * 2.0 / 1024.0);
+        assert!(comparison.has_smallest_p_value());
     }
+    let mut mixed = TEN;
+    mixed[3] *= -1.0;
+    let both = compare(&[TEN, mixed], &CRITERIA).unwrap();
+    assert!(both[0].has_smallest_p_value() && !both[1].has_smallest_p_value());
     let too_few = Verdict::Undecided {
         reason: Reason::TooFewSeeds,
         new_study: Some(11),

@@ -20,7 +20,7 @@ pub use cell::{Arm, Cell, Estimate, Pair, RankRange, SeedRun, TimeToAccuracy};
 pub use claim::{ClaimResult, ClaimStatus};
 pub use conclusion::Conclusion;
 pub use tracks::{TrackComparison, TrackShift};
-pub(crate) use wording::{Wording, sign};
+pub(crate) use wording::{Wording, has_smallest_p_value, sign};
 
 /// What follows from the records of a study.
 #[derive(Clone, Debug)]

@@ -6,6 +6,9 @@ use super::{Analysis, RunCounts};
 use crate::format::{confidence, count, p_value};
 use crate::metric::Metric;
 
+/// P-values from here on look like weak evidence.
+const WEAK: f64 = 0.01;
+
 /// Words for a metric that has a good direction, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wording {
@@ -125,8 +128,18 @@ fn verdict_p_value(comparison: &Comparison) -> String {
     let adjusted = comparison.adjusted;
     match comparison.verdict {
         Verdict::Equivalent => format!("{} for equivalence", p_value(adjusted.equivalence)),
+        _ if has_smallest_p_value(comparison) => format!(
+            "{}, the smallest that {} can give",
+            p_value(adjusted.difference),
+            count(comparison.differences.count, "seed")
+        ),
         _ => p_value(adjusted.difference),
     }
+}
+
+/// Whether a p-value that would be taken for weak evidence is the smallest that was possible.
+pub(crate) fn has_smallest_p_value(comparison: &Comparison) -> bool {
+    comparison.has_smallest_p_value() && comparison.adjusted.difference >= WEAK
 }
 
 /// The same where the metric is named already: `+0.42 points [+0.40, +0.44], n = 9 of 10 seeds, p = 0.004`.

@@ -236,6 +236,11 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
     } else {
         String::from("No margin is set, so that nothing can be equivalent.")
     };
+    let exploratory = if analysis.cells.iter().all(|cell| cell.decides) {
+        ""
+    } else {
+        "; what is exploratory is corrected for the comparisons of its own setting and track alone"
+    };
     blocks.push(Block::List(vec![
         format!(
             "Compared by: {}; {}. The baseline is {}. {margin}",
@@ -244,7 +249,7 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
             study.baseline(),
         ),
         format!(
-            "{} or {}: the two-sided sign-flip permutation test of the paired differences, at level {} after Holm's correction for all comparisons that the verdict asks for. Equivalent: two one-sided t tests within the margin, corrected alike. Otherwise undecided. Intervals are BCa bootstrap intervals with {} confidence, not corrected for the number of comparisons, and too short for few seeds: of 5 seeds a 95 % interval holds the true mean in about 84 % of all cases, of 10 in 90 %.",
+            "{} or {}: the two-sided sign-flip permutation test of the paired differences, at level {} after Holm's correction for all comparisons that the verdict asks for{exploratory}. Equivalent: two one-sided t tests within the margin, corrected alike. Otherwise undecided. Intervals are BCa bootstrap intervals with {} confidence, not corrected for the number of comparisons, and too short for few seeds: of 5 seeds a 95 % interval holds the true mean in about 84 % of all cases, of 10 in 90 %.",
             capital(analysis.wording().better()),
             analysis.wording().worse(),
             criteria.level,

@@ -3,7 +3,7 @@
 use statistics::{Comparison, Interval, Verdict, median};
 
 use super::document::Table;
-use crate::analysis::{Arm, Cell, Estimate, TrackComparison};
+use crate::analysis::{Arm, Cell, Estimate, TrackComparison, has_smallest_p_value};
 use crate::figures::Source;
 use crate::format::{capital, confidence, decimals, p_number, percent, scientific};
 use crate::metric::Metric;
@@ -44,7 +44,7 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
                 ended(arm),
                 estimate(metric, arm.mean),
                 or_none(comparison.map(|comparison| difference(metric, comparison))),
-                or_none(comparison.map(|comparison| p_number(comparison.adjusted.difference))),
+                or_none(comparison.map(p_of_difference)),
                 or_none(
                     comparison.map(|comparison| percent(comparison.probability_of_improvement, 0)),
                 ),
@@ -68,9 +68,10 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
         .collect();
     Table {
         caption: format!(
-            "{}: every contender, {} mean first; differences are those to {baseline}.",
+            "{}: every contender, {} mean first; differences are those to {baseline}.{}",
             capital(&metric.title()),
             analysis.wording().best(),
+            about_smallest([cell]),
         ),
         head: head(&[
             "contender",
@@ -112,7 +113,7 @@ pub(super) fn all_results(source: Source<'_>) -> Option<Table> {
                 ended(arm),
                 estimate(metric, arm.mean),
                 or_none(comparison.map(|comparison| difference(metric, comparison))),
-                or_none(comparison.map(|comparison| p_number(comparison.adjusted.difference))),
+                or_none(comparison.map(p_of_difference)),
                 match comparison {
                     Some(comparison) => analysis.wording().sign_and_word(comparison.verdict),
                     None if arm.name == source.study.baseline() => String::from("baseline"),
@@ -127,7 +128,11 @@ pub(super) fn all_results(source: Source<'_>) -> Option<Table> {
         }
     }
     Some(Table {
-        caption: format!("{}, all results.", capital(&metric.title())),
+        caption: format!(
+            "{}, all results.{}",
+            capital(&metric.title()),
+            about_smallest(&analysis.cells)
+        ),
         head: head(&[
             "setting",
             "contender",
@@ -589,6 +594,26 @@ fn signed(metric: Metric, mean: f64, interval: Option<Interval>) -> String {
 
 fn difference(metric: Metric, comparison: &Comparison) -> String {
     signed(metric, comparison.differences.mean, comparison.interval)
+}
+
+/// The corrected p-value of a difference, and whether it could not have been smaller.
+fn p_of_difference(comparison: &Comparison) -> String {
+    let smallest = if has_smallest_p_value(comparison) {
+        " (smallest)"
+    } else {
+        ""
+    };
+    format!("{}{smallest}", p_number(comparison.adjusted.difference))
+}
+
+/// What `(smallest)` means, as a sentence after another; empty where it does not occur.
+fn about_smallest<'c>(cells: impl IntoIterator<Item = &'c Cell<'c>>) -> &'static str {
+    let mut arms = cells.into_iter().flat_map(|cell| &cell.arms);
+    if arms.any(|arm| arm.comparison.as_ref().is_some_and(has_smallest_p_value)) {
+        " (smallest): so few seeds and so many comparisons can give no smaller p."
+    } else {
+        ""
+    }
 }
 
 /// How many seeds a new study would need to decide what is undecided.

@@ -101,6 +101,35 @@ fn one_comparison_by_hand() {
     );
 }
 
+/// Six seeds of one sign have p = 2/2⁶, which is no weak evidence but all that they can give.
+#[test]
+fn a_p_value_that_could_not_be_smaller_is_called_so() {
+    let text = "seeds = 6\n[verdict]\nexpect.tanh = \"better\"";
+    let (plan, all) = records(&study(text), tanh_gains(0.002));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report");
+    let written = report::write(&plan, &all, &study::Curves::default(), "x", &path).unwrap();
+    let headline = &written.conclusion.headline;
+    assert!(
+        headline.ends_with("n = 6 seeds, p = 0.031, the smallest that 6 seeds can give)."),
+        "{headline}"
+    );
+    let markdown = std::fs::read_to_string(path.join("report.md")).unwrap();
+    for said in [
+        "| 0.031 (smallest) |",
+        "(smallest): so few seeds and so many comparisons can give no smaller p.",
+    ] {
+        assert!(markdown.contains(said), "{said}: {markdown}");
+    }
+    // One of the other sign, and a smaller p-value would have been possible.
+    let (plan, mixed) = records(&study(text), |spec| {
+        let turn = if spec.seed == 3 { -0.5 } else { 1.0 };
+        tanh_gains(0.002 * turn)(spec)
+    });
+    let analysis = Analysis::new(&plan, &mixed).unwrap();
+    assert!(!analysis.conclusion.headline.contains("the smallest"));
+}
+
 #[test]
 fn claims_hold_fall_or_stay_open() {
     for (seeds, gain, expectation, expected) in [
@@ -729,7 +758,7 @@ fn without_a_good_direction_nothing_is_better() {
         ("c | d", "s")
     );
     assert_eq!(claim.status, ClaimStatus::Supported);
-    let found = "tanh is lower than sigmoid: −40.00 points of share of zero activations (95 % interval −40.00 to −40.00, n = 7 of 8 seeds, p = 0.016)";
+    let found = "tanh is lower than sigmoid: −40.00 points of share of zero activations (95 % interval −40.00 to −40.00, n = 7 of 8 seeds, p = 0.016, the smallest that 7 seeds can give)";
     assert_eq!(claim.sentence, format!("The claim is supported: {found}."));
     // The baseline's: 0.5 and a thousandth of the seed, without the first seed, whose run diverged.
     let measured = "share of zero activations: sigmoid 50.40 %; tanh lower, −40.00 points [−40.00, −40.00]; n = 7 of 8 seeds; 1 run diverged";

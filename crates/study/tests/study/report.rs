@@ -338,6 +338,7 @@ recipe = { "network.initialization" = "matched" }
     for said in [
         "tuned learning rates and another value of network.initialization: gain",
         "they also differ in network.initialization. The tuned",
+        "that the verdict asks for; what is exploratory is corrected for the comparisons of its own setting and track alone. Equivalent",
         // √(1 + 6 · 28000 / 37800) = 2.33
         "should be up to 2.3 times as wide",
     ] {
@@ -348,6 +349,11 @@ recipe = { "network.initialization" = "matched" }
     let study = Study::parse(&one_split, Path::new("a.toml")).unwrap();
     let written = Written::new(&study, &made_up::run(&study, good));
     assert!(!written.read("report.md").contains("times as wide"));
+    // All decides.
+    let study = Study::compare(&["relu", "tanh"], 6).unwrap();
+    let written = Written::new(&study, &made_up::run(&study, good));
+    let markdown = written.read("report.md");
+    assert!(markdown.contains("that the verdict asks for. Equivalent"));
 }
 
 #[test]
