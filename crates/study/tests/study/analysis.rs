@@ -411,6 +411,154 @@ fn few_test_images_are_warned_of() {
     }
 }
 
+/// A change of some runs by a number, one of which a reader need not know and another that is warned of.
+struct Doubt {
+    change: fn(&mut RunRecord, f64),
+    harmless: f64,
+    harmful: f64,
+    warning: &'static str,
+}
+
+/// In place of tanh's trials with the rate 0.1, or its final run with the seed 3, as `stage` says.
+fn is_changed(run: &RunRecord, stage: Stage) -> bool {
+    let spec = &run.specs[0];
+    let is_meant = match stage {
+        Stage::Trial => spec.learning_rate == Some(0.1),
+        Stage::Final => spec.seed == 3,
+    };
+    spec.contender == "tanh" && spec.stage == stage && is_meant
+}
+
+const DOUBTS: [Doubt; 6] = [
+    Doubt {
+        change: |run, seconds| {
+            if is_changed(run, Stage::Final) {
+                run.times.as_mut().unwrap().seconds_per_step = Some(seconds);
+            }
+        },
+        harmless: 0.025,
+        harmful: 0.03,
+        warning: "Times of training say little: of one contender's runs (tanh) the slowest takes 1.50 times as long for a step as the fastest, as where other programs run beside.",
+    },
+    Doubt {
+        change: |run, accuracy| {
+            if is_changed(run, Stage::Final) {
+                run.epochs[0].validation.accuracy = Some(accuracy);
+            }
+        },
+        harmless: 0.9,
+        harmful: 0.89,
+        warning: "1 run never reached the accuracy; the score of such a run is that of one epoch more than it had.",
+    },
+    Doubt {
+        // Up to this rate.
+        change: |run, rate| {
+            let spec = &run.specs[0];
+            if spec.stage == Stage::Trial
+                && spec.contender == "tanh"
+                && spec.learning_rate <= Some(rate)
+            {
+                let reason = String::from("the disk is full");
+                run.status = Status::Failed { reason };
+            }
+        },
+        harmless: 0.01,
+        harmful: 0.1,
+        warning: "All trials failed, so that no learning rate can be chosen and there are no final runs on the tuned track, of tanh.",
+    },
+    Doubt {
+        change: |run, accuracy| {
+            if is_changed(run, Stage::Trial) {
+                run.epochs[0].validation.accuracy = Some(accuracy);
+            }
+        },
+        harmless: 0.94,
+        harmful: 0.96,
+        warning: "The best learning rate lies at the end of the grid, and a better one may lie outside, for tanh.",
+    },
+    Doubt {
+        // 0.01 below that of the chosen rate on average: of three trials 2.5 standard deviations are told.
+        change: |run, deviation| {
+            if is_changed(run, Stage::Trial) {
+                let turn = (run.specs[0].seed % 3) as f64 - 1.0;
+                run.epochs[0].validation.accuracy = Some(0.94 + turn * deviation);
+            }
+        },
+        harmless: 0.004,
+        harmful: 0.0041,
+        warning: "In 1 of 2 choices of a learning rate, another rate may be as good as the chosen one (marked ≈ in the table of trials); more trials (seeds_per_rate) might decide.",
+    },
+    Doubt {
+        change: |run, seconds| {
+            run.times.as_mut().unwrap().epochs[0].measuring_seconds = seconds;
+        },
+        harmless: 5.0,
+        harmful: 6.0,
+        warning: "Measuring inside the networks (dead units, gradients and so on) took 6.0 % of a run's time (median); times of training leave it out.",
+    },
+];
+
+#[test]
+fn what_makes_results_doubtful_is_warned_of() {
+    let text = "seeds = 6\n[tuned]\nlearning_rates = [0.001, 0.01, 0.1]\nseeds_per_rate = 3\n[verdict]\nmetric = \"epochs-to:0.9\"";
+    let plan = Plan::new(&study(text)).unwrap();
+    let plain = |spec: &RunSpec| {
+        let mut run = scored(spec, Some(0.98));
+        let accuracy = match spec.learning_rate {
+            Some(0.01) => 0.95,
+            _ => 0.93,
+        };
+        run.epochs = vec![Epoch {
+            epoch: 1,
+            validation: Score {
+                accuracy: Some(accuracy),
+                ..Score::default()
+            },
+            ..Epoch::default()
+        }];
+        run.chosen_epoch = Some(1);
+        run.times = Some(Times {
+            total_seconds: Some(100.0),
+            seconds_per_step: Some(0.02),
+            epochs: vec![EpochTimes {
+                training_seconds: 90.0,
+                ..EpochTimes::default()
+            }],
+            ..Times::default()
+        });
+        run
+    };
+    let warnings = |change: &dyn Fn(&mut RunRecord)| {
+        let mut records = Records::default();
+        loop {
+            let pending = plan.pending(&records);
+            if pending.is_empty() {
+                return Analysis::new(&plan, &records).unwrap().warnings;
+            }
+            for spec in pending {
+                let mut run = plain(&spec);
+                change(&mut run);
+                records.push(run);
+            }
+        }
+    };
+    assert_eq!(warnings(&|_| ()), [""; 0]);
+    for Doubt {
+        change,
+        harmless,
+        harmful,
+        warning,
+    } in DOUBTS
+    {
+        let is_warned = |number| {
+            let warnings = warnings(&|run| change(run, number));
+            warnings.iter().any(|found| found == warning)
+        };
+        assert!(!is_warned(harmless), "{harmless}: {warning}");
+        assert!(is_warned(harmful), "{harmful}: {warning}");
+    }
+}
+
 /// With seven pairs that agree, p is 2/2⁷, and 1/32 corrected for two comparisons; with six 2/2⁶ for one.
 #[test]
 fn the_fewest_seeds_are_those_that_can_show_something() {
