@@ -1,21 +1,17 @@
 //! Everything about contenders and their baselines, at once.
 
-use serde::{Deserialize, Serialize};
-
 use crate::bootstrap::{Interval, RESAMPLES, bca_interval};
-use crate::equivalence::{Equivalence, equivalence_test};
+use crate::equivalence::equivalence_test;
 use crate::error::Error;
 use crate::holm::holm;
 use crate::improvement::paired_probability_of_improvement;
-use crate::permutation::{
-    Alternative, EXACT_UP_TO, SignFlip, corrected, sign_flip_test, smallest_p_value,
-};
+use crate::permutation::{EXACT_UP_TO, corrected, sign_flip_test, smallest_p_value};
 use crate::power::Powers;
 use crate::summary::{Summary, mean};
 use crate::verdict::{AdjustedPValues, Criteria, Verdict, verdict};
 
 /// What the runs say about one contender and its baseline.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Comparison {
     /// The differences, contender minus baseline.
     pub differences: Summary,
@@ -24,10 +20,10 @@ pub struct Comparison {
     pub interval: Option<Interval>,
     /// The share of seeds with which the contender is ahead, ties counting half.
     pub probability_of_improvement: f64,
-    /// The two-sided test of whether they differ.
-    pub difference: SignFlip,
-    /// The test of whether they differ by less than the margin; none of a single pair.
-    pub equivalence: Option<Equivalence>,
+    /// The p-value of the two-sided [`sign_flip_test`].
+    pub difference: f64,
+    /// The p-value of the [`equivalence_test`]; none of a single pair.
+    pub equivalence: Option<f64>,
     /// The p-values of both tests after Holm's correction, each over all comparisons.
     pub adjusted: AdjustedPValues,
     /// The true difference that this many seeds find with the power of the criteria, at
@@ -70,11 +66,11 @@ pub fn compare(
         .collect::<Result<Vec<_>, _>>()?;
     let adjusted =
         |p_value: fn(&Tests) -> f64| holm(&tests.iter().map(p_value).collect::<Vec<_>>());
-    let difference = adjusted(|(difference, _)| difference.p_value)?;
-    let equivalence = adjusted(|(_, equivalence)| equivalence.map_or(1.0, |test| test.p_value))?;
+    let difference = adjusted(|(difference, _)| *difference)?;
+    let equivalence = adjusted(|(_, equivalence)| equivalence.unwrap_or(1.0))?;
     let smallest = differences
         .iter()
-        .map(|differences| smallest_p_value(differences.as_ref().len(), Alternative::TwoSided));
+        .map(|differences| smallest_p_value(differences.as_ref().len()));
     let smallest_difference = holm(&smallest.collect::<Vec<_>>())?;
 
     let mut powers = Powers::default();
@@ -98,12 +94,13 @@ pub fn compare(
         .collect()
 }
 
-type Tests = (SignFlip, Option<Equivalence>);
+/// The p-values of difference and equivalence.
+type Tests = (f64, Option<f64>);
 
 fn tests(differences: &[f64], criteria: &Criteria) -> Result<Tests, Error> {
-    let difference = sign_flip_test(differences, Alternative::TwoSided, criteria.seed)?;
-    let equivalence = (differences.len() > 1)
-        .then(|| equivalence_test(differences, criteria.margin, criteria.level));
+    let difference = sign_flip_test(differences, criteria.seed)?;
+    let equivalence =
+        (differences.len() > 1).then(|| equivalence_test(differences, criteria.margin));
     Ok((difference, equivalence.transpose()?))
 }
 

@@ -1,27 +1,12 @@
 //! Do paired runs differ by less than matters?
 
-use serde::{Deserialize, Serialize};
-
-use crate::bootstrap::Interval;
 use crate::check;
-use crate::distribution::{t_isf, t_sf};
+use crate::distribution::t_sf;
 use crate::error::Error;
 use crate::summary::{mean_of, standard_deviation_of};
 
-/// The result of an equivalence test.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Equivalence {
-    /// How probable a mean as far inside the margin is if the true difference is at the margin or
-    /// beyond it; above 0, at most 1.
-    pub p_value: f64,
-    /// The interval of the mean difference by Student's t with confidence 1 − 2 · level.
-    pub interval: Interval,
-    /// Whether the p-value is at most the level. That is so exactly if the interval is inside the
-    /// margin, provided that the differences are not all the same.
-    pub equivalent: bool,
-}
-
-/// Two one-sided t tests of paired differences: Schuirmann 1987 (doi:10.1007/BF01068419), Lakens
+/// The p-value of two one-sided t tests of paired differences, how probable a mean as far inside the margin
+/// is if the true difference is at the margin or beyond it; above 0, at most 1: Schuirmann 1987 (doi:10.1007/BF01068419), Lakens
 /// 2017 (doi:10.1177/1948550617697177).
 ///
 /// Equivalent means that the true mean difference is more than −`margin` and less than `margin`. With
@@ -36,15 +21,10 @@ pub struct Equivalence {
 /// # Errors
 ///
 /// [`Error::TooFew`] for less than two differences, [`Error::Value`] for one that is not finite,
-/// [`Error::Parameter`] unless 0 ≤ `margin` and 10⁻¹² ≤ `level` < ½.
-pub fn equivalence_test(
-    differences: &[f64],
-    margin: f64,
-    level: f64,
-) -> Result<Equivalence, Error> {
+/// [`Error::Parameter`] unless 0 ≤ `margin`.
+pub fn equivalence_test(differences: &[f64], margin: f64) -> Result<f64, Error> {
     check::values(differences, 2)?;
     check::size("the margin", margin)?;
-    check::level_of_equivalence(level)?;
 
     let n = differences.len() as f64;
     let mean = mean_of(differences);
@@ -56,17 +36,7 @@ pub fn equivalence_test(
     } else {
         t_sf(inside / error, n - 1.0)
     };
-    let half = t_isf(level, n - 1.0) * error;
-    let p_value = p_value.max(f64::MIN_POSITIVE);
-    Ok(Equivalence {
-        p_value,
-        interval: Interval {
-            lower: mean - half,
-            upper: mean + half,
-            confidence: 1.0 - 2.0 * level,
-        },
-        equivalent: p_value <= level,
-    })
+    Ok(p_value.max(f64::MIN_POSITIVE))
 }
 
 /// But for rounding.

@@ -53,29 +53,9 @@ pub fn paired_differences(contender: &[f64], baseline: &[f64]) -> Result<Vec<f64
     Ok(contender.iter().zip(baseline).map(|(c, b)| c - b).collect())
 }
 
-/// The probability that a run of the contender beats a run of the baseline, ties counting half, over
-/// all pairs of runs: the Mann–Whitney U divided by its largest value, the "probability of
-/// improvement" of Agarwal et al. 2021 (arXiv:2108.13264). From 0 to 1, and ½ between equals.
-///
-/// # Errors
-///
-/// [`Error::TooFew`] for no scores, [`Error::Value`] for one that is not finite.
-pub fn probability_of_improvement(
-    contender: &[f64],
-    baseline: &[f64],
-    direction: Direction,
-) -> Result<f64, Error> {
-    check::values(contender, 1)?;
-    check::values(baseline, 1)?;
-    let wins: f64 = contender
-        .iter()
-        .flat_map(|c| baseline.iter().map(move |b| direction.ahead(c - b)))
-        .sum();
-    Ok(wins / (contender.len() * baseline.len()) as f64)
-}
-
 /// The probability that the contender beats the baseline with the same seed, ties counting half: the
-/// share of `differences`, contender minus baseline, that are improvements. From 0 to 1.
+/// share of `differences`, contender minus baseline, that are improvements. From 0 to 1, and the
+/// "probability of improvement" of Agarwal et al. 2021 (arXiv:2108.13264) for runs that are paired.
 ///
 /// # Errors
 ///

@@ -57,16 +57,13 @@ mod verdict;
 
 pub use bootstrap::{Interval, RESAMPLES, bca_interval};
 pub use comparison::{Comparison, compare};
-pub use equivalence::{Equivalence, equivalence_test};
+pub use equivalence::equivalence_test;
 pub use error::Error;
 pub use holm::holm;
-pub use improvement::{
-    Direction, paired_differences, paired_probability_of_improvement, probability_of_improvement,
-};
+pub use improvement::{Direction, paired_differences, paired_probability_of_improvement};
 pub use mcnemar::mcnemar;
 pub use permutation::{
-    Alternative, DRAWS, EXACT_UP_TO, SignFlip, pairs_for_significance, sign_flip_test,
-    smallest_p_value,
+    DRAWS, EXACT_UP_TO, pairs_for_significance, sign_flip_test, smallest_p_value,
 };
 pub use power::{
     MOST_PAIRS, equivalence_power, minimum_detectable_effect, pairs_for_difference,

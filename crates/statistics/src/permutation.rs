@@ -2,7 +2,6 @@
 
 use rand::Rng;
 use seed::Purpose;
-use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::error::Error;
@@ -13,38 +12,12 @@ pub const EXACT_UP_TO: usize = 16;
 /// How many changes of signs are drawn for more differences than [`EXACT_UP_TO`].
 pub const DRAWS: usize = 99_999;
 
-/// What is to be shown about the mean of the differences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Alternative {
-    /// It is not zero.
-    TwoSided,
-    /// It is above zero.
-    Greater,
-    /// It is below zero.
-    Less,
-}
-
-/// The result of a sign-flip test.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SignFlip {
-    /// How probable a mean as far from zero is if there is no difference; above 0, at most 1.
-    pub p_value: f64,
-    /// The smallest p-value that so many differences other than zero can have; see
-    /// [`smallest_p_value`].
-    pub smallest_p_value: f64,
-    /// How many of the differences are not zero. The others do not count in this test.
-    pub nonzero: usize,
-    /// Whether all changes of signs were tried, rather than [`DRAWS`] of them.
-    pub exact: bool,
-}
-
-/// The sign-flip permutation test of paired differences: Fisher 1935, *The Design of Experiments*,
+/// The p-value of the two-sided sign-flip permutation test of paired differences: Fisher 1935, *The Design of Experiments*,
 /// §21; Ernst 2004 (doi:10.1214/088342304000000396).
 ///
 /// If contender and baseline are alike, then each difference is as probable as its negative, and the
-/// p-value is the share of all 2ⁿ ways to choose the signs whose mean is as extreme as the one found,
-/// or more. That is exact for every distribution, however few the pairs. Sums that differ in
+/// p-value is the share of all 2ⁿ ways to choose the signs whose mean is as far from zero as the one found,
+/// or further. Differences of zero do not count. That is exact for every distribution, however few the pairs. Sums that differ in
 /// rounding only count as equal.
 ///
 /// Beyond [`EXACT_UP_TO`] differences, signs are drawn [`DRAWS`] times, and the p-value is
@@ -54,37 +27,20 @@ pub struct SignFlip {
 /// # Errors
 ///
 /// [`Error::TooFew`] for no differences, [`Error::Value`] for one that is not finite.
-pub fn sign_flip_test(
-    differences: &[f64],
-    alternative: Alternative,
-    seed: u64,
-) -> Result<SignFlip, Error> {
+pub fn sign_flip_test(differences: &[f64], seed: u64) -> Result<f64, Error> {
     check::values(differences, 1)?;
     let nonzero: Vec<f64> = differences.iter().copied().filter(|&d| d != 0.0).collect();
-    let smallest_p_value = smallest_p_value(nonzero.len(), alternative);
-    let exact = nonzero.len() <= EXACT_UP_TO;
-    let p_value = if exact {
-        exact_p_value(&nonzero, alternative)
+    Ok(if nonzero.len() <= EXACT_UP_TO {
+        exact_p_value(&nonzero)
     } else {
-        drawn_p_value(&nonzero, alternative, seed).max(smallest_p_value)
-    };
-    Ok(SignFlip {
-        p_value,
-        smallest_p_value,
-        nonzero: nonzero.len(),
-        exact,
+        drawn_p_value(&nonzero, seed).max(smallest_p_value(nonzero.len()))
     })
 }
 
-/// The smallest p-value that [`sign_flip_test`] can give for so many pairs: 2⁻ⁿ, twice that if
-/// two-sided, and at least 1 / ([`DRAWS`] + 1) where signs are drawn. With 4 pairs it is 0.125, so
-/// that no result can reach 0.05.
-pub fn smallest_p_value(pairs: usize, alternative: Alternative) -> f64 {
-    let extreme = match alternative {
-        Alternative::TwoSided => 2.0,
-        Alternative::Greater | Alternative::Less => 1.0,
-    };
-    let share = (extreme * 0.5_f64.powf(pairs as f64)).min(1.0);
+/// The smallest p-value that [`sign_flip_test`] can give for so many pairs: 2¹⁻ⁿ, and at least
+/// 1 / ([`DRAWS`] + 1) where signs are drawn. With 4 pairs it is 0.125, so that no result can reach 0.05.
+pub fn smallest_p_value(pairs: usize) -> f64 {
+    let share = (2.0 * 0.5_f64.powf(pairs as f64)).min(1.0);
     if pairs <= EXACT_UP_TO {
         share
     } else {
@@ -99,14 +55,10 @@ pub fn smallest_p_value(pairs: usize, alternative: Alternative) -> f64 {
 /// # Errors
 ///
 /// [`Error::Parameter`] unless 10⁻¹² ≤ `level` < 1 and there are comparisons.
-pub fn pairs_for_significance(
-    level: f64,
-    comparisons: usize,
-    alternative: Alternative,
-) -> Result<Option<usize>, Error> {
+pub fn pairs_for_significance(level: f64, comparisons: usize) -> Result<Option<usize>, Error> {
     let level = corrected(level, comparisons)?;
     // Halving can take the p-value no further than 64 pairs do.
-    Ok((1..=64).find(|&pairs| smallest_p_value(pairs, alternative) <= level))
+    Ok((1..=64).find(|&pairs| smallest_p_value(pairs) <= level))
 }
 
 /// The level of each of so many comparisons.
@@ -122,19 +74,15 @@ pub(crate) fn corrected(level: f64, comparisons: usize) -> Result<f64, Error> {
     Ok(level / count)
 }
 
-/// Whether the mean of differences with other signs is as extreme as that of the differences found.
-fn as_extreme(differences: &[f64], alternative: Alternative) -> impl Fn(f64) -> bool {
+/// Whether the mean of differences with other signs is as far from zero as that of the differences found.
+fn as_extreme(differences: &[f64]) -> impl Fn(f64) -> bool {
     let found: f64 = differences.iter().sum();
     let rounding = check::ROUNDING * differences.iter().map(|d| d.abs()).sum::<f64>();
-    move |sum| match alternative {
-        Alternative::TwoSided => sum.abs() >= found.abs() - rounding,
-        Alternative::Greater => sum >= found - rounding,
-        Alternative::Less => sum <= found + rounding,
-    }
+    move |sum| sum.abs() >= found.abs() - rounding
 }
 
-fn exact_p_value(differences: &[f64], alternative: Alternative) -> f64 {
-    let as_extreme = as_extreme(differences, alternative);
+fn exact_p_value(differences: &[f64]) -> f64 {
+    let as_extreme = as_extreme(differences);
     let ways = 1_u64 << differences.len();
     let extreme = (0..ways)
         .filter(|&signs| as_extreme(signed_sum(differences, signs)))
@@ -142,8 +90,8 @@ fn exact_p_value(differences: &[f64], alternative: Alternative) -> f64 {
     extreme as f64 / ways as f64
 }
 
-fn drawn_p_value(differences: &[f64], alternative: Alternative, seed: u64) -> f64 {
-    let as_extreme = as_extreme(differences, alternative);
+fn drawn_p_value(differences: &[f64], seed: u64) -> f64 {
+    let as_extreme = as_extreme(differences);
     let mut random = seed::stream(seed, Purpose::SignFlip, 0, 0);
     let extreme = (0..DRAWS)
         .filter(|_| {
@@ -173,18 +121,12 @@ mod tests {
     #[test]
     fn draws_agree_with_enumeration() {
         let differences: Vec<f64> = (0..14).map(|i| f64::from(i * i % 11) - 3.0).collect();
-        for alternative in [
-            Alternative::TwoSided,
-            Alternative::Greater,
-            Alternative::Less,
-        ] {
-            let exact = exact_p_value(&differences, alternative);
-            let drawn = drawn_p_value(&differences, alternative, 5);
-            let error = (exact * (1.0 - exact) / DRAWS as f64).sqrt();
-            assert!(
-                (exact - drawn).abs() < 5.0 * error + 1e-5,
-                "{exact} {drawn}"
-            );
-        }
+        let exact = exact_p_value(&differences);
+        let drawn = drawn_p_value(&differences, 5);
+        let error = (exact * (1.0 - exact) / DRAWS as f64).sqrt();
+        assert!(
+            (exact - drawn).abs() < 5.0 * error + 1e-5,
+            "{exact} {drawn}"
+        );
     }
 }

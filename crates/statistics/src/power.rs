@@ -16,7 +16,7 @@ use crate::distribution::{
     chi_mean, noncentral_t_sf, normal_cdf, normal_quantile, t_isf, threshold,
 };
 use crate::error::Error;
-use crate::permutation::{Alternative, smallest_p_value};
+use crate::permutation::smallest_p_value;
 
 /// Where the search for a sufficient number of pairs ends.
 pub const MOST_PAIRS: usize = 10_000;
@@ -110,7 +110,7 @@ impl Powers {
 
     /// The probability that so many pairs show an effect of so many standard deviations.
     fn power_of(&mut self, pairs: usize, effect: f64, level: f64) -> f64 {
-        if smallest_p_value(pairs, Alternative::TwoSided) > level {
+        if smallest_p_value(pairs) > level {
             return 0.0;
         }
         // Exact, as a power of two is.

@@ -5,15 +5,13 @@
 //! seed only are no rows of their own. After Demšar 2006
 //! (<https://www.jmlr.org/papers/v7/demsar06a.html>).
 
-use serde::{Deserialize, Serialize};
-
 use crate::check;
 use crate::distribution::{chi_squared_sf, f_sf, studentized_range_isf};
 use crate::error::Error;
 use crate::improvement::Direction;
 
 /// The ranks of contenders, averaged over data sets.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RankSummary {
     /// The number of data sets or settings.
     pub datasets: usize,
@@ -23,9 +21,6 @@ pub struct RankSummary {
     pub friedman: Friedman,
     /// How far apart two average ranks must be to differ; see [`nemenyi_critical_difference`].
     pub critical_difference: f64,
-    /// The largest sets of contenders whose average ranks do not differ, as lines join them in a
-    /// critical difference diagram: indices in the order of rank, without sets of one.
-    pub groups: Vec<Vec<usize>>,
 }
 
 impl RankSummary {
@@ -45,7 +40,6 @@ impl RankSummary {
             nemenyi_critical_difference(average_ranks.len(), scores.len(), level)?;
         Ok(Self {
             datasets: scores.len(),
-            groups: groups(&average_ranks, critical_difference),
             average_ranks,
             friedman,
             critical_difference,
@@ -54,7 +48,7 @@ impl RankSummary {
 }
 
 /// The result of Friedman's test.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Friedman {
     /// Friedman's χ², corrected for ties.
     pub chi_squared: f64,
@@ -221,33 +215,9 @@ fn arrangements(ranks: &[f64]) -> f64 {
         .product()
 }
 
-fn groups(average_ranks: &[f64], critical_difference: f64) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..average_ranks.len()).collect();
-    order.sort_by(|&a, &b| average_ranks[a].total_cmp(&average_ranks[b]));
-    let mut groups = Vec::new();
-    let mut covered = 0;
-    for first in 0..order.len() {
-        let reach = average_ranks[order[first]] + critical_difference;
-        let end = order.partition_point(|&index| average_ranks[index] < reach);
-        if end > covered && end - first > 1 {
-            groups.push(order[first..end].to_vec());
-            covered = end;
-        }
-    }
-    groups
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn groups_are_the_largest_ones() {
-        let ranks = [3.0, 1.0, 2.0, 5.0, 8.0];
-        assert_eq!(groups(&ranks, 2.5), [vec![1, 2, 0], vec![0, 3]]);
-        assert_eq!(groups(&ranks, 0.5), Vec::<Vec<usize>>::new());
-        assert_eq!(groups(&ranks, 9.0), [vec![1, 2, 0, 3, 4]]);
-    }
 
     #[test]
     fn arrangements_count_ties_once() {

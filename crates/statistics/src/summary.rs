@@ -1,13 +1,11 @@
 //! Numbers that describe one sample.
 
-use serde::{Deserialize, Serialize};
-
 use crate::check;
 use crate::distribution::t_isf;
 use crate::error::Error;
 
 /// What a sample of scores looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
     /// How many scores there are.
     pub count: usize,

@@ -2,18 +2,15 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::check;
 use crate::error::Error;
 use crate::improvement::Direction;
-use crate::permutation::{Alternative, corrected, pairs_for_significance};
+use crate::permutation::{corrected, pairs_for_significance};
 use crate::power::{Powers, pairs_for_equivalence};
 use crate::summary::{mean_of, standard_deviation_of};
 
 /// How a verdict is reached, fixed before the runs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Criteria {
     /// Which scores are good.
     pub direction: Direction,
@@ -50,7 +47,7 @@ impl Criteria {
 }
 
 /// P-values of one comparison, corrected for the number of comparisons.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdjustedPValues {
     /// Of the two-sided [`sign_flip_test`](crate::sign_flip_test).
     pub difference: f64,
@@ -73,8 +70,7 @@ pub struct AdjustedPValues {
 /// 3. If the p-value of the difference is at most the level: [`Verdict::Better`] or
 ///    [`Verdict::Worse`], by the sign of the mean difference.
 /// 4. Otherwise [`Verdict::Undecided`], as [`Reason::Inconclusive`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is better than the baseline.
     Better,
@@ -101,8 +97,7 @@ pub enum Verdict {
 }
 
 /// Why the runs do not tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// So few seeds cannot show a difference, whatever the results of all comparisons. Contenders must
     /// not be ranked by them.
@@ -157,7 +152,7 @@ pub(crate) fn verdict(
     check::p_value(p_values.smallest_difference)?;
     check::p_value(p_values.equivalence)?;
 
-    let needed = pairs_for_significance(criteria.level, comparisons, Alternative::TwoSided)?;
+    let needed = pairs_for_significance(criteria.level, comparisons)?;
     let sufficient = sufficient_pairs(differences, comparisons, criteria, powers)?;
     let advised = needed.map(|needed| needed.max(sufficient.unwrap_or(0)));
     let undecided = |reason, new_study| Verdict::Undecided { reason, new_study };

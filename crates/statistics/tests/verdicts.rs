@@ -20,7 +20,7 @@ fn one(differences: &[f64], criteria: &Criteria) -> Comparison {
 fn better_or_worse() {
     let comparison = one(&TEN, &CRITERIA);
     assert_eq!(comparison.verdict, Verdict::Better);
-    assert_eq!(comparison.difference.p_value, 2.0 / 1024.0);
+    assert_eq!(comparison.difference, 2.0 / 1024.0);
     assert_eq!(comparison.probability_of_improvement, 1.0);
     let interval = comparison.interval.unwrap();
     assert!(0.05 < interval.lower && interval.lower < 0.084 && interval.upper < 0.11);
@@ -68,7 +68,7 @@ fn too_few_seeds() {
         one(&TEN[..4], &CRITERIA).verdict.to_string(),
         "undecided: too few seeds, a new study needs at least 6"
     );
-    assert_eq!(smallest_p_value(4, Alternative::TwoSided), 0.125);
+    assert_eq!(smallest_p_value(4), 0.125);
 }
 
 /// Ten pairs are enough for twenty comparisons, and no more than that.
@@ -93,8 +93,7 @@ fn comparisons_cost_seeds() {
             .iter()
             .all(|comparison| comparison.verdict == too_few)
     );
-    let needed =
-        |comparisons| pairs_for_significance(0.05, comparisons, Alternative::TwoSided).unwrap();
+    let needed = |comparisons| pairs_for_significance(0.05, comparisons).unwrap();
     assert_eq!(
         [needed(1), needed(20), needed(26)],
         [Some(6), Some(10), Some(11)]
@@ -188,9 +187,8 @@ fn equal_runs() {
     ));
     let comparison = one(&[0.0; 6], &CRITERIA);
     assert_eq!(comparison.verdict, Verdict::Equivalent);
-    assert_eq!(comparison.difference.p_value, 1.0);
-    assert_eq!(comparison.difference.nonzero, 0);
-    assert_eq!(comparison.equivalence.unwrap().p_value, 1.0 / 64.0);
+    assert_eq!(comparison.difference, 1.0);
+    assert_eq!(comparison.equivalence.unwrap(), 1.0 / 64.0);
     assert_eq!(one(&[0.1; 6], &CRITERIA).verdict, Verdict::Better);
 }
 
@@ -210,12 +208,10 @@ fn ranks_that_agree() {
     assert_eq!(summary.average_ranks, [3.0, 2.0, 1.0]);
     assert_eq!(summary.friedman.f, None);
     assert!((summary.friedman.f_p_value - 1.0 / 216.0).abs() < 1e-15);
-    assert_eq!(summary.groups, [vec![2, 1], vec![1, 0]]);
 
     let summary = RankSummary::new(&[[0.5; 3]; 4], Direction::LowerIsBetter, 0.05).unwrap();
     assert_eq!(summary.friedman.f, Some(0.0));
     assert_eq!(summary.friedman.f_p_value, 1.0);
-    assert_eq!(summary.groups, [[0, 1, 2]]);
 }
 
 #[test]
@@ -239,22 +235,4 @@ fn errors_say_what_to_do() {
         compare(&[TEN], &level).unwrap_err().to_string(),
         "the level is 5, expected a number from 1e-12 to below 0.5"
     );
-}
-
-/// Reports are written as JSON and experiments as TOML.
-#[test]
-fn verdicts_in_json() {
-    let comparison = one(&TEN[..4], &CRITERIA);
-    let json = serde_json::to_value(comparison).unwrap();
-    assert_eq!(
-        json["verdict"],
-        serde_json::json!({"outcome": "undecided", "reason": "too-few-seeds", "new_study": 6})
-    );
-    assert_eq!(
-        serde_json::from_value::<Comparison>(json).unwrap(),
-        comparison
-    );
-    let criteria: Criteria = serde_json::from_str(r#"{"direction": "lower-is-better"}"#).unwrap();
-    assert_eq!(criteria.direction, Direction::LowerIsBetter);
-    assert_eq!(criteria.level, 0.05);
 }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use statistics::{Alternative, Direction, pairs_for_significance};
+use statistics::{Direction, pairs_for_significance};
 use toml::{Table, Value};
 
 use crate::field::Fields;
@@ -323,7 +323,7 @@ impl Study {
     /// comparisons that the verdict asks for. `None` where no number would do, or nothing is compared.
     pub fn fewest_seeds(&self) -> Option<usize> {
         let level = self.verdict.statistics().level;
-        pairs_for_significance(level, self.comparisons(), Alternative::TwoSided).ok()?
+        pairs_for_significance(level, self.comparisons()).ok()?
     }
 
     /// How many comparisons the verdict asks for: every contender with the baseline, in every setting that

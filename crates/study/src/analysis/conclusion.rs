@@ -1,6 +1,6 @@
 //! The verdict in words.
 
-use statistics::{Alternative, Comparison, Reason, Verdict, pairs_for_significance};
+use statistics::{Comparison, Reason, Verdict, pairs_for_significance};
 
 use super::claim::ClaimResult;
 use super::wording::{found, preliminary};
@@ -283,11 +283,7 @@ fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
     let (best, better) = (analysis.wording().best(), analysis.wording().better());
     Some(match first[..] {
         [] => {
-            let needed = pairs_for_significance(
-                analysis.criteria.level,
-                cell.pairs.len(),
-                Alternative::TwoSided,
-            );
+            let needed = pairs_for_significance(analysis.criteria.level, cell.pairs.len());
             let needed = needed.ok().flatten().map_or_else(String::new, |needed| {
                 format!(", which takes {needed} seeds for {pairs}")
             });
