@@ -127,46 +127,50 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
         let nothing = format!("Nothing can be compared with {baseline} yet.");
         return (nothing, Vec::new());
     }
-    let by_name = arms.len() <= NAMES;
-    let parts: Vec<String> = outcomes
-        .iter()
-        .map(|(word, names)| {
-            if by_name {
-                format!("{word}: {}", listed(names))
-            } else {
-                format!("{} {word}", names.len())
-            }
-        })
-        .collect();
-    let track = if study.tracks().len() > 1 {
-        format!("{} track, ", cell.track)
-    } else {
-        String::new()
-    };
-    let headline = format!(
-        "Compared with {baseline} by {} ({track}n = {}) – {}.",
-        analysis.metric.title(),
-        count(cell.n(), "seed"),
-        parts.join(if by_name { "; " } else { ", " })
-    );
-    let compared = arms
-        .iter()
-        .filter_map(|arm| Some((*arm, arm.comparison.as_ref()?)));
+    let headline = overview_headline(study, cell, &outcomes, analysis);
     let mut evidence: Vec<String> = if arms.len() <= SENTENCES + 1 {
-        compared
-            .map(|(arm, comparison)| sentence(study, analysis, arm, comparison))
+        arms.iter()
+            .filter_map(|arm| Some(sentence(study, analysis, arm, arm.comparison.as_ref()?)))
             .collect()
-    } else if by_name {
+    } else if arms.len() <= NAMES {
         Vec::new()
     } else {
-        let named = outcomes.iter();
-        named
+        outcomes
+            .iter()
             .map(|(word, names)| format!("{}: {}.", capital(word), listed(names)))
             .collect()
     };
     let named = arms.iter().map(|arm| (arm.name.clone(), *arm));
     evidence.extend(too_few_in_some(named));
     (headline, evidence)
+}
+
+/// `Compared with relu by test accuracy (n = 10 seeds) – better: gelu; worse: tanh.`, or how many are what.
+fn overview_headline(
+    study: &Study,
+    cell: &Cell<'_>,
+    outcomes: &[(&str, Vec<String>)],
+    analysis: &Analysis<'_>,
+) -> String {
+    let by_name = cell.order(&analysis.criteria).len() <= NAMES;
+    let parts: Vec<String> = outcomes
+        .iter()
+        .map(|(word, names)| match by_name {
+            true => format!("{word}: {}", listed(names)),
+            false => format!("{} {word}", names.len()),
+        })
+        .collect();
+    let track = match study.tracks().len() {
+        ..=1 => String::new(),
+        _ => format!("{} track, ", cell.track),
+    };
+    format!(
+        "Compared with {} by {} ({track}n = {}) – {}.",
+        study.baseline(),
+        analysis.metric.title(),
+        count(cell.n(), "seed"),
+        parts.join(if by_name { "; " } else { ", " })
+    )
 }
 
 /// That the seeds are too few for any of these contenders; none if they are enough for one.

@@ -112,18 +112,40 @@ fn draw_times(canvas: &mut Canvas, frame: &Frame, arm: &Arm<'_>, accuracies: &[u
     }
 }
 
+/// A column of the figure: what is timed, in a unit that is so many times smaller.
+struct Column {
+    metric: Metric,
+    scale: f64,
+    label: &'static str,
+}
+
+const TIMES: [Column; 3] = [
+    Column {
+        metric: Metric::SecondsPerStep,
+        scale: 1000.0,
+        label: "step, ms",
+    },
+    Column {
+        metric: Metric::ForwardNanoseconds,
+        scale: 1.0,
+        label: "forward, ns/element",
+    },
+    Column {
+        metric: Metric::BackwardNanoseconds,
+        scale: 1.0,
+        label: "backward, ns/element",
+    },
+];
+
 /// Seconds per step, and nanoseconds per element of the activation.
 pub(super) fn cost(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     let arms = with_runs(cell);
-    let metrics: Vec<(Metric, f64, &str)> = [
-        (Metric::SecondsPerStep, 1000.0, "step, ms"),
-        (Metric::ForwardNanoseconds, 1.0, "forward, ns/element"),
-        (Metric::BackwardNanoseconds, 1.0, "backward, ns/element"),
-    ]
-    .into_iter()
-    .filter(|(metric, ..)| arms.iter().any(|(_, arm)| !arm.values(*metric).is_empty()))
-    .collect();
-    if metrics.is_empty() {
+    let is_timed = |column: &Column| {
+        let mut values = arms.iter().map(|(_, arm)| arm.values(column.metric));
+        values.any(|values| !values.is_empty())
+    };
+    let columns: Vec<Column> = TIMES.into_iter().filter(is_timed).collect();
+    if columns.is_empty() {
         return None;
     }
     let row = if arms.len() > 14 { 19.0 } else { 24.0 };
@@ -136,67 +158,87 @@ pub(super) fn cost(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
         .collect();
     let widest = names.iter().map(|name| canvas.width(name, SMALL));
     let left = widest.fold(40.0, f64::max) + 16.0;
-    let width = (WIDTH - left) / metrics.len() as f64;
-    let mut summary = Vec::new();
-    for (column, &(metric, scale, label)) in metrics.iter().enumerate() {
-        let all = arms.iter().flat_map(|(_, arm)| arm.values(metric));
-        let largest = scale * all.fold(0.0, f64::max);
-        let places = if largest < 2.0 { 1 } else { 0 };
-        let places = if largest < 0.2 { 3 } else { places };
+    let width = (WIDTH - left) / columns.len() as f64;
+    for (number, column) in columns.iter().enumerate() {
+        // The first has the names beside it.
+        let (x, margin) = match number {
+            0 => (0.0, left),
+            _ => (left + width * number as f64 - 8.0, 8.0),
+        };
         let names = Axis::names(names.clone());
-        let margin = if column == 0 { left } else { 8.0 };
         let panel = Panel {
             width: width - 8.0 + margin,
             height,
             margins: [margin, 16.0, 24.0, 28.0],
-            x: Axis::from(0.0, 1.08 * largest.max(1e-9), 3, move |value| {
-                decimals(value, places)
-            }),
-            y: if column == 0 { names } else { names.bare() },
+            x: column.axis(&arms),
+            y: if number == 0 { names } else { names.bare() },
             grid: true,
             plots: Vec::new(),
         };
-        let x = if column == 0 {
-            0.0
-        } else {
-            left + width * column as f64 - 8.0
-        };
         let frame = canvas.panel(x, HEADER, panel);
-        canvas.text((frame.left, HEADER + 16.0), label, LABEL, Align::Start);
-        for (line, (position, arm)) in arms.iter().enumerate() {
+        let place = (frame.left, HEADER + 16.0);
+        canvas.text(place, column.label, LABEL, Align::Start);
+        for (line, &(position, arm)) in arms.iter().enumerate() {
             let y = frame.y((arms.len() - line) as f64);
-            let values = arm.values(metric);
-            for (number, value) in values.iter().enumerate() {
-                let dy = (((number * 7) % 11) as f64 - 5.0) * row / 32.0;
-                canvas.circle(
-                    (frame.x(scale * value), y + dy),
-                    2.2,
-                    colour(*position),
-                    0.5,
-                );
-            }
-            if let Ok(median) = median(&values) {
-                let at = frame.x(scale * median);
-                canvas.line((frame.left, y), (at, y), colour(*position), 1.2);
-                canvas.mark((at, y), 4.6, marker(*position), colour(*position));
-            }
-        }
-        let fastest = arms
-            .iter()
-            .filter_map(|(_, arm)| Some((median(&arm.values(metric)).ok()?, &arm.name)))
-            .min_by(|a, b| a.0.total_cmp(&b.0));
-        if let Some((value, name)) = fastest {
-            summary.push(format!(
-                "{label}: least for {name}, {}",
-                metric.format(value)
-            ));
+            column.draw(&mut canvas, &frame, arm, position, (y, row));
         }
     }
     let title = String::from("Cost");
     canvas.title(&title);
+    let fastest: Vec<String> = columns
+        .iter()
+        .filter_map(|column| column.fastest(&arms))
+        .collect();
     let about = format!(
         "Time of a training step, and of the activation alone forward and backward: every seed as a point, the median as a marker. {}. Times hold for the machine named in the report.",
-        summary.join("; ")
+        fastest.join("; ")
     );
     Some(canvas.finish(&title, &about, &source.run_counts(cell), source.command))
+}
+
+impl Column {
+    fn axis(&self, arms: &[(usize, &Arm<'_>)]) -> Axis {
+        let all = arms.iter().flat_map(|(_, arm)| arm.values(self.metric));
+        let largest = self.scale * all.fold(0.0, f64::max);
+        let places = match largest {
+            small if small < 0.2 => 3,
+            small if small < 2.0 => 1,
+            _ => 0,
+        };
+        Axis::from(0.0, 1.08 * largest.max(1e-9), 3, move |value| {
+            decimals(value, places)
+        })
+    }
+
+    /// The times of a contender, in a line at `y` that is `row` high: every seed, and the median.
+    fn draw(
+        &self,
+        canvas: &mut Canvas,
+        frame: &Frame,
+        arm: &Arm<'_>,
+        position: usize,
+        (y, row): (f64, f64),
+    ) {
+        let values = arm.values(self.metric);
+        for (number, value) in values.iter().enumerate() {
+            let dy = (((number * 7) % 11) as f64 - 5.0) * row / 32.0;
+            let place = (frame.x(self.scale * value), y + dy);
+            canvas.circle(place, 2.2, colour(position), 0.5);
+        }
+        if let Ok(median) = median(&values) {
+            let at = frame.x(self.scale * median);
+            canvas.line((frame.left, y), (at, y), colour(position), 1.2);
+            canvas.mark((at, y), 4.6, marker(position), colour(position));
+        }
+    }
+
+    /// `step, ms: least for relu, 21.30 ms`.
+    fn fastest(&self, arms: &[(usize, &Arm<'_>)]) -> Option<String> {
+        let medians = arms
+            .iter()
+            .filter_map(|(_, arm)| Some((median(&arm.values(self.metric)).ok()?, &arm.name)));
+        let (value, name) = medians.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        let value = self.metric.format(value);
+        Some(format!("{}: least for {name}, {value}", self.label))
+    }
 }

@@ -5,7 +5,7 @@ use kuva::render::plots::Plot;
 
 use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH, colour};
 use super::palette::{CONTEXT, INK, ZERO};
-use super::panel::{Axis, Panel};
+use super::panel::{Axis, Frame, Panel};
 use super::{Figure, Source, with_runs};
 use crate::analysis::{Arm, Cell};
 use crate::curves::Curve;
@@ -18,21 +18,52 @@ const X: (f64, f64) = (-5.0, 5.0);
 const Y: (f64, f64) = (-1.3, 2.3);
 const BINS: usize = 50;
 
+/// What is drawn of one contender.
+struct Drawn<'a> {
+    /// Its position among the contenders.
+    position: usize,
+    name: &'a str,
+    histogram: Option<Vec<f64>>,
+    curve: Option<&'a Curve>,
+}
+
 /// f and f′ of every contender over the histogram of its pre-activations.
 pub(super) fn functions(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
-    let arms: Vec<_> = with_runs(cell)
+    let drawn: Vec<Drawn<'_>> = with_runs(cell)
         .into_iter()
-        .map(|(position, arm)| (position, arm, histogram(arm), source.curves.get(&arm.name)))
-        .filter(|(_, _, histogram, curve)| histogram.is_some() || curve.is_some())
+        .map(|(position, arm)| Drawn {
+            position,
+            name: &arm.name,
+            histogram: histogram(arm),
+            curve: source.curves.get(&arm.name),
+        })
+        .filter(|drawn| drawn.histogram.is_some() || drawn.curve.is_some())
         .collect();
-    if arms.is_empty() {
+    if drawn.is_empty() {
         return None;
     }
-    let columns = COLUMNS.min(arms.len());
-    let rows = arms.len().div_ceil(columns);
+    let columns = COLUMNS.min(drawn.len());
+    let rows = drawn.len().div_ceil(columns);
     let height = if columns < COLUMNS { 210.0 } else { HEIGHT };
     let name = format!("{}functions", source.prefix(cell));
     let mut canvas = Canvas::new(&name, HEADER + 22.0 + height * rows as f64)?;
+    legend(&mut canvas);
+    let width = (WIDTH - 8.0) / columns as f64;
+    for (index, one) in drawn.iter().enumerate() {
+        let column = index % columns;
+        let corner = (
+            width * column as f64,
+            HEADER + 22.0 + height * (index / columns) as f64,
+        );
+        one.draw(&mut canvas, corner, (width, height), column == 0);
+    }
+    let title = String::from("f and f′ on the real pre-activations");
+    canvas.title(&title);
+    let about = "f (solid) and f′ (dashed) of each contender; behind them how often each pre-activation occurs in the first batch of validation images, over all sites and seeds, scaled to the height of the panel.";
+    Some(canvas.finish(&title, about, &source.run_counts(cell), source.command))
+}
+
+fn legend(canvas: &mut Canvas) {
     canvas.line((16.0, HEADER + 8.0), (36.0, HEADER + 8.0), INK[0], 2.0);
     canvas.text((41.0, HEADER + 12.0), "f", SMALL, Align::Start);
     canvas.dashed(
@@ -50,58 +81,57 @@ pub(super) fn functions(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
         SMALL,
         Align::Start,
     );
+}
 
-    let width = (WIDTH - 8.0) / columns as f64;
-    for (index, (position, arm, histogram, curve)) in arms.iter().enumerate() {
-        let corner = (
-            width * (index % columns) as f64,
-            HEADER + 22.0 + height * (index / columns) as f64,
-        );
+impl Drawn<'_> {
+    /// A panel, with numbers on its y axis where it is the first of its row.
+    fn draw(
+        &self,
+        canvas: &mut Canvas,
+        corner: (f64, f64),
+        (width, height): (f64, f64),
+        is_first: bool,
+    ) {
         let y = Axis::from(Y.0, Y.1, 4, |value| decimals(value, 0));
+        let lines = self.curve.map(|curve| lines(curve, self.position));
         let panel = Panel {
             width,
             height,
             margins: [34.0, 8.0, 20.0, 22.0],
             x: Axis::from(X.0, X.1, 4, |value| decimals(value, 0)),
-            y: if index % columns == 0 { y } else { y.bare() },
+            y: if is_first { y } else { y.bare() },
             grid: true,
-            plots: curve
-                .map(|curve| lines(curve, *position))
-                .unwrap_or_default(),
+            plots: lines.unwrap_or_default(),
         };
         let frame = panel.frame(corner.0, corner.1);
-        if let Some(histogram) = histogram {
-            // Scaled to the panel: its form counts, not its height.
-            let highest = histogram.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-            let mut outline = vec![(frame.left, frame.bottom)];
-            for (bin, share) in histogram.iter().enumerate() {
-                let at = |bin: usize| X.0 + (X.1 - X.0) * bin as f64 / BINS as f64;
-                let y = frame.bottom - 0.55 * share / highest * (frame.bottom - frame.top);
-                outline.extend([(frame.x(at(bin)), y), (frame.x(at(bin + 1)), y)]);
-            }
-            outline.push((frame.right, frame.bottom));
-            canvas.polygon(&outline, CONTEXT[0], 0.8);
+        if let Some(histogram) = &self.histogram {
+            draw_histogram(canvas, &frame, histogram);
         }
-        canvas.line(
-            (frame.left, frame.y(0.0)),
-            (frame.right, frame.y(0.0)),
-            ZERO[0],
-            0.8,
-        );
-        canvas.line(
-            (frame.x(0.0), frame.top),
-            (frame.x(0.0), frame.bottom),
-            ZERO[0],
-            0.8,
-        );
+        draw_zeros(canvas, &frame);
         canvas.panel(corner.0, corner.1, panel);
-        let title = canvas.fitting(&arm.name, SMALL, frame.right - frame.left);
+        let title = canvas.fitting(self.name, SMALL, frame.right - frame.left);
         canvas.text((frame.left, corner.1 + 14.0), &title, SMALL, Align::Start);
     }
-    let title = String::from("f and f′ on the real pre-activations");
-    canvas.title(&title);
-    let about = "f (solid) and f′ (dashed) of each contender; behind them how often each pre-activation occurs in the first batch of validation images, over all sites and seeds, scaled to the height of the panel.";
-    Some(canvas.finish(&title, about, &source.run_counts(cell), source.command))
+}
+
+/// Scaled to the panel: its form counts, not its height.
+fn draw_histogram(canvas: &mut Canvas, frame: &Frame, histogram: &[f64]) {
+    let highest = histogram.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let mut outline = vec![(frame.left, frame.bottom)];
+    for (bin, share) in histogram.iter().enumerate() {
+        let at = |bin: usize| X.0 + (X.1 - X.0) * bin as f64 / BINS as f64;
+        let y = frame.bottom - 0.55 * share / highest * (frame.bottom - frame.top);
+        outline.extend([(frame.x(at(bin)), y), (frame.x(at(bin + 1)), y)]);
+    }
+    outline.push((frame.right, frame.bottom));
+    canvas.polygon(&outline, CONTEXT[0], 0.8);
+}
+
+/// Where input and value are zero.
+fn draw_zeros(canvas: &mut Canvas, frame: &Frame) {
+    let (x, y) = (frame.x(0.0), frame.y(0.0));
+    canvas.line((frame.left, y), (frame.right, y), ZERO[0], 0.8);
+    canvas.line((x, frame.top), (x, frame.bottom), ZERO[0], 0.8);
 }
 
 fn lines(curve: &Curve, position: usize) -> Vec<Plot> {

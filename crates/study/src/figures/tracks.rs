@@ -11,6 +11,7 @@ use super::{Figure, Source};
 use crate::analysis::{Estimate, TrackComparison, TrackShift};
 use crate::format::{capital, confidence, count, file_names, percent, scientific};
 use crate::metric::Metric;
+use crate::plan::RateChoice;
 
 /// How every contender moves from the common track to the tuned one.
 pub(super) fn comparisons(source: Source<'_>) -> Vec<Figure> {
@@ -150,56 +151,9 @@ pub(super) fn rates(source: Source<'_>) -> Vec<Figure> {
     let charts = settings
         .into_iter()
         .map(|setting| {
-            let series: Vec<Series> = choices
-                .iter()
-                .filter(|choice| choice.setting == *setting)
-                .map(|choice| {
-                    let names = source.study.contenders.iter();
-                    let mut names = names.map(crate::definition::Contender::name);
-                    let chosen = choice
-                        .chosen
-                        .map_or_else(String::new, |rate| format!(": {}", scientific(rate, 1)));
-                    let mut points: Vec<_> = choice
-                        .trials
-                        .iter()
-                        .filter_map(|trial| {
-                            let mut point = point(trial.learning_rate, &trial.accuracies, source)?;
-                            // A handful of trials has no interval worth drawing.
-                            point.band = None;
-                            Some(point)
-                        })
-                        .collect();
-                    points.sort_by(|a, b| a.x.total_cmp(&b.x));
-                    Series {
-                        position: names.position(|name| name == choice.contender).unwrap_or(0),
-                        name: format!("{}{chosen}", choice.contender),
-                        points,
-                    }
-                })
-                .collect();
-            let best: Vec<f64> = series
-                .iter()
-                .filter_map(|series| series.points.iter().map(|point| point.y).reduce(f64::max))
-                .collect();
-            // What is far below the best of every contender is cut off.
-            let from = bulk(&best).map_or(0.0, |(low, _)| low) - 0.05;
-            let all = series.iter().flat_map(|series| &series.points);
-            let shown: Vec<f64> = all.map(|point| point.y).filter(|&y| y >= from).collect();
-            let rates = series
-                .iter()
-                .flat_map(|series| &series.points)
-                .map(|point| point.x);
-            let title = setting.to_string();
-            Chart {
-                title: if title.is_empty() {
-                    String::from("validation accuracy of the trials")
-                } else {
-                    title
-                },
-                x: Axis::logarithmic(rates, |rate| scientific(rate, 1)).labelled("learning rate"),
-                y: Axis::around(shown, 5, |value| percent(value, 1)),
-                series,
-            }
+            let choices = choices.iter().filter(|choice| choice.setting == *setting);
+            let series = choices.map(|choice| over_rates(source, choice)).collect();
+            chart_of_rates(&setting.to_string(), series)
         })
         .collect();
     let n = choices
@@ -218,4 +172,50 @@ pub(super) fn rates(source: Source<'_>) -> Vec<Figure> {
         source,
     };
     draw(&front, charts)
+}
+
+/// A contender's mean accuracies over the learning rates, with the one that was chosen beside its name.
+fn over_rates(source: Source<'_>, choice: &RateChoice) -> Series {
+    let names = source.study.contenders.iter();
+    let mut names = names.map(crate::definition::Contender::name);
+    let chosen = choice
+        .chosen
+        .map_or_else(String::new, |rate| format!(": {}", scientific(rate, 1)));
+    let mut points: Vec<_> = choice
+        .trials
+        .iter()
+        .filter_map(|trial| {
+            let mut point = point(trial.learning_rate, &trial.accuracies, source)?;
+            // A handful of trials has no interval worth drawing.
+            point.band = None;
+            Some(point)
+        })
+        .collect();
+    points.sort_by(|a, b| a.x.total_cmp(&b.x));
+    Series {
+        position: names.position(|name| name == choice.contender).unwrap_or(0),
+        name: format!("{}{chosen}", choice.contender),
+        points,
+    }
+}
+
+fn chart_of_rates(setting: &str, series: Vec<Series>) -> Chart {
+    let best: Vec<f64> = series
+        .iter()
+        .filter_map(|series| series.points.iter().map(|point| point.y).reduce(f64::max))
+        .collect();
+    // What is far below the best of every contender is cut off.
+    let from = bulk(&best).map_or(0.0, |(low, _)| low) - 0.05;
+    let all = series.iter().flat_map(|series| &series.points);
+    let rates = all.clone().map(|point| point.x);
+    let shown: Vec<f64> = all.map(|point| point.y).filter(|&y| y >= from).collect();
+    Chart {
+        title: match setting {
+            "" => String::from("validation accuracy of the trials"),
+            setting => setting.to_owned(),
+        },
+        x: Axis::logarithmic(rates, |rate| scientific(rate, 1)).labelled("learning rate"),
+        y: Axis::around(shown, 5, |value| percent(value, 1)),
+        series,
+    }
 }

@@ -4,7 +4,7 @@ use super::document::{Block, Document, Table, VerdictBlock};
 use super::tables;
 use crate::analysis::{Analysis, Cell};
 use crate::definition::{Study, listed};
-use crate::figures::{self, CellFigures, OverallFigures, Source};
+use crate::figures::{self, CellFigures, Figure, OverallFigures, Source};
 use crate::format::{capital, confidence, count, decimals, percent};
 use crate::plan::RunSpec;
 use crate::record::Environment;
@@ -16,10 +16,9 @@ const MOST_ROWS: usize = 12;
 
 pub(super) fn document(source: Source<'_>) -> Document {
     let (study, analysis) = (source.study, source.analysis);
-    let mut blocks = Vec::new();
-    blocks.extend(paragraphs(&study.question));
-    let deciding: Vec<&Cell<'_>> = analysis.deciding().collect();
+    let mut blocks = paragraphs(&study.question);
     let mut overview = figures::overall(source);
+    let deciding: Vec<&Cell<'_>> = analysis.deciding().collect();
     let mut only = match deciding[..] {
         [cell] => Some((cell, figures::cell(source, cell))),
         _ => None,
@@ -28,47 +27,75 @@ pub(super) fn document(source: Source<'_>) -> Document {
         Some((_, figures)) => figures.ranking.take(),
         None => overview.deciding.take(),
     };
-    blocks.push(Block::Verdict(Box::new(VerdictBlock {
-        claim: study.claim.clone(),
-        status: analysis.claim().map(|claim| claim.status),
-        headline: analysis.conclusion.headline.clone(),
-        evidence: analysis.conclusion.evidence.clone(),
-        caveats: analysis.warnings.clone(),
-        figure,
-    })));
+    blocks.push(verdict(source, figure));
     if !study.analysis.trim().is_empty() {
         blocks.push(Block::Heading(String::from("What it means")));
         blocks.extend(paragraphs(&study.analysis));
     }
     let mut others: Vec<&Cell<'_>> = analysis.cells.iter().collect();
     if let Some((cell, figures)) = only {
-        let place = source.place(cell);
-        let heading = |text: &str| match place.as_str() {
-            "" => Block::Heading(text.to_owned()),
-            place => Block::Heading(format!("{text}: {place}")),
-        };
-        blocks.push(heading("Results"));
-        blocks.push(Block::Table(tables::results(source, cell)));
-        blocks.push(Block::Figures(figures.matrix.iter().cloned().collect()));
-        overview.others.splice(0..0, overview.deciding.take());
-        overall(source, overview, &mut blocks);
-        blocks.extend(reasons(source, cell, figures, &heading));
+        one_that_decides(source, cell, figures, overview, &mut blocks);
         others.retain(|cell| !cell.decides);
     } else {
         overall(source, overview, &mut blocks);
         // Those that decide first.
         others.sort_by_key(|cell| !cell.decides);
     }
-    if !others.is_empty() {
+    setting_by_setting(source, &others, &mut blocks);
+    method(source, &mut blocks);
+    Document {
+        title: study.title.clone(),
+        blocks,
+    }
+}
+
+/// All that is to be seen at a glance.
+fn verdict(source: Source<'_>, figure: Option<Figure>) -> Block {
+    let analysis = source.analysis;
+    Block::Verdict(Box::new(VerdictBlock {
+        claim: source.study.claim.clone(),
+        status: analysis.claim().map(|claim| claim.status),
+        headline: analysis.conclusion.headline.clone(),
+        evidence: analysis.conclusion.evidence.clone(),
+        caveats: analysis.warnings.clone(),
+        figure,
+    }))
+}
+
+/// The only setting that decides, which is not folded away, and between its results and their reasons what
+/// holds for all settings.
+fn one_that_decides(
+    source: Source<'_>,
+    cell: &Cell<'_>,
+    figures: CellFigures,
+    mut overview: OverallFigures,
+    blocks: &mut Vec<Block>,
+) {
+    let place = source.place(cell);
+    let heading = |text: &str| match place.as_str() {
+        "" => Block::Heading(text.to_owned()),
+        place => Block::Heading(format!("{text}: {place}")),
+    };
+    blocks.push(heading("Results"));
+    blocks.push(Block::Table(tables::results(source, cell)));
+    blocks.push(Block::Figures(figures.matrix.iter().cloned().collect()));
+    overview.others.splice(0..0, overview.deciding.take());
+    overall(source, overview, blocks);
+    blocks.extend(reasons(source, cell, figures, &heading));
+}
+
+/// Each of these settings, folded away.
+fn setting_by_setting(source: Source<'_>, cells: &[&Cell<'_>], blocks: &mut Vec<Block>) {
+    if !cells.is_empty() {
         blocks.push(Block::Heading(String::from("Setting by setting")));
     }
-    if others.len() > MOST_CELLS {
+    if cells.len() > MOST_CELLS {
         blocks.push(Block::Paragraph(format!(
             "The first {MOST_CELLS} of {}; all are in the tables above and in runs.csv.",
-            count(others.len(), "setting")
+            count(cells.len(), "setting")
         )));
     }
-    for cell in others.into_iter().take(MOST_CELLS) {
+    for cell in cells.iter().take(MOST_CELLS) {
         let figures = figures::cell(source, cell);
         let results = [&figures.ranking, &figures.matrix].into_iter().flatten();
         let mut inner = vec![
@@ -82,11 +109,6 @@ pub(super) fn document(source: Source<'_>) -> Document {
             summary: format!("{}{note}", capital(&source.place(cell))),
             blocks: inner,
         });
-    }
-    method(source, &mut blocks);
-    Document {
-        title: study.title.clone(),
-        blocks,
     }
 }
 
@@ -206,64 +228,16 @@ fn images(analysis: &Analysis<'_>) -> Option<String> {
     ))
 }
 
+/// How it was done.
 fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
-    let Source {
-        study,
-        analysis,
-        command,
-        ..
-    } = source;
+    let (study, analysis) = (source.study, source.analysis);
     blocks.push(Block::Heading(String::from("How it was done")));
-    let criteria = &analysis.criteria;
-    let run_counts = analysis.run_counts;
-    let names: Vec<&str> = study.contenders.iter().map(|one| one.name()).collect();
-    blocks.push(Block::Paragraph(format!(
-        "{} with {}: {}. Runs are paired: with one seed, all contenders have the same split, order, augmentation and dropout draws, and where shapes allow the same initial weights before scaling. {} of {} are done.",
-        count(names.len(), "contender"),
-        count(study.seeds.list().len(), "seed"),
-        listed(&names),
-        run_counts.done,
-        count(run_counts.planned, "planned run"),
-    )));
-    if let Some(images) = images(analysis) {
-        blocks.push(Block::Paragraph(images));
-    }
-    let margin = if criteria.margin > 0.0 {
-        format!(
-            "Differences of less than {} do not matter.",
-            analysis.metric.format_margin(criteria.margin)
-        )
-    } else {
-        String::from("No margin is set, so that nothing can be equivalent.")
-    };
-    let exploratory = if analysis.cells.iter().all(|cell| cell.decides) {
-        ""
-    } else {
-        "; what is exploratory is corrected for the comparisons of its own setting and track alone"
-    };
+    blocks.push(Block::Paragraph(runs(study, analysis)));
+    blocks.extend(images(analysis).map(Block::Paragraph));
     blocks.push(Block::List(vec![
-        format!(
-            "Compared by: {}; {}. The baseline is {}. {margin}",
-            analysis.metric.title(),
-            figures::direction(analysis.direction),
-            study.baseline(),
-        ),
-        format!(
-            "{} or {}: the two-sided sign-flip permutation test of the paired differences, at level {} after Holm's correction for all comparisons that the verdict asks for{exploratory}. Equivalent: two one-sided t tests within the margin, corrected alike. Otherwise undecided. Intervals are BCa bootstrap intervals with {} confidence, not corrected for the number of comparisons, and too short for few seeds: of 5 seeds a 95 % interval holds the true mean in about 84 % of all cases, of 10 in 90 %.",
-            capital(analysis.wording().better()),
-            analysis.wording().worse(),
-            criteria.level,
-            confidence(criteria.level)
-        ),
-        format!(
-            "The learning rate and the epoch are chosen on validation images; no run chooses anything by its test images{}. {} A run that failed is left out with the run that it is paired with.",
-            if study.tuned.is_some() {
-                ", but the trials that choose a learning rate split the same images anew, and so learn from some that are test images of others"
-            } else {
-                ""
-            },
-            analysis.metric.treatment_of_diverged()
-        ),
+        compared_by(study, analysis),
+        tests(analysis),
+        chosen_by(study, analysis),
         tracks(study),
     ]));
     if let Some(width) = width_for_other_images(analysis) {
@@ -273,22 +247,88 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
         )));
     }
     blocks.push(Block::Definitions(definitions(analysis)));
-    if !analysis.environments.is_empty() {
-        blocks.push(Block::Subheading(String::from("Machines")));
-        blocks.push(Block::List(
-            analysis.environments.iter().map(machine).collect(),
-        ));
-        if let Some(share) = analysis.measuring_share {
-            blocks.push(Block::Paragraph(format!(
-                "Measuring took {} of a run's time (median).",
-                percent(share, 1)
-            )));
-        }
-    }
+    machines(analysis, blocks);
     blocks.push(Block::Subheading(String::from("The study file")));
     blocks.push(Block::Code(study.to_toml().unwrap_or_default()));
     blocks.push(Block::Paragraph(String::from("This report is made by:")));
-    blocks.push(Block::Code(command.to_owned()));
+    blocks.push(Block::Code(source.command.to_owned()));
+}
+
+/// Which runs there are, and what those of one seed have in common.
+fn runs(study: &Study, analysis: &Analysis<'_>) -> String {
+    let names: Vec<&str> = study.contenders.iter().map(|one| one.name()).collect();
+    format!(
+        "{} with {}: {}. Runs are paired: with one seed, all contenders have the same split, order, augmentation and dropout draws, and where shapes allow the same initial weights before scaling. {} of {} are done.",
+        count(names.len(), "contender"),
+        count(study.seeds.list().len(), "seed"),
+        listed(&names),
+        analysis.run_counts.done,
+        count(analysis.run_counts.planned, "planned run"),
+    )
+}
+
+fn compared_by(study: &Study, analysis: &Analysis<'_>) -> String {
+    let margin = analysis.criteria.margin;
+    let margin = if margin > 0.0 {
+        format!(
+            "Differences of less than {} do not matter.",
+            analysis.metric.format_margin(margin)
+        )
+    } else {
+        String::from("No margin is set, so that nothing can be equivalent.")
+    };
+    format!(
+        "Compared by: {}; {}. The baseline is {}. {margin}",
+        analysis.metric.title(),
+        figures::direction(analysis.direction),
+        study.baseline(),
+    )
+}
+
+/// The tests, their corrections, and the intervals.
+fn tests(analysis: &Analysis<'_>) -> String {
+    let level = analysis.criteria.level;
+    let exploratory = if analysis.cells.iter().all(|cell| cell.decides) {
+        ""
+    } else {
+        "; what is exploratory is corrected for the comparisons of its own setting and track alone"
+    };
+    format!(
+        "{} or {}: the two-sided sign-flip permutation test of the paired differences, at level {level} after Holm's correction for all comparisons that the verdict asks for{exploratory}. Equivalent: two one-sided t tests within the margin, corrected alike. Otherwise undecided. Intervals are BCa bootstrap intervals with {} confidence, not corrected for the number of comparisons, and too short for few seeds: of 5 seeds a 95 % interval holds the true mean in about 84 % of all cases, of 10 in 90 %.",
+        capital(analysis.wording().better()),
+        analysis.wording().worse(),
+        confidence(level)
+    )
+}
+
+/// What is chosen by which images, and what becomes of runs that did not come to their end.
+fn chosen_by(study: &Study, analysis: &Analysis<'_>) -> String {
+    let trials = if study.tuned.is_some() {
+        ", but the trials that choose a learning rate split the same images anew, and so learn from some that are test images of others"
+    } else {
+        ""
+    };
+    format!(
+        "The learning rate and the epoch are chosen on validation images; no run chooses anything by its test images{trials}. {} A run that failed is left out with the run that it is paired with.",
+        analysis.metric.treatment_of_diverged()
+    )
+}
+
+/// What the runs were made with and on, and what measuring took.
+fn machines(analysis: &Analysis<'_>, blocks: &mut Vec<Block>) {
+    if analysis.environments.is_empty() {
+        return;
+    }
+    blocks.push(Block::Subheading(String::from("Machines")));
+    blocks.push(Block::List(
+        analysis.environments.iter().map(machine).collect(),
+    ));
+    blocks.extend(analysis.measuring_share.map(|share| {
+        Block::Paragraph(format!(
+            "Measuring took {} of a run's time (median).",
+            percent(share, 1)
+        ))
+    }));
 }
 
 /// By how much the standard error of a mean over splits of the same images grows where it is to hold for
