@@ -59,6 +59,20 @@ pub fn compare(
     differences: &[impl AsRef<[f64]>],
     criteria: &Criteria,
 ) -> Result<Vec<Comparison>, Error> {
+    compare_with(differences, criteria, &mut Powers::default())
+}
+
+/// The same as [`compare`], for several families of comparisons, which are corrected apart: with one `powers`
+/// for all of them, nothing is simulated twice.
+///
+/// # Errors
+///
+/// As of [`compare`].
+pub fn compare_with(
+    differences: &[impl AsRef<[f64]>],
+    criteria: &Criteria,
+    powers: &mut Powers,
+) -> Result<Vec<Comparison>, Error> {
     criteria.check()?;
     let tests = differences
         .iter()
@@ -73,7 +87,6 @@ pub fn compare(
         .map(|differences| smallest_p_value(differences.as_ref().len()));
     let smallest_difference = holm(&smallest.collect::<Vec<_>>())?;
 
-    let mut powers = Powers::default();
     (0..tests.len())
         .map(|index| {
             let adjusted = AdjustedPValues {
@@ -88,7 +101,7 @@ pub fn compare(
                 adjusted,
                 tests.len(),
                 criteria,
-                &mut powers,
+                powers,
             )
         })
         .collect()

@@ -56,7 +56,7 @@ mod summary;
 mod verdict;
 
 pub use bootstrap::{Interval, RESAMPLES, bca_interval};
-pub use comparison::{Comparison, compare};
+pub use comparison::{Comparison, compare, compare_with};
 pub use equivalence::equivalence_test;
 pub use error::Error;
 pub use holm::holm;
@@ -66,7 +66,7 @@ pub use permutation::{
     DRAWS, EXACT_UP_TO, pairs_for_significance, sign_flip_test, smallest_p_value,
 };
 pub use power::{
-    MOST_PAIRS, equivalence_power, minimum_detectable_effect, pairs_for_difference,
+    MOST_PAIRS, Powers, equivalence_power, minimum_detectable_effect, pairs_for_difference,
     pairs_for_equivalence,
 };
 pub use proportion::{paired_proportion_interval, proportion_interval};

@@ -66,10 +66,9 @@ pub fn pairs_for_difference(
     Powers::default().pairs_for_difference(effect, deviation, level, power)
 }
 
-/// Powers of the sign-flip test, with what was simulated for them: comparisons that have it in common are
-/// computed much sooner.
-#[derive(Debug, Default)]
-pub(crate) struct Powers {
+/// What was simulated for the power of the sign-flip test, which comparisons have in common.
+#[derive(Clone, Debug, Default)]
+pub struct Powers {
     /// The critical effects of the samples in ascending order, by the number of pairs and that of changes of
     /// signs that are within the level.
     simulated: BTreeMap<(usize, usize), Vec<f64>>,

@@ -9,7 +9,7 @@ mod wording;
 
 use std::collections::BTreeSet;
 
-use statistics::{Criteria, Direction, RankSummary, median};
+use statistics::{Criteria, Direction, Powers, RankSummary, median};
 
 use crate::metric::Metric;
 use crate::plan::{Plan, RateChoice, Stage, Track};
@@ -95,6 +95,7 @@ impl<'a> Analysis<'a> {
         let study = plan.study();
         let (metric, criteria) = (study.verdict.metric, study.verdict.statistics());
         let specs = plan.known(records);
+        let mut powers = Powers::default();
         let mut cells = Vec::new();
         for track in study.tracks() {
             for setting in plan.settings() {
@@ -102,10 +103,12 @@ impl<'a> Analysis<'a> {
                 let runs = specs.iter().filter(|spec| {
                     spec.stage == Stage::Final && spec.track == track && spec.setting == *setting
                 });
-                cells.push(Cell::new(study, track, setting, decides, runs, records)?);
+                let mut cell = Cell::new(study, track, setting, decides, runs, records)?;
+                cell.compare_pairs(&criteria, &mut powers)?;
+                cells.push(cell);
             }
         }
-        cell::compare_with_baseline(&mut cells, study.baseline(), &criteria)?;
+        cell::compare_with_baseline(&mut cells, study.baseline(), &criteria, &mut powers)?;
         let mut choices = plan.choices(records);
         choices.retain(|choice| choice.is_begun());
         let ranks = track_ranks(&cells, &study.tracks(), &criteria)?;

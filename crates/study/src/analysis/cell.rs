@@ -1,8 +1,8 @@
 //! The results of one track in one setting.
 
 use statistics::{
-    Comparison, Criteria, Interval, RESAMPLES, Reason, Summary, Verdict, bca_interval, compare,
-    interquartile_mean, mean, median,
+    Comparison, Criteria, Interval, Powers, RESAMPLES, Reason, Summary, Verdict, bca_interval,
+    compare_with, interquartile_mean, mean, median,
 };
 
 use crate::definition::Study;
@@ -125,7 +125,7 @@ pub struct Pair {
 }
 
 impl<'a> Cell<'a> {
-    /// Collects the runs of a cell and compares all pairs of contenders.
+    /// Collects the runs of a cell.
     pub(super) fn new<'s>(
         study: &Study,
         track: Track,
@@ -159,15 +159,13 @@ impl<'a> Cell<'a> {
                 .collect();
             arms.push(arm);
         }
-        let mut cell = Self {
+        Ok(Self {
             track,
             setting: setting.clone(),
             decides,
             arms,
             pairs: Vec::new(),
-        };
-        cell.compare_pairs(&criteria)?;
-        Ok(cell)
+        })
     }
 
     /// The positions of the contenders that have scores, best mean first.
@@ -227,7 +225,12 @@ impl<'a> Cell<'a> {
         })
     }
 
-    fn compare_pairs(&mut self, criteria: &Criteria) -> Result<(), statistics::Error> {
+    /// Compares all pairs of contenders, and ranks those that have seeds enough.
+    pub(super) fn compare_pairs(
+        &mut self,
+        criteria: &Criteria,
+        powers: &mut Powers,
+    ) -> Result<(), statistics::Error> {
         let mut places = Vec::new();
         let mut differences = Vec::new();
         for second in 0..self.arms.len() {
@@ -241,7 +244,7 @@ impl<'a> Cell<'a> {
         }
         self.pairs = places
             .into_iter()
-            .zip(compare(&differences, criteria)?)
+            .zip(compare_with(&differences, criteria, powers)?)
             .map(|((first, second), comparison)| Pair {
                 first,
                 second,
@@ -419,6 +422,7 @@ pub(super) fn compare_with_baseline(
     cells: &mut [Cell<'_>],
     baseline: &str,
     criteria: &Criteria,
+    powers: &mut Powers,
 ) -> Result<(), statistics::Error> {
     let deciding = (0..cells.len())
         .filter(|&index| cells[index].decides)
@@ -445,8 +449,8 @@ pub(super) fn compare_with_baseline(
                 }
             }
         }
-        for ((cell, index), comparison) in places.into_iter().zip(compare(&differences, criteria)?)
-        {
+        let comparisons = compare_with(&differences, criteria, powers)?;
+        for ((cell, index), comparison) in places.into_iter().zip(comparisons) {
             cells[cell].arms[index].comparison = Some(comparison);
         }
     }
