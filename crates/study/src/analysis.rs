@@ -10,11 +10,13 @@ mod wording;
 use std::collections::BTreeSet;
 
 use statistics::{Criteria, Direction, Powers, RankSummary, median};
+use toml::Table;
 
+use crate::definition::Study;
 use crate::metric::Metric;
-use crate::plan::{Plan, RateChoice, Stage, Track};
-use crate::record::{Environment, Status};
-use crate::records::Records;
+use crate::plan::{Plan, RateChoice, RunSpec, Stage, Track};
+use crate::record::{Environment, RunRecord, Status};
+use crate::records::{Dataset, Records};
 
 pub use cell::{Arm, Cell, Estimate, Pair, RankRange, SeedRun, TimeToAccuracy};
 pub use claim::{ClaimResult, ClaimStatus};
@@ -45,6 +47,10 @@ pub struct Analysis<'a> {
     pub track_comparisons: Vec<TrackComparison>,
     /// How the learning rates of the tuned track were chosen.
     pub choices: Vec<RateChoice>,
+    /// What the runs are trained and tested on, if that was noted.
+    pub dataset: Option<Dataset>,
+    /// What all runs have in common besides what the study sets: fields of a run's configuration.
+    pub base: Option<Table>,
     /// What the runs were made with and on.
     pub environments: Vec<Environment>,
     /// Share of the run's time that measuring took: the median of the runs.
@@ -93,8 +99,9 @@ impl<'a> Analysis<'a> {
     /// If a statistic cannot be had, for scores beyond 10¹⁰⁰.
     pub fn new(plan: &Plan, records: &'a Records) -> Result<Self, statistics::Error> {
         let study = plan.study();
-        let (metric, criteria) = (study.verdict.metric, study.verdict.statistics());
+        let metric = study.verdict.metric;
         let specs = plan.known(records);
+        let criteria = criteria(study, &specs, records);
         let mut powers = Powers::default();
         let mut cells = Vec::new();
         for track in study.tracks() {
@@ -146,6 +153,8 @@ impl<'a> Analysis<'a> {
             ranks,
             track_comparisons,
             choices,
+            dataset: records.dataset().cloned(),
+            base: records.base().cloned(),
             environments: environments.into_iter().collect(),
             measuring_share,
             warnings: Vec::new(),
@@ -169,6 +178,38 @@ impl<'a> Analysis<'a> {
     pub fn deciding(&self) -> impl Iterator<Item = &Cell<'a>> {
         self.cells.iter().filter(|cell| cell.decides)
     }
+}
+
+/// The study's criteria, without a margin where one test image is more than it: equal scores then show no
+/// more than that differences cannot be seen.
+fn criteria(study: &Study, specs: &[RunSpec], records: &Records) -> Criteria {
+    let criteria = study.verdict.statistics();
+    let finals = specs.iter().filter(|spec| spec.stage == Stage::Final);
+    let runs = finals.filter_map(|spec| records.answering(spec));
+    match share_of_one_test_image(study, runs) {
+        Some(share) if share > criteria.margin => Criteria {
+            margin: 0.0,
+            ..criteria
+        },
+        _ => criteria,
+    }
+}
+
+/// What one image changes in the test accuracy of the run that has the fewest; `None` where that is not
+/// compared, or no run says.
+fn share_of_one_test_image<'a>(
+    study: &Study,
+    runs: impl IntoIterator<Item = &'a RunRecord>,
+) -> Option<f64> {
+    if study.verdict.metric != Metric::TestAccuracy {
+        return None;
+    }
+    let images = runs.into_iter().filter_map(|run| run.images);
+    let fewest = images
+        .map(|images| images.test)
+        .filter(|&test| test > 0)
+        .min()?;
+    Some(1.0 / fewest as f64)
 }
 
 fn track_ranks(

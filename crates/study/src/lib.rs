@@ -87,6 +87,6 @@ pub use plan::{
     ParseShardError, Plan, RateChoice, RateScore, RunSpec, Setting, Shard, Stage, Track,
 };
 pub use record::RunRecord;
-pub use records::Records;
+pub use records::{Dataset, Records};
 pub use report::{Report, ReportError};
 pub use store::{Start, Store, StoreError};

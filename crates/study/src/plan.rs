@@ -373,9 +373,14 @@ impl RateChoice {
             });
         let chosen = best.map(|(_, rate)| rate).filter(|_| complete);
         let rates = || trials.iter().map(|score| score.learning_rate);
-        let at_edge = chosen.is_some_and(|chosen| {
-            trials.len() > 1
-                && (rates().all(|rate| rate >= chosen) || rates().all(|rate| rate <= chosen))
+        let is_end =
+            |chosen: f64| rates().all(|rate| rate >= chosen) || rates().all(|rate| rate <= chosen);
+        // Of several that are best, one may lie inside.
+        let at_edge = best.is_some_and(|(highest, _)| {
+            let are_best = trials.iter().filter(|score| score.mean() == Some(highest));
+            chosen.is_some()
+                && trials.iter().any(|score| score.mean() != Some(highest))
+                && are_best.clone().all(|score| is_end(score.learning_rate))
         });
         Self {
             contender: contender.to_owned(),

@@ -2,10 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
 use crate::definition::Study;
 use crate::id::RunId;
 use crate::plan::RunSpec;
 use crate::record::RunRecord;
+
+/// What the runs of a study are trained and tested on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// What it is called, such as `train.csv` or `built-in digits`.
+    pub name: String,
+    /// Number of labelled images.
+    pub images: usize,
+    /// Height and width of an image in pixels.
+    pub side: usize,
+    /// Number of classes.
+    pub classes: usize,
+}
 
 /// The records of a study, and what was wrong with those that could not be read.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +30,9 @@ pub struct Records {
     /// Position of the run that answers a planned one.
     answers: BTreeMap<RunId, usize>,
     warnings: Vec<String>,
+    /// What all runs have in common besides what the study sets.
+    base: Option<Table>,
+    dataset: Option<Dataset>,
     /// Earlier definitions of the study, each with the name of its file.
     earlier: Vec<(String, Study)>,
 }
@@ -42,6 +61,21 @@ impl Records {
             }
         }
         self.runs.push(run);
+    }
+
+    /// Notes what is known of all runs.
+    pub(crate) fn note_setup(&mut self, base: Option<Table>, dataset: Option<Dataset>) {
+        (self.base, self.dataset) = (base, dataset);
+    }
+
+    /// What all runs have in common besides what the study sets: fields of a run's configuration.
+    pub(crate) fn base(&self) -> Option<&Table> {
+        self.base.as_ref()
+    }
+
+    /// What they are trained and tested on.
+    pub(crate) fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
     }
 
     /// Notes something that a reader of the results should know.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! FOLDER/base.toml                 the configuration that the runs change, of the first start
+//! FOLDER/dataset.toml              what the images are called, and how many there are
 //! FOLDER/runs/ID/result.json       what one run left; the trainer may put more there
 //! FOLDER/runs/ID/also-KEY.json     another planned run that it answers
 //! FOLDER/claims/                   who is at work on what
@@ -32,9 +33,10 @@ use crate::leases::{Lease, Leases};
 use crate::merged;
 use crate::plan::{Plan, RunSpec};
 use crate::record::{RunRecord, Status};
-use crate::records::Records;
+use crate::records::{Dataset, Records};
 
 const BASE: &str = "base.toml";
+const DATASET: &str = "dataset.toml";
 const RUNS: &str = "runs";
 /// Folders of earlier studies have it, from when leases were called claims.
 const LEASES: &str = "claims";
@@ -129,6 +131,21 @@ impl Store {
                 here,
             }),
         }
+    }
+
+    /// Notes what the runs in the folder are trained and tested on, which their base has the fingerprint of,
+    /// if that is not noted yet: reports name it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn note_dataset(&self, dataset: &Dataset) -> Result<(), StoreError> {
+        let path = self.folder.join(DATASET);
+        if path.exists() {
+            return Ok(());
+        }
+        let text = toml::to_string_pretty(dataset).map_err(|error| content(&path, &error))?;
+        Ok(write_atomically(&path, text.as_bytes())?)
     }
 
     /// The folder of a study, to read from.
@@ -245,6 +262,8 @@ impl Store {
     pub fn records(&self) -> Result<Records, FileError> {
         let runs = self.folder.join(RUNS);
         let mut records = Records::default();
+        // Reports of folders without them do not name them.
+        records.note_setup(self.read_toml(BASE), self.read_toml(DATASET));
         let entries = match fs::read_dir(&runs) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(records),
@@ -272,6 +291,12 @@ impl Store {
             }
         }
         Ok(records)
+    }
+
+    /// A file of the folder; `None` if it cannot be read or understood.
+    fn read_toml<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let text = fs::read_to_string(self.folder.join(name)).ok()?;
+        toml::from_str(&text).ok()
     }
 
     /// What came of a run, if it is done.

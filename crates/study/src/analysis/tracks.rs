@@ -78,18 +78,20 @@ pub(super) fn compare_tracks(
     Ok(comparisons)
 }
 
-/// Kendall's τ-a: the share of pairs in the same order less that of pairs in the opposite order.
+/// Kendall's τ-a: the share of pairs in the same order less that of pairs in the opposite order; `None` where
+/// no pair has an order on both tracks.
 fn agreement(shifts: &[TrackShift]) -> Option<f64> {
-    let (mut sum, mut pairs) = (0.0, 0);
+    let (mut sum, mut pairs, mut ordered) = (0.0, 0, 0);
     for (index, a) in shifts.iter().enumerate() {
         for b in &shifts[..index] {
             let common = a.common.value - b.common.value;
             let tuned = a.tuned.value - b.tuned.value;
             pairs += 1;
             if common * tuned != 0.0 {
+                ordered += 1;
                 sum += (common * tuned).signum();
             }
         }
     }
-    (pairs > 0).then(|| sum / f64::from(pairs))
+    (ordered > 0).then(|| sum / f64::from(pairs))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Analysis, Cell};
+use super::{Analysis, Cell, share_of_one_test_image};
 use crate::definition::{Study, listed};
 use crate::field::Difference;
 use crate::format::{count, decimals, percent};
@@ -37,7 +37,7 @@ pub(super) fn warnings(
         several_versions(analysis),
         hardly_trained(analysis),
         overfitted(analysis),
-        few_test_images(analysis),
+        few_test_images(study, analysis),
         uneven_times(analysis),
         never_reached(analysis),
         no_rate_chosen(analysis),
@@ -213,19 +213,14 @@ fn contenders_mostly(
 }
 
 /// With few test images one of them is more than what is not to matter.
-fn few_test_images(analysis: &Analysis<'_>) -> Option<String> {
-    let margin = analysis.criteria.margin;
-    let arms = analysis.deciding().flat_map(|cell| &cell.arms);
-    let images = arms.flat_map(|arm| arm.records());
-    let fewest = images
-        .filter_map(|run| run.images)
-        .map(|images| images.test);
-    let fewest = fewest.filter(|&test| test > 0).min()?;
-    let one = 1.0 / fewest as f64;
-    (analysis.metric == Metric::TestAccuracy && margin > 0.0 && one > margin).then(|| {
+fn few_test_images(study: &Study, analysis: &Analysis<'_>) -> Option<String> {
+    let margin = study.verdict.statistics().margin;
+    let cells = analysis.cells.iter().flat_map(|cell| &cell.arms);
+    let one = share_of_one_test_image(study, cells.flat_map(|arm| arm.records()))?;
+    (margin > 0.0 && one > margin).then(|| {
         format!(
-            "A network is tested on {}, so that one image is {} points, more than the margin of {}: equivalence can hardly be shown.",
-            count(fewest, "image"),
+            "A network is tested on {}, so that one image is {} points, more than the margin of {}: no difference that small can be seen, and nothing is called equivalent.",
+            count((1.0 / one).round() as usize, "image"),
             decimals(100.0 * one, 2),
             decimals(100.0 * margin, 2)
         )

@@ -59,13 +59,14 @@ fn extent(series: &[Series]) -> impl Iterator<Item = f64> + '_ {
         })
 }
 
-/// An axis of positive numbers: logarithmic, unless they are close together.
-pub(super) fn ratios(series: &[Series]) -> Axis {
+/// An axis of positive numbers: logarithmic, unless those of all panels, that of `series` and its
+/// neighbours, are close together.
+pub(super) fn ratios<'a>(
+    series: &[Series],
+    panels: impl IntoIterator<Item = &'a [Series]>,
+) -> Axis {
     let values = || extent(series).filter(|&value| value > 0.0);
-    let (low, high) = values().fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
-    let decades = (high / low).log10();
+    let decades = panels.into_iter().map(decades).fold(0.0, f64::max);
     if decades > 3.0 {
         Axis::logarithmic(values(), |value| {
             format!("10{}", superscript(value.log10().round() as i32))
@@ -75,6 +76,15 @@ pub(super) fn ratios(series: &[Series]) -> Axis {
     } else {
         Axis::around(extent(series), 5, |value| scientific(value, 2))
     }
+}
+
+/// Over how many powers of ten the positive values of curves and bands reach.
+fn decades(series: &[Series]) -> f64 {
+    let positive = extent(series).filter(|&value| value > 0.0);
+    let (low, high) = positive.fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    (high / low).log10()
 }
 
 fn superscript(number: i32) -> String {
@@ -123,7 +133,7 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         Chart {
             title: String::from("training loss, nats"),
             x: axis,
-            y: ratios(&loss),
+            y: ratios(&loss, [&loss[..]]),
             series: loss,
         },
     ];

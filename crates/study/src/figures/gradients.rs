@@ -9,19 +9,36 @@ use crate::record::{Epoch, RunRecord, SMALLEST_GRADIENT};
 
 /// The gradient norm of every layer, in the first and the last epoch.
 pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
-    let charts = [
-        (
-            "first epoch",
-            RunRecord::first as fn(&RunRecord) -> Option<&Epoch>,
-        ),
-        ("last epoch", RunRecord::last),
-    ]
-    .map(|(title, epoch)| chart(source, cell, title, epoch));
     let single = cell
         .arms
         .iter()
         .flat_map(Arm::records)
         .all(|run| run.epochs.len() < 2);
+    let epochs = [
+        (
+            "first epoch",
+            RunRecord::first as fn(&RunRecord) -> Option<&Epoch>,
+        ),
+        ("last epoch", RunRecord::last),
+    ];
+    let panels: Vec<(&str, Vec<Series>)> = epochs
+        .into_iter()
+        .take(if single { 1 } else { 2 })
+        .map(|(title, epoch)| (title, series(source, cell, epoch)))
+        .collect();
+    let axes: Vec<Axis> = panels
+        .iter()
+        .map(|(_, one)| ratios(one, panels.iter().map(|(_, series)| &series[..])))
+        .collect();
+    let charts = panels.into_iter().zip(axes).map(|((title, series), axis)| {
+        let depths = series.iter().map(|series| series.points.len()).max();
+        Chart {
+            title: title.to_owned(),
+            x: Axis::epochs(depths.unwrap_or(0)).labelled("layer"),
+            y: axis,
+            series,
+        }
+    });
     let front = Frontispiece {
         name: format!("{}gradients", source.prefix(cell)),
         title: String::from("Gradient norm by depth"),
@@ -31,22 +48,16 @@ pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         count: source.run_counts(cell),
         source,
     };
-    draw(
-        &front,
-        charts
-            .into_iter()
-            .take(if single { 1 } else { 2 })
-            .collect(),
-    )
+    draw(&front, charts.collect())
 }
 
-fn chart(
+/// The norms by layer of every contender.
+fn series(
     source: Source<'_>,
     cell: &Cell<'_>,
-    title: &str,
     epoch: fn(&RunRecord) -> Option<&Epoch>,
-) -> Chart {
-    let series: Vec<Series> = with_runs(cell)
+) -> Vec<Series> {
+    with_runs(cell)
         .into_iter()
         .map(|(position, arm)| {
             let sites = arm.records().map(|run| run.sites.len()).max().unwrap_or(0);
@@ -71,18 +82,7 @@ fn chart(
                 points: points.collect(),
             }
         })
-        .collect();
-    let depths = series
-        .iter()
-        .map(|series| series.points.len())
-        .max()
-        .unwrap_or(0);
-    Chart {
-        title: title.to_owned(),
-        x: Axis::epochs(depths).labelled("layer"),
-        y: ratios(&series),
-        series,
-    }
+        .collect()
 }
 
 impl RunRecord {

@@ -47,11 +47,11 @@ impl Axis {
         if low > high {
             (low, high) = (0.0, 1.0);
         }
-        let room = if high > low {
-            0.06 * (high - low)
-        } else {
-            (0.05 * high.abs()).max(1e-6)
-        };
+        if low == high {
+            // Below it, as a share may be 1.
+            low -= (0.05 * high.abs()).max(1e-6);
+        }
+        let room = 0.06 * (high - low);
         Self::from(low - room, high + room, count, format)
     }
 

@@ -5,6 +5,7 @@ use super::palette::{GRID, INK, ZERO};
 use super::panel::{Axis, Frame, Panel, bulk};
 use super::{Figure, Source};
 use crate::analysis::{Arm, Cell};
+use crate::definition::listed;
 use crate::format::{capital, confidence, count};
 use crate::metric::Value;
 
@@ -104,11 +105,17 @@ fn about(source: Source<'_>, cell: &Cell<'_>, best: Option<&Arm<'_>>, edge: bool
     let criteria = &source.analysis.criteria;
     let wording = source.analysis.wording();
     let best = best.and_then(|arm| {
+        let value = arm.mean?.value;
+        let are_best = cell
+            .arms
+            .iter()
+            .filter(|arm| arm.mean.is_some_and(|mean| mean.value == value));
+        let names: Vec<&str> = are_best.map(|arm| arm.name.as_str()).collect();
         Some(format!(
             "The {} mean is that of {}, {}. ",
             wording.best(),
-            arm.name,
-            source.analysis.metric.format(arm.mean?.value)
+            listed(&names),
+            source.analysis.metric.format(value)
         ))
     });
     format!(

@@ -8,6 +8,7 @@ use crate::figures::{self, CellFigures, Figure, OverallFigures, Source};
 use crate::format::{capital, confidence, count, decimals, percent};
 use crate::plan::RunSpec;
 use crate::record::Environment;
+use crate::records::Dataset;
 
 /// So many settings have their figures in the report; of more, all have their numbers.
 const MOST_CELLS: usize = 24;
@@ -27,10 +28,15 @@ pub(super) fn document(source: Source<'_>) -> Document {
         Some((_, figures)) => figures.ranking.take(),
         None => overview.deciding.take(),
     };
+    blocks.extend(analysis.dataset.as_ref().map(dataset));
     blocks.push(verdict(source, figure));
-    if !study.analysis.trim().is_empty() {
+    // What the study's author made of results that are not there yet would be taken for theirs.
+    if !study.analysis.trim().is_empty() && analysis.run_counts.is_complete() {
         blocks.push(Block::Heading(String::from("What it means")));
         blocks.extend(paragraphs(&study.analysis));
+        blocks.push(Block::Paragraph(String::from(
+            "(From the study file. Its numbers are of the runs that it was written for.)",
+        )));
     }
     let mut others: Vec<&Cell<'_>> = analysis.cells.iter().collect();
     if let Some((cell, figures)) = only {
@@ -47,6 +53,19 @@ pub(super) fn document(source: Source<'_>) -> Document {
         title: study.title.clone(),
         blocks,
     }
+}
+
+/// Which images the study is about.
+fn dataset(dataset: &Dataset) -> Block {
+    let Dataset {
+        name,
+        images,
+        side,
+        classes,
+    } = dataset;
+    Block::Paragraph(format!(
+        "Images: {name}, {images} labelled ones of {side}×{side} pixels in {classes} classes."
+    ))
 }
 
 /// All that is to be seen at a glance.
@@ -250,6 +269,16 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
     machines(analysis, blocks);
     blocks.push(Block::Subheading(String::from("The study file")));
     blocks.push(Block::Code(study.to_toml().unwrap_or_default()));
+    if let Some(base) = analysis
+        .base
+        .as_ref()
+        .and_then(|base| toml::to_string_pretty(base).ok())
+    {
+        blocks.push(Block::Details {
+            summary: String::from("What it leaves open: fields of a run that it does not set"),
+            blocks: vec![Block::Code(base)],
+        });
+    }
     blocks.push(Block::Paragraph(String::from("This report is made by:")));
     blocks.push(Block::Code(source.command.to_owned()));
 }
@@ -275,7 +304,7 @@ fn compared_by(study: &Study, analysis: &Analysis<'_>) -> String {
             analysis.metric.format_margin(margin)
         )
     } else {
-        String::from("No margin is set, so that nothing can be equivalent.")
+        String::from("There is no margin, so that nothing can be equivalent.")
     };
     format!(
         "Compared by: {}; {}. The baseline is {}. {margin}",

@@ -25,7 +25,13 @@ pub(super) fn summary(source: Source<'_>) -> String {
             .first()
             .map(|cell| tables::results(source, cell)),
     };
-    parts.extend(table.map(|table| tables::aligned(&table, COLUMNS)));
+    if let Some(table) = table {
+        parts.push(format!(
+            "{}\n{}",
+            table.caption,
+            tables::aligned(&table, COLUMNS)
+        ));
+    }
     for warning in &analysis.warnings {
         parts.push(format!("Note: {warning}"));
     }

@@ -405,9 +405,13 @@ fn few_test_images_are_warned_of() {
             });
         }
         let records = Records::new(runs);
-        let warnings = Analysis::new(&plan, &records).unwrap().warnings.join("\n");
+        let analysis = Analysis::new(&plan, &records).unwrap();
+        let warnings = analysis.warnings.join("\n");
         let text = "A network is tested on 500 images, so that one image is 0.20 points, more than the margin of 0.10";
         assert_eq!(warnings.contains(text), warned, "{warnings}");
+        // All have the same scores, which of few images means nothing.
+        let headline = &analysis.conclusion.headline;
+        assert_eq!(headline.contains("equivalent"), !warned, "{headline}");
     }
 }
 
@@ -693,6 +697,19 @@ fn what_is_undecided_is_for_a_new_study() {
         number.is_some_and(|number| (100..400).contains(&number)),
         "{line}"
     );
+}
+
+/// Neither the places nor a coefficient of them say anything where all are equal.
+#[test]
+fn equal_scores_have_no_order() {
+    let text = "seeds = 8\n[common]\noptimizer.learning_rate = 0.1\n[tuned]\nlearning_rates = [0.001, 0.01]";
+    let study = study(text);
+    let (plan, records) = records(&study, |_| Some(0.5));
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    let [comparison] = &analysis.track_comparisons[..] else {
+        panic!("{:?}", analysis.track_comparisons);
+    };
+    assert_eq!(comparison.agreement, None);
 }
 
 #[test]

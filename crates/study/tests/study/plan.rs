@@ -139,6 +139,32 @@ fn trials_that_diverge_lose() {
     }
 }
 
+/// Where rates inside the grid are as good as its end, nothing speaks for a better one outside.
+#[test]
+fn equal_rates_are_not_at_the_edge() {
+    let study = study();
+    let plan = Plan::new(&study).unwrap();
+    for (best_up_to, at_edge) in [(0.002, true), (0.02, false), (1.0, false)] {
+        let mut records = Records::default();
+        for spec in plan.trials() {
+            let ability = Ability {
+                accuracy: 0.98,
+                diverges_every: 0,
+            };
+            let mut run = made_up::result(&spec, ability);
+            let is_best = spec.learning_rate <= Some(best_up_to);
+            for epoch in &mut run.epochs {
+                epoch.validation.accuracy = Some(if is_best { 1.0 } else { 0.9 });
+            }
+            records.push(run);
+        }
+        for choice in plan.choices(&records) {
+            assert_eq!(choice.chosen, Some(0.001));
+            assert_eq!(choice.at_edge, at_edge, "{best_up_to}");
+        }
+    }
+}
+
 #[test]
 fn rates_that_trials_do_not_tell_apart_are_known() {
     let score = |learning_rate, accuracies: &[f64]| RateScore {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use study::record::Status;
-use study::{Contender, Plan, Records, Report, RunSpec, Study, report};
+use study::{Contender, Dataset, Plan, Records, Report, RunSpec, Store, Study, report};
 
 use crate::made_up::{self, Ability};
 
@@ -215,6 +215,52 @@ fn a_whole_study() {
             .contains("score:test-accuracy,seconds,")
     );
     assert!(written.report.text.contains("The expectation is supported"));
+}
+
+/// What a reader has to know to repeat it: which images, and what the study file leaves to the program.
+#[test]
+fn a_report_names_its_images_and_all_of_the_configuration() {
+    let study = Study::compare(&["relu", "tanh"], 6).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let base = "batch_size = 256\n[data]\nfingerprint = \"0123\""
+        .parse()
+        .unwrap();
+    let store = Store::create(folder.path(), &base).unwrap();
+    let dataset = |name: &str| Dataset {
+        name: name.to_owned(),
+        images: 42_000,
+        side: 28,
+        classes: 10,
+    };
+    store.note_dataset(&dataset("train.csv")).unwrap();
+    // The same images, whatever they are called later.
+    store.note_dataset(&dataset("other.csv")).unwrap();
+    for run in made_up::run(&study, good).iter() {
+        store.save(run).unwrap();
+    }
+    let written = Written::new(&study, &store.records().unwrap());
+    for file in ["report.html", "report.md"] {
+        let text = written.read(file);
+        for expected in [
+            "Images: train.csv, 42000 labelled ones of 28×28 pixels in 10 classes.",
+            "batch_size = 256",
+            "0123",
+        ] {
+            assert!(text.contains(expected), "{file}: {expected}");
+        }
+    }
+}
+
+/// It is about results that are not there yet.
+#[test]
+fn what_the_author_makes_of_it_waits_for_all_runs() {
+    let mut study = Study::compare(&["relu", "tanh"], 6).unwrap();
+    study.analysis = String::from("ReLU it is.");
+    let all = made_up::run(&study, good);
+    for (records, is_said) in [(first(&study, 5), false), (all, true)] {
+        let text = Written::new(&study, &records).read("report.md");
+        assert_eq!(text.contains("## What it means"), is_said);
+    }
 }
 
 #[test]
