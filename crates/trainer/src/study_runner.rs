@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use data::LabelledImages;
+use data::{LabelledImages, Source};
 use model::Activation;
-use study::{Curves, Plan, Store, Study};
+use study::{Curves, Dataset, Plan, Store, Study};
 
 use crate::backend::{Backend, Processor};
 
@@ -74,6 +74,7 @@ impl StudyRunner {
         runner.check()?;
         // A folder belongs to its images from now on, so not before anything can be run on them.
         runner.store = Store::create(folder, &base)?;
+        runner.store.note_dataset(&dataset(&runner.images))?;
         Ok(runner)
     }
 
@@ -102,6 +103,24 @@ impl StudyRunner {
             crate::training::split(&config, &self.images).with_context(name)?;
         }
         Ok(())
+    }
+}
+
+/// What the images are called, without where they lie.
+fn dataset(images: &LabelledImages) -> Dataset {
+    let name = match images.source() {
+        Source::File(path) => path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into(),
+        source => source.to_string(),
+    };
+    Dataset {
+        name,
+        images: images.labels().len(),
+        side: images.side(),
+        classes: images.classes(),
     }
 }
 
