@@ -3,16 +3,18 @@
 use statistics::median;
 
 use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker};
+use super::palette::STEPS;
 use super::panel::{Axis, Frame, Panel};
 use super::{Figure, Source, with_runs};
 use crate::analysis::{Arm, Cell, TimeToAccuracy};
+use crate::definition::listed;
 use crate::format::{decimals, percent};
 use crate::metric::Metric;
 
 /// The time that each seed took to each accuracy.
 pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     // Accuracies that nobody reached, or all in the same epoch as a higher one, say nothing.
-    let accuracies: Vec<usize> = (0..source.study.accuracies.len())
+    let mut accuracies: Vec<usize> = (0..source.study.accuracies.len())
         .filter(|&index| {
             let reached = |time: &TimeToAccuracy| !time.seconds.is_empty();
             cell.arms
@@ -20,6 +22,8 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
                 .any(|arm| reached(&arm.times_to_accuracy[index]))
         })
         .collect();
+    let values = &source.study.accuracies;
+    accuracies.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
     let order = cell.full_order(&source.analysis.criteria);
     let arms: Vec<&Arm<'_>> = order
         .into_iter()
@@ -32,11 +36,13 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
         .flat_map(|time| time.seconds.iter().map(|&(_, seconds)| seconds));
     let longest = seconds.reduce(f64::max)?;
     let name = format!("{}time-to-accuracy", source.prefix(cell));
+    let text = |index: usize| percent(source.study.accuracies[index], 1);
     let entries: Vec<_> = accuracies
         .iter()
-        .map(|&index| {
-            let text = percent(source.study.accuracies[index], 1);
-            (text, colour(index), marker(index))
+        .enumerate()
+        .map(|(place, &index)| {
+            let colour = colour_of_accuracy(place, accuracies.len());
+            (text(index), colour, marker(place))
         })
         .collect();
     let legend = Canvas::new(&name, 0.0)?.legend(0.0, &entries);
@@ -65,8 +71,24 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
     }
     let title = String::from("Time to validation accuracy");
     canvas.title(&title);
-    let about = "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy: every seed as a point, the median as a marker if more than half of them got there. On the right: how many runs got there, if not all did.";
-    Some(canvas.finish(&title, about, &source.run_counts(cell), source.command))
+    let never: Vec<String> = (0..source.study.accuracies.len())
+        .filter(|index| !accuracies.contains(index))
+        .map(text)
+        .collect();
+    let never = match listed(&never) {
+        none if none.is_empty() => none,
+        some => format!(" No run got to {some}."),
+    };
+    let about = format!(
+        "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy, the darker the higher: every seed as a point, the median as a marker if more than half of them got there. On the right: how many runs got there, if not all did.{never}"
+    );
+    Some(canvas.finish(&title, &about, &source.run_counts(cell), source.command))
+}
+
+/// Of an accuracy, the lowest of so many at place 0: no contender has one like it.
+fn colour_of_accuracy(place: usize, count: usize) -> &'static str {
+    let darkest = STEPS.len() - 1;
+    STEPS[darkest.saturating_sub(count - 1 - place).max(2)][0]
 }
 
 /// How many runs got to each accuracy, where some did and some did not: of those that did not there is no
@@ -87,6 +109,7 @@ fn note(arm: &Arm<'_>, accuracies: &[usize]) -> String {
 fn draw_times(canvas: &mut Canvas, frame: &Frame, arm: &Arm<'_>, accuracies: &[usize], y: f64) {
     for (place, &accuracy) in accuracies.iter().enumerate() {
         let time = &arm.times_to_accuracy[accuracy];
+        let colour = colour_of_accuracy(place, accuracies.len());
         let shift = if accuracies.len() > 1 {
             12.0 * (place as f64 / (accuracies.len() - 1) as f64 - 0.5)
         } else {
@@ -102,12 +125,12 @@ fn draw_times(canvas: &mut Canvas, frame: &Frame, arm: &Arm<'_>, accuracies: &[u
                     decimals(seconds, 1)
                 )),
             );
-            canvas.circle((frame.x(seconds), y + shift), 2.0, colour(accuracy), 0.5);
+            canvas.circle((frame.x(seconds), y + shift), 2.0, colour, 0.5);
             canvas.end_group();
         }
         if let Some(median) = time.median_seconds {
             let at = (frame.x(median), y + shift);
-            canvas.mark(at, 4.4, marker(accuracy), colour(accuracy));
+            canvas.mark(at, 4.4, marker(place), colour);
         }
     }
 }
