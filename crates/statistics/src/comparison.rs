@@ -34,15 +34,20 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Whether no smaller corrected p-value of the difference was possible with so many pairs and comparisons,
-    /// whatever the results. Where signs are drawn, it is not the pairs that it is limited by.
+    /// Whether all differences have one sign, so that no smaller p-value was possible with so many pairs, nor a
+    /// smaller corrected one with so many comparisons, whatever their results. Where signs are drawn, it is not
+    /// the pairs that it is limited by.
     pub fn has_smallest_p_value(&self) -> bool {
         let AdjustedPValues {
             difference,
             smallest_difference,
             ..
         } = self.adjusted;
-        self.differences.count <= EXACT_UP_TO && difference <= smallest_difference
+        let pairs = self.differences.count;
+        pairs <= EXACT_UP_TO
+            && self.difference <= smallest_p_value(pairs)
+            && difference <= smallest_difference
+            && difference < 1.0
     }
 }
 

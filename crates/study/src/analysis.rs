@@ -49,7 +49,7 @@ pub struct Analysis<'a> {
     pub choices: Vec<RateChoice>,
     /// What the runs are trained and tested on, if that was noted.
     pub dataset: Option<Dataset>,
-    /// What all runs have in common besides what the study sets: fields of a run's configuration.
+    /// The configuration that the study changes, if that was noted.
     pub base: Option<Table>,
     /// What the runs were made with and on.
     pub environments: Vec<Environment>,

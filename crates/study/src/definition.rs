@@ -328,7 +328,7 @@ impl Study {
 
     /// How many comparisons the verdict asks for: every contender with the baseline, in every setting that
     /// decides.
-    fn comparisons(&self) -> usize {
+    pub fn comparisons(&self) -> usize {
         let open = self
             .vary
             .iter()

@@ -30,7 +30,7 @@ pub struct Records {
     /// Position of the run that answers a planned one.
     answers: BTreeMap<RunId, usize>,
     warnings: Vec<String>,
-    /// What all runs have in common besides what the study sets.
+    /// The configuration that the study changes.
     base: Option<Table>,
     dataset: Option<Dataset>,
     /// Earlier definitions of the study, each with the name of its file.
@@ -68,7 +68,7 @@ impl Records {
         (self.base, self.dataset) = (base, dataset);
     }
 
-    /// What all runs have in common besides what the study sets: fields of a run's configuration.
+    /// The configuration that the study changes.
     pub(crate) fn base(&self) -> Option<&Table> {
         self.base.as_ref()
     }

@@ -383,6 +383,14 @@ impl Store {
                 Err(error) => records.warn(format!("{error}; skipped")),
             }
         }
+        // The one that was last run has not been kept yet; if it is the one at hand, nothing was changed.
+        let last = self.file_of(name, "study.toml");
+        if let Ok(study) = Study::read(&last)
+            && has_runs(&study, &records)
+        {
+            let file = last.file_name().unwrap_or_default().to_string_lossy();
+            records.note_earlier(file.into_owned(), study);
+        }
         Ok(records)
     }
 
@@ -397,18 +405,11 @@ impl Store {
         let path = self.file_of(name, "study.toml");
         if let Ok(before) = Study::read(&path)
             && !study.changes_since(&before).is_empty()
-            && self.has_runs(&before)?
+            && has_runs(&before, &self.records()?)
         {
             self.keep_earlier(name, &before)?;
         }
         study.save(&path).map_err(|error| content(&path, &error))
-    }
-
-    fn has_runs(&self, study: &Study) -> Result<bool, StoreError> {
-        let records = self.records()?;
-        let plan = Plan::new(study).map_err(|problem| content(&self.folder, &problem))?;
-        let mut known = plan.known(&records).into_iter();
-        Ok(known.any(|spec| records.answering(&spec).is_some()))
     }
 
     /// Keeps a definition, beside all others that decide otherwise: none is ever overwritten.
@@ -464,6 +465,13 @@ impl Store {
     fn file_of(&self, name: &str, what: &str) -> PathBuf {
         self.folder.join(format!("{name}.{what}"))
     }
+}
+
+fn has_runs(study: &Study, records: &Records) -> bool {
+    Plan::new(study).is_ok_and(|plan| {
+        let mut known = plan.known(records).into_iter();
+        known.any(|spec| records.answering(&spec).is_some())
+    })
 }
 
 fn content(path: &Path, message: &impl ToString) -> StoreError {

@@ -102,7 +102,7 @@ fn runs_of(path: &Path) -> Result<Vec<PathBuf>> {
     for member in &members {
         if !RunDirectory::is_finished(member) {
             bail!(
-                "{} is not trained to its end; `trainer ensemble` goes on with it, or name the members to read with instead of {}",
+                "{} is not trained to its end; unless it has diverged, `trainer ensemble` goes on with it, or name the members to read with instead of {}",
                 member.display(),
                 path.display()
             );

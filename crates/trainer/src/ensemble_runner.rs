@@ -298,7 +298,7 @@ fn taken(path: &Path) -> anyhow::Error {
 /// Whether a run has come to its end, which must be one with this configuration if it has trained at all.
 /// The images, which their fingerprint tells from others, may have been moved.
 fn is_trained(run: &RunDirectory, config: &RunConfig) -> Result<bool> {
-    if run.has_config() && has_trained(run)? {
+    if run.has_config() && (run.has_summary() || has_trained(run)?) {
         let mut there = run.config()?;
         there.data.path.clone_from(&config.data.path);
         if let Some(Difference { field, there, here }) = difference(&there, config)? {

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 use augmentation::Augmenter;
@@ -281,7 +282,8 @@ impl Training {
         move || {
             // First, as nobody may read the line any more.
             interrupter.stop(Some("interrupted"));
-            console.say_beside_the_training(&line);
+            // By a thread of its own: this one has to hear the second signal, even if nobody reads.
+            thread::spawn(move || console.say_beside_the_training(&line));
         }
     }
 

@@ -7,64 +7,69 @@ mod common;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use common::Folder;
 
 const TRAIN: &str = "--config tiny.toml --data train.csv --epochs 1000";
 
-/// A training in a terminal of its own.
+/// A training in a terminal of its own, by `script` of util-linux.
 struct Terminal {
+    program: Child,
     keyboard: ChildStdin,
     screen: ChildStdout,
     shown: Vec<u8>,
+    /// Where that begins which has been shown since the last key.
+    since_key: usize,
 }
 
 impl Terminal {
-    /// Reads until `text` has been shown, or the program has ended.
-    fn wait_for(&mut self, text: &str) {
+    fn start(folder: &Folder, run: &str) -> Self {
+        let program = env!("CARGO_BIN_EXE_trainer");
+        let command = format!("stty rows 40 cols 120; exec {program} {TRAIN} --out {run}");
+        let mut program = Command::new("script")
+            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+            .current_dir(folder.path(""))
+            .env("TERM", "xterm")
+            .env("SHELL", "/bin/sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`script` of util-linux makes the terminal");
+        Self {
+            keyboard: program.stdin.take().unwrap(),
+            screen: program.stdout.take().unwrap(),
+            program,
+            shown: Vec::new(),
+            since_key: 0,
+        }
+    }
+
+    /// Reads on until it is so, which what has been shown since the last key may tell.
+    fn wait_until(&mut self, is_so: impl Fn(&str) -> bool) {
         let mut part = [0; 4096];
-        while !self.has_shown(text) {
+        while !is_so(&String::from_utf8_lossy(&self.shown[self.since_key..])) {
             let count = self.screen.read(&mut part).unwrap();
-            assert_ne!(count, 0, "{text}: {}", String::from_utf8_lossy(&self.shown));
+            assert_ne!(count, 0, "{}", String::from_utf8_lossy(&self.shown));
             self.shown.extend_from_slice(&part[..count]);
         }
     }
 
-    fn has_shown(&self, text: &str) -> bool {
-        String::from_utf8_lossy(&self.shown).contains(text)
+    fn wait_for(&mut self, text: &str) {
+        self.wait_until(|shown| shown.contains(text));
     }
 
     fn press(&mut self, keys: &str) {
+        self.since_key = self.shown.len();
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
-}
 
-/// Trains in a terminal, by `script` of util-linux, until `keys` have been pressed in turn, each when what is
-/// named beside it is on the screen; and returns the exit status and all that was shown.
-fn train(folder: &Folder, run: &str, keys: &[(&str, &str)]) -> (Option<i32>, String) {
-    let program = env!("CARGO_BIN_EXE_trainer");
-    let command = format!("stty rows 40 cols 120; exec {program} {TRAIN} --out {run}");
-    let mut child = Command::new("script")
-        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
-        .current_dir(folder.path(""))
-        .env("TERM", "xterm")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut terminal = Terminal {
-        keyboard: child.stdin.take().unwrap(),
-        screen: child.stdout.take().unwrap(),
-        shown: Vec::new(),
-    };
-    for (shown, key) in keys {
-        terminal.wait_for(shown);
-        terminal.press(key);
+    /// The exit status, and all that was shown.
+    fn end(mut self) -> (Option<i32>, String) {
+        self.screen.read_to_end(&mut self.shown).unwrap();
+        let shown = String::from_utf8_lossy(&self.shown).into_owned();
+        (self.program.wait().unwrap().code(), shown)
     }
-    terminal.screen.read_to_end(&mut terminal.shown).unwrap();
-    let shown = String::from_utf8_lossy(&terminal.shown).into_owned();
-    (child.wait().unwrap().code(), shown)
 }
 
 /// What puts a terminal onto the screen of a dashboard, and back.
@@ -74,35 +79,60 @@ const LEAVE_SCREEN: &str = "\x1b[?1049l";
 #[test]
 fn ctrl_c_in_the_dashboard_stops_and_saves() {
     let folder = Folder::with_digits(2000);
-    let (code, shown) = train(&folder, "run", &[("Metrics", "\x03")]);
+    let mut terminal = Terminal::start(&folder, "run");
+    terminal.wait_for("Metrics");
+    terminal.press("\x03");
+    let (code, shown) = terminal.end();
     assert_eq!(code, Some(130), "{shown}");
-    let (_, after) = shown.rsplit_once(LEAVE_SCREEN).unwrap();
     assert!(shown.contains(ENTER_SCREEN));
+    let (_, after) = shown.rsplit_once(LEAVE_SCREEN).unwrap();
     assert!(
         after.contains("stopped and saved; continue with `trainer resume run`"),
         "{after}"
     );
-    assert!(!folder.checkpoints("run").is_empty());
+    assert!(has_checkpoint(&folder));
 }
 
 #[test]
 fn the_dashboards_own_keys_stop_and_save() {
     let folder = Folder::with_digits(2000);
-    let (code, shown) = train(&folder, "run", &[("Metrics", "q"), ("Stop", "s")]);
+    let mut terminal = Terminal::start(&folder, "run");
+    terminal.wait_for("Metrics");
+    terminal.press("q");
+    // One of the words of the choice that comes up.
+    terminal.wait_for("immediately");
+    terminal.press("s");
+    let (code, shown) = terminal.end();
     assert_eq!(code, Some(130), "{shown}");
     assert!(shown.contains("stopped and saved"), "{shown}");
-    assert!(!folder.checkpoints("run").is_empty());
+    assert!(has_checkpoint(&folder));
+}
+
+fn has_checkpoint(folder: &Folder) -> bool {
+    let entries = fs::read_dir(folder.path("run/checkpoints"));
+    let mut names = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name());
+    names.any(|name| name.to_string_lossy().starts_with("epoch-"))
 }
 
 /// Burn ends it by a panic, which is recognised by its words.
 #[test]
 fn stopping_at_once_leaves_the_last_checkpoint() {
     let folder = Folder::with_digits(2000);
-    let (code, shown) = train(&folder, "run", &[("Metrics", "q"), ("Stop", "k")]);
+    let mut terminal = Terminal::start(&folder, "run");
+    terminal.wait_for("Metrics");
+    terminal.wait_until(|_| has_checkpoint(&folder));
+    terminal.press("q");
+    terminal.wait_for("immediately");
+    terminal.press("k");
+    let (code, shown) = terminal.end();
     assert_eq!(code, Some(1), "{shown}");
     assert!(
         shown.contains("error: stopped at once; continue with `trainer resume run`"),
         "{shown}"
     );
-    assert!(fs::exists(folder.path("run/config.toml")).unwrap());
+    assert!(has_checkpoint(&folder));
 }

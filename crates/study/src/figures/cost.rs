@@ -13,7 +13,7 @@ use crate::metric::Metric;
 
 /// The time that each seed took to each accuracy.
 pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
-    // Accuracies that nobody reached, or all in the same epoch as a higher one, say nothing.
+    // Those that nobody reached have no points.
     let mut accuracies: Vec<usize> = (0..source.study.accuracies.len())
         .filter(|&index| {
             let reached = |time: &TimeToAccuracy| !time.seconds.is_empty();
@@ -80,7 +80,7 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
         some => format!(" No run got to {some}."),
     };
     let about = format!(
-        "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy, the darker the higher: every seed as a point, the median as a marker if more than half of them got there. On the right: how many runs got there, if not all did.{never}"
+        "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy, the stronger the colour the higher: every seed as a point, the median as a marker if more than half of them got there. On the right: how many runs got there, if not all did.{never}"
     );
     Some(canvas.finish(&title, &about, &source.run_counts(cell), source.command))
 }

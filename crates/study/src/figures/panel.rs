@@ -48,8 +48,12 @@ impl Axis {
             (low, high) = (0.0, 1.0);
         }
         if low == high {
-            // Below it, as a share may be 1.
-            low -= (0.05 * high.abs()).max(1e-6);
+            // A share may be 0 or 1, and is no less and no more.
+            if high > 0.0 {
+                low -= 0.05 * high;
+            } else {
+                high += (0.05 * high.abs()).max(0.01);
+            }
         }
         let room = 0.06 * (high - low);
         Self::from(low - room, high + room, count, format)

@@ -275,7 +275,7 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
         .and_then(|base| toml::to_string_pretty(base).ok())
     {
         blocks.push(Block::Details {
-            summary: String::from("What it leaves open: fields of a run that it does not set"),
+            summary: String::from("The configuration that it starts from: where the study sets a field, that counts instead"),
             blocks: vec![Block::Code(base)],
         });
     }

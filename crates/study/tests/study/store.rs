@@ -145,6 +145,15 @@ fn what_decides_is_not_changed_unnoticed() {
             "What decides was changed when there were runs already: verdict.level (0.05 before). If results had been looked at, this is not the verdict that was planned, and p-values are too small. The study as it was is beside the runs (x.earlier-1.toml)."
         ]
     );
+    // Nor where the report alone is made anew.
+    let lenient = with(&|study| study.verdict.level = 0.4);
+    let records = store.records_of("x").unwrap();
+    let plan = Plan::new(&lenient).unwrap();
+    let found = Analysis::new(&plan, &records).unwrap().warnings.join("\n");
+    assert!(
+        found.contains("verdict.level (0.01 before)") && found.contains("x.study.toml"),
+        "{found}"
+    );
     let kept = fs::read(folder.path().join("x.earlier-1.toml")).unwrap();
     let more = with(&|study| {
         study

@@ -33,8 +33,8 @@ pub struct Options {
     /// or else 5]
     #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     members: Option<NonZeroUsize>,
-    /// Networks that are trained at once, which share the cores [default: as many as there are cores,
-    /// or one, whichever is measured to be faster]
+    /// Networks that are trained at once, which share the cores [default: as many as there are cores
+    /// and networks left, or one, whichever is measured to be faster]
     #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     jobs: Option<NonZeroUsize>,
     /// Labelled images: a CSV file (plain, .gz or Kaggle's .zip), its folder, or built-in [default:

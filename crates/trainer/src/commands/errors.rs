@@ -136,6 +136,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             count if count < all => {
                 format!("the {} of which it is most sure", Thousands(count))
             }
+            1 => String::from("this one"),
             _ => String::from("these, those first of which it is most sure"),
         };
         print(&format!(

@@ -41,8 +41,8 @@ pub struct Options {
 /// Who makes the runs.
 #[derive(Clone, Debug, Args)]
 pub struct Parallelism {
-    /// Runs at once, which share the cores [default: as many as there are cores, or one, whichever
-    /// is measured to be faster]
+    /// Runs at once, which share the cores [default: as many as there are cores and runs left, or one,
+    /// whichever is measured to be faster]
     #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     jobs: Option<NonZeroUsize>,
     /// Begin with part I of N, when several machines work in the same folder
@@ -160,8 +160,11 @@ fn introduce(runner: &StudyRunner, done: usize, display: &StudyDisplay) {
         && study.seeds.list().len() < fewest
     {
         display.say(&format!(
-            "note: with fewer than {fewest} seeds no difference between {} contenders can be shown, whatever the results",
-            study.contenders.len()
+            "note: fewer than {fewest} seeds can show no difference in {}, whatever the results",
+            match study.comparisons() {
+                1 => String::from("a comparison"),
+                comparisons => format!("{comparisons} comparisons"),
+            }
         ));
     }
     display.say(&format!(
