@@ -279,6 +279,16 @@ impl Plan {
         specs
     }
 
+    /// The runs that failed, of those known to be needed by now. That some have diverged is a result.
+    pub fn failed<'r>(&self, records: &'r Records) -> BTreeSet<&'r RunId> {
+        self.known(records)
+            .iter()
+            .filter_map(|spec| records.answering(spec))
+            .filter(|run| run.has_failed())
+            .map(|run| &run.id)
+            .collect()
+    }
+
     /// How many runs the study has in all, trials included. If runs of both tracks turn out to be the
     /// same, fewer have to be made.
     pub fn total(&self) -> usize {

@@ -294,6 +294,11 @@ impl RunRecord {
             || !has_test_images
     }
 
+    /// Whether something went wrong that says nothing about the contender.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.status, Status::Failed { .. })
+    }
+
     /// A record that says no more than how a planned run ended.
     pub fn new(id: RunId, spec: RunSpec, status: Status) -> Self {
         Self {

@@ -14,7 +14,6 @@
 //!
 //! Several studies may share a folder, and the runs that they have in common.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -340,21 +339,13 @@ impl Store {
         plan: &Plan,
         records: &Records,
     ) -> Result<usize, StoreError> {
-        let has_failed = |run: &RunRecord| matches!(run.status, Status::Failed { .. });
-        let known = plan.known(records);
-        let failed: BTreeSet<&RunId> = known
-            .iter()
-            .filter_map(|spec| records.answering(spec))
-            .filter(|run| has_failed(run))
-            .map(|run| &run.id)
-            .collect();
         let mut forgotten = 0;
-        for id in failed {
+        for id in plan.failed(records) {
             let Some(_lease) = leases.acquire(id.as_str())? else {
                 continue;
             };
             // Others may have made it again since the records were read.
-            if let Some(run) = self.record(id)?.filter(has_failed) {
+            if let Some(run) = self.record(id)?.filter(RunRecord::has_failed) {
                 for spec in &run.specs {
                     self.note_answer(id, spec)?;
                 }

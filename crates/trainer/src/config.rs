@@ -390,27 +390,30 @@ impl RunConfig {
             .ensemble
             .as_ref()
             .map_or(1, |ensemble| ensemble.members);
-        let epochs = self.total_epochs();
-        for (count, name, most, range) in [
-            (epochs, "epochs", MOST_EPOCHS, "at most 1000000"),
-            (self.batch_size, "batch_size", usize::MAX, ""),
-            (
-                patience,
-                "early_stopping.patience",
-                MOST_EPOCHS,
-                "at most 1000000",
-            ),
-            (members, "ensemble.members", MOST_MEMBERS, "at most 1000"),
+        for (count, name) in [
+            (self.epochs, "epochs"),
+            (self.batch_size, "batch_size"),
+            (patience, "early_stopping.patience"),
+            (members, "ensemble.members"),
         ] {
             if count == 0 {
                 return Err(ConfigError::Zero(name));
             }
-            in_range(count <= most, name, count, range)?;
         }
-        if self.epochs == 0 {
-            return Err(ConfigError::Zero("epochs"));
-        }
-        Ok(())
+        let epochs = self.total_epochs();
+        in_range(epochs <= MOST_EPOCHS, "epochs", epochs, "at most 1000000")?;
+        in_range(
+            patience <= MOST_EPOCHS,
+            "early_stopping.patience",
+            patience,
+            "at most 1000000",
+        )?;
+        in_range(
+            members <= MOST_MEMBERS,
+            "ensemble.members",
+            members,
+            "at most 1000",
+        )
     }
 
     fn check_seeds(&self) -> Result<(), ConfigError> {

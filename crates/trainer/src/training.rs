@@ -283,7 +283,8 @@ impl Training {
             // First, as nobody may read the line any more.
             interrupter.stop(Some("interrupted"));
             // By a thread of its own: this one has to hear the second signal, even if nobody reads.
-            thread::spawn(move || console.say_beside_the_training(&line));
+            // Where there can be no other thread, the line is left out.
+            drop(thread::Builder::new().spawn(move || console.say_beside_the_training(&line)));
         }
     }
 

@@ -1,6 +1,5 @@
 //! `trainer study run`: a study from its file to its report.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -10,9 +9,8 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use data::Source;
 use serde::Serialize;
-use study::record::Status;
 use study::report::Report;
-use study::{RunId, Shard, StoreError, Study};
+use study::{Shard, StoreError, Study};
 
 use super::{Resources, StudyPaths, check_report_folder, page, results, show_report, write_report};
 use crate::cli::{Output, count};
@@ -191,17 +189,9 @@ fn tell(report: &Report, output: Output) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a study of which some runs have failed. That some have diverged is a result.
+/// Refuses a study of which some runs have failed.
 fn check_failed(runner: &StudyRunner) -> Result<()> {
-    let records = runner.store.records()?;
-    let known = runner.plan.known(&records);
-    let failed: BTreeSet<&RunId> = known
-        .iter()
-        .filter_map(|spec| records.answering(spec))
-        .filter(|run| matches!(run.status, Status::Failed { .. }))
-        .map(|run| &run.id)
-        .collect();
-    let failed = failed.len();
+    let failed = runner.plan.failed(&runner.store.records()?).len();
     if failed > 0 {
         let (runs, it) = if failed == 1 {
             ("run has", "it")
