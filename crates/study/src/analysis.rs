@@ -18,7 +18,9 @@ use crate::plan::{Plan, RateChoice, RunSpec, Stage, Track};
 use crate::record::{Environment, RunRecord, Status};
 use crate::records::{Dataset, Records};
 
-pub use cell::{Arm, Cell, Estimate, Pair, RankRange, SeedRun, TimeToAccuracy};
+pub use cell::{
+    Arm, COSTS, Cell, Estimate, Pair, RankRange, RelativeCost, SeedRun, TimeToAccuracy,
+};
 pub use claim::{ClaimResult, ClaimStatus};
 pub use conclusion::Conclusion;
 pub use tracks::{TrackComparison, TrackShift};

@@ -63,6 +63,26 @@ pub struct Arm<'a> {
     pub inflation: Option<Estimate>,
     /// How soon accuracies were reached.
     pub times_to_accuracy: Vec<TimeToAccuracy>,
+    /// How many times as much as the baseline it costs, by each metric of [`COSTS`] that is known of both;
+    /// none for the baseline itself.
+    pub relative_costs: Vec<RelativeCost>,
+}
+
+/// The metrics of what a contender costs, in the order in which they are shown.
+pub const COSTS: [Metric; 4] = [
+    Metric::SecondsPerStep,
+    Metric::ForwardNanoseconds,
+    Metric::BackwardNanoseconds,
+    Metric::TrainingSeconds,
+];
+
+/// How many times as much as the baseline a contender costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RelativeCost {
+    /// What is compared, one of [`COSTS`].
+    pub metric: Metric,
+    /// The geometric mean of the ratios of runs with a common seed.
+    pub ratio: Estimate,
 }
 
 /// One seed of a contender.
@@ -158,6 +178,12 @@ impl<'a> Cell<'a> {
                 .map(|&accuracy| arm.time_to_accuracy(accuracy))
                 .collect();
             arms.push(arm);
+        }
+        if let Some(baseline) = arms.iter().position(|arm| arm.name == study.baseline()) {
+            for index in (0..arms.len()).filter(|&index| index != baseline) {
+                arms[index].relative_costs =
+                    arms[index].costs_relative_to(&arms[baseline], &criteria)?;
+            }
         }
         Ok(Self {
             track,
@@ -278,6 +304,14 @@ impl<'a> Cell<'a> {
     }
 }
 
+impl<'a> SeedRun<'a> {
+    /// The run, if it finished or diverged.
+    fn ended(&self) -> Option<&'a RunRecord> {
+        self.run
+            .filter(|run| !matches!(run.status, Status::Failed { .. }))
+    }
+}
+
 impl<'a> Arm<'a> {
     fn new(
         name: &str,
@@ -316,13 +350,13 @@ impl<'a> Arm<'a> {
             comparison: None,
             rank: None,
             times_to_accuracy: Vec::new(),
+            relative_costs: Vec::new(),
         })
     }
 
     /// The runs that finished or diverged. What failed says nothing about the contender.
     pub fn records(&self) -> impl Iterator<Item = &'a RunRecord> {
-        let runs = self.runs.iter().filter_map(|run| run.run);
-        runs.filter(|run| !matches!(run.status, Status::Failed { .. }))
+        self.runs.iter().filter_map(SeedRun::ended)
     }
 
     /// Whether the runs are so few that nothing can be told from the baseline, whatever the results.
@@ -339,14 +373,40 @@ impl<'a> Arm<'a> {
 
     /// Its scores less those of another contender, for the seeds that both have scores of.
     pub(super) fn differences(&self, other: &Self) -> Vec<f64> {
-        let score = |arm: &Self, seed| {
-            let run = arm.runs.iter().find(|run| run.seed == seed)?;
-            run.score.number()
-        };
-        self.runs
-            .iter()
-            .filter_map(|run| Some(run.score.number()? - score(other, run.seed)?))
-            .collect()
+        self.paired_differences(other, |run| run.score.number())
+    }
+
+    /// What it has of something less what another contender has, for the seeds that both have it of.
+    fn paired_differences(
+        &self,
+        other: &Self,
+        number: impl Fn(&SeedRun<'_>) -> Option<f64>,
+    ) -> Vec<f64> {
+        let paired = self.runs.iter().filter_map(|run| {
+            let other = other.runs.iter().find(|other| other.seed == run.seed)?;
+            Some(number(run)? - number(other)?)
+        });
+        paired.collect()
+    }
+
+    /// How many times as much as another contender it costs.
+    fn costs_relative_to(
+        &self,
+        other: &Self,
+        criteria: &Criteria,
+    ) -> Result<Vec<RelativeCost>, statistics::Error> {
+        let mut costs = Vec::new();
+        for metric in COSTS {
+            let logarithms = self.paired_differences(other, |run| {
+                let cost = metric.value(run.ended()?).number()?;
+                (cost > 0.0).then(|| cost.ln())
+            });
+            if let Some(logarithm) = Estimate::new(&logarithms, mean, criteria)? {
+                let ratio = logarithm.map(f64::exp);
+                costs.push(RelativeCost { metric, ratio });
+            }
+        }
+        Ok(costs)
     }
 
     fn time_to_accuracy(&self, accuracy: f64) -> TimeToAccuracy {
@@ -356,14 +416,10 @@ impl<'a> Arm<'a> {
             .filter_map(|run| run.epochs_to(accuracy))
             .map(|epochs| epochs as f64)
             .collect();
-        let ended = |run: &RunRecord| !matches!(run.status, Status::Failed { .. });
         let seconds: Vec<(u64, f64)> = self
             .runs
             .iter()
-            .filter_map(|run| {
-                let record = run.run.filter(|run| ended(run))?;
-                Some((run.seed, record.seconds_to(accuracy)?))
-            })
+            .filter_map(|run| Some((run.seed, run.ended()?.seconds_to(accuracy)?)))
             .collect();
         // The median over all runs, those that never got there being the slowest: none of its two
         // middle ones may be among them.
@@ -414,6 +470,19 @@ impl Estimate {
             interval,
             count: values.len(),
         }))
+    }
+
+    /// The same of another scale: `increasing` is applied to the value and to both ends.
+    fn map(self, increasing: fn(f64) -> f64) -> Self {
+        Self {
+            value: increasing(self.value),
+            interval: self.interval.map(|interval| Interval {
+                lower: increasing(interval.lower),
+                upper: increasing(interval.upper),
+                ..interval
+            }),
+            count: self.count,
+        }
     }
 }
 

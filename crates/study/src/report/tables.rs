@@ -3,7 +3,7 @@
 use statistics::{Comparison, Interval, Verdict, median};
 
 use super::document::Table;
-use crate::analysis::{Arm, Cell, Estimate, TrackComparison, has_smallest_p_value};
+use crate::analysis::{Arm, COSTS, Cell, Estimate, TrackComparison, has_smallest_p_value};
 use crate::figures::Source;
 use crate::format::{capital, confidence, decimals, p_number, percent, scientific};
 use crate::metric::Metric;
@@ -333,20 +333,11 @@ pub(super) fn inflation(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
 
 /// What it costs; none if nothing was timed.
 pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
-    let metrics = [
-        Metric::SecondsPerStep,
-        Metric::ForwardNanoseconds,
-        Metric::BackwardNanoseconds,
-        Metric::TrainingSeconds,
-    ];
     let known = |metric: &Metric| cell.arms.iter().any(|arm| !arm.values(*metric).is_empty());
-    let metrics: Vec<Metric> = metrics.into_iter().filter(known).collect();
+    let metrics: Vec<Metric> = COSTS.into_iter().filter(known).collect();
     if metrics.is_empty() {
         return None;
     }
-    let median_of = |arm: &Arm<'_>, metric: Metric| median(&arm.values(metric)).ok();
-    let baseline = source.study.baseline();
-    let reference = cell.arms.iter().find(|arm| arm.name == baseline);
     let mut columns = vec![String::from("contender"), String::from("parameters")];
     for metric in &metrics {
         columns.push(match metric {
@@ -365,29 +356,38 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
                 arm.name.clone(),
                 or_none(parameters.map(|parameters| parameters.to_string())),
             ];
-            for &metric in &metrics {
-                let own = median_of(arm, metric);
-                let ratio = own.zip(reference.and_then(|reference| median_of(reference, metric)));
-                let ratio = ratio
-                    .filter(|(_, reference)| *reference > 0.0 && arm.name != baseline)
-                    .map_or_else(String::new, |(own, reference)| {
-                        format!(" (× {})", decimals(own / reference, 2))
-                    });
-                row.push(or_none(
-                    own.map(|own| format!("{}{ratio}", metric.format(own))),
-                ));
-            }
+            row.extend(metrics.iter().map(|&metric| {
+                let own = median(&arm.values(metric)).ok();
+                let cost = own.map(|own| format!("{}{}", metric.format(own), ratio(arm, metric)));
+                or_none(cost)
+            }));
             row
         })
         .collect();
     Some(Table {
         caption: format!(
-            "Medians over the seeds, and in parentheses how many times as much as {baseline}. Each run is timed when it is made, whatever else the machine does then: {}",
+            "Medians over the seeds; in parentheses how many times as much as {}, the geometric mean of the ratios by seed with its {} interval. Each run is timed when it is made, whatever else the machine does then: {}",
+            source.study.baseline(),
+            confidence(source.analysis.criteria.level),
             spread_of_steps(cell)
         ),
         head: columns,
         rows,
     })
+}
+
+/// How many times as much as the baseline a contender costs, in parentheses after a space; empty if that is
+/// not known.
+fn ratio(arm: &Arm<'_>, metric: Metric) -> String {
+    let mut costs = arm.relative_costs.iter();
+    let Some(cost) = costs.find(|cost| cost.metric == metric) else {
+        return String::new();
+    };
+    let interval = cost.ratio.interval.map_or_else(String::new, |interval| {
+        let [lower, upper] = [interval.lower, interval.upper].map(|end| decimals(end, 2));
+        format!(" [{lower}, {upper}]")
+    });
+    format!(" (× {}{interval})", decimals(cost.ratio.value, 2))
 }
 
 /// How much the steps of a contender's runs differ.

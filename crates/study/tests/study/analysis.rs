@@ -101,6 +101,53 @@ fn one_comparison_by_hand() {
     );
 }
 
+/// Steps of 12 and 24 ms beside 8 and 12: 1.5 and 2 times as long, whose geometric mean is √3. The third seed has
+/// none to compare with.
+#[test]
+fn costs_are_ratios_paired_by_seed() {
+    let (plan, mut all) = records(&study("seeds = 3"), |_| Some(0.98));
+    let timed = all.iter().cloned().map(|mut run| {
+        let spec = &run.specs[0];
+        let milliseconds = match (spec.contender.as_str(), spec.seed) {
+            ("sigmoid", 0) => Some(8.0),
+            ("sigmoid", 1) => Some(12.0),
+            ("sigmoid", _) => None,
+            (_, 0) => Some(12.0),
+            (_, 1) => Some(24.0),
+            (_, _) => Some(100.0),
+        };
+        run.times = Some(Times {
+            seconds_per_step: milliseconds.map(|step| step / 1e3),
+            ..Times::default()
+        });
+        run
+    });
+    all = Records::new(timed.collect());
+    let analysis = Analysis::new(&plan, &all).unwrap();
+    let [sigmoid, tanh] = &analysis.cells[0].arms[..] else {
+        panic!("{:?}", analysis.cells);
+    };
+    assert_eq!(sigmoid.relative_costs, []);
+    let [step] = tanh.relative_costs[..] else {
+        panic!("{:?}", tanh.relative_costs);
+    };
+    assert_eq!(step.metric, Metric::SecondsPerStep);
+    assert_eq!(step.ratio.count, 2);
+    assert!((step.ratio.value - 3_f64.sqrt()).abs() < 1e-12);
+    let interval = step.ratio.interval.unwrap();
+    assert!((1.5 - 1e-12..step.ratio.value).contains(&interval.lower));
+    assert!((step.ratio.value..2.0 + 1e-12).contains(&interval.upper));
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report");
+    report::write(&plan, &all, &study::Curves::default(), "x", &path).unwrap();
+    let markdown = std::fs::read_to_string(path.join("report.md")).unwrap();
+    // The medians of 8 and 12, and of 12, 24 and 100.
+    for said in ["| 10.00 ms |", "| 24.00 ms (× 1.73 \\[1.50, 2.00\\]) |"] {
+        assert!(markdown.contains(said), "{said} is not in {markdown}");
+    }
+}
+
 /// Six seeds of one sign have p = 2/2⁶, which is no weak evidence but all that they can give.
 #[test]
 fn a_p_value_that_could_not_be_smaller_is_called_so() {
