@@ -3,7 +3,9 @@
 use statistics::{Comparison, Interval, Verdict, median};
 
 use super::document::Table;
-use crate::analysis::{Arm, COSTS, Cell, Estimate, TrackComparison, has_smallest_p_value};
+use crate::analysis::{
+    Arm, COSTS, Cell, Estimate, RankRange, TrackComparison, has_smallest_p_value,
+};
 use crate::figures::Source;
 use crate::format::{capital, confidence, decimals, p_number, percent, scientific};
 use crate::metric::Metric;
@@ -11,7 +13,7 @@ use crate::record::RunRecord;
 
 const NONE: &str = "–";
 
-fn or_none(text: Option<String>) -> String {
+pub(super) fn or_none(text: Option<String>) -> String {
     text.unwrap_or_else(|| NONE.to_owned())
 }
 
@@ -26,21 +28,10 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
         .map(|index| {
             let arm = &cell.arms[index];
             let comparison = arm.comparison.as_ref();
-            let verdict = match comparison {
-                Some(comparison) => analysis.wording().sign_and_word(comparison.verdict),
-                None if arm.name == baseline => String::from("baseline"),
-                None => NONE.to_owned(),
-            };
             vec![
                 arm.name.clone(),
-                or_none(arm.rank.map(|rank| {
-                    if rank.best == rank.worst {
-                        rank.best.to_string()
-                    } else {
-                        format!("{}–{}", rank.best, rank.worst)
-                    }
-                })),
-                verdict,
+                or_none(arm.rank.map(rank)),
+                verdict(source, arm),
                 ended(arm),
                 estimate(metric, arm.mean),
                 or_none(comparison.map(|comparison| difference(metric, comparison))),
@@ -114,11 +105,7 @@ pub(super) fn all_results(source: Source<'_>) -> Option<Table> {
                 estimate(metric, arm.mean),
                 or_none(comparison.map(|comparison| difference(metric, comparison))),
                 or_none(comparison.map(p_of_difference)),
-                match comparison {
-                    Some(comparison) => analysis.wording().sign_and_word(comparison.verdict),
-                    None if arm.name == source.study.baseline() => String::from("baseline"),
-                    None => NONE.to_owned(),
-                },
+                verdict(source, arm),
                 String::from(if cell.decides {
                     "deciding"
                 } else {
@@ -557,6 +544,27 @@ fn head(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
+/// What a contender is to the baseline.
+pub(super) fn verdict(source: Source<'_>, arm: &Arm<'_>) -> String {
+    match &arm.comparison {
+        Some(comparison) => {
+            let wording = source.analysis.wording();
+            wording.sign_and_word(comparison.verdict)
+        }
+        None if arm.name == source.study.baseline() => String::from("baseline"),
+        None => NONE.to_owned(),
+    }
+}
+
+/// The places that a contender may have: `2`, or `1–3`.
+pub(super) fn rank(rank: RankRange) -> String {
+    if rank.best == rank.worst {
+        rank.best.to_string()
+    } else {
+        format!("{}–{}", rank.best, rank.worst)
+    }
+}
+
 /// How many runs there are, and how many did not come to their end.
 fn ended(arm: &Arm<'_>) -> String {
     let mut parts = vec![arm.finished.to_string()];
@@ -592,7 +600,8 @@ fn signed(metric: Metric, mean: f64, interval: Option<Interval>) -> String {
     format!("{}{interval}", metric.signed(mean))
 }
 
-fn difference(metric: Metric, comparison: &Comparison) -> String {
+/// How far a contender is from the baseline, without units.
+pub(super) fn difference(metric: Metric, comparison: &Comparison) -> String {
     signed(metric, comparison.differences.mean, comparison.interval)
 }
 
@@ -628,26 +637,4 @@ fn new_study(comparison: Option<&Comparison>) -> Option<String> {
         } => Some(String::from("no reasonable number")),
         _ => None,
     }
-}
-
-/// The first columns of a table, for a terminal.
-pub(super) fn aligned(table: &Table, columns: usize) -> String {
-    let width = |column: usize| {
-        let cells = table.rows.iter().filter_map(|row| row.get(column));
-        let cells = cells.chain(table.head.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let columns = columns.min(table.head.len());
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |cells: &[String]| {
-        let padded: Vec<String> = cells
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:<width$}"))
-            .collect();
-        padded.join("  ").trim_end().to_owned()
-    };
-    let mut lines = vec![line(&table.head)];
-    lines.extend(table.rows.iter().map(|row| line(row)));
-    lines.join("\n")
 }

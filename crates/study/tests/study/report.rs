@@ -217,6 +217,33 @@ fn a_whole_study() {
     assert!(written.report.text.contains("The expectation is supported"));
 }
 
+/// The results in a terminal, where a line that is too long is broken anywhere.
+#[test]
+fn results_fit_into_a_narrow_terminal() {
+    let text = "title = \"x\"\ncontenders = [\"relu\", \"leaky-relu:0.25\", \"tanh\"]\nseeds = 10
+        [[vary]]\nname = \"normalization\"\nfield = \"network.normalization\"\nvalues = [\"none\", \"batch\"]
+        [verdict]\nsetting = { normalization = \"none\" }";
+    let study = Study::parse(text, Path::new("a.toml")).unwrap();
+    let records = made_up::run(&study, |spec| made_up::ability(&study, &spec.contender));
+    let written = Written::new(&study, &records);
+    let table = written.report.text.split("Test accuracy, %").nth(1);
+    let table: Vec<&str> = table.unwrap().lines().collect();
+    assert_eq!(
+        table[..6],
+        [
+            " (differences to relu, points, with 95 % intervals)",
+            "",
+            "contender        rank  verdict   mean   difference            p (Holm)",
+            "",
+            "normalization none (deciding)",
+            "leaky-relu:0.25  1     ▲ better  98.52  +1.02 [+0.98, +1.06]  0.004",
+        ]
+    );
+    assert!(table.contains(&"normalization batch (exploratory)"));
+    let widest = table.iter().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{widest:?}");
+}
+
 /// What a reader has to know to repeat it: which images, and what the study file leaves to the program.
 #[test]
 fn a_report_names_its_images_and_all_of_the_configuration() {
