@@ -57,7 +57,7 @@ pub enum Error {
     /// A folder holds none of the files that are looked for.
     #[error(
         "{folder}: found no {expected}; put {archive} there, get MNIST by `trainer data fetch`, or name \
-         a file with --data{others}"
+         a file instead of the folder{others}"
     )]
     NotInFolder {
         /// The folder.
@@ -94,7 +94,7 @@ pub enum Error {
     /// A row (or a quoted field with line ends in it) does not end.
     #[error(
         "{file}, line {line}, column 1: found no end of the row within {limit} bytes, the most \
-         that a row may have; is a quotation mark left open?"
+         that a row may have{guess}"
     )]
     EndlessRow {
         /// The file.
@@ -103,6 +103,8 @@ pub enum Error {
         line: u64,
         /// The largest size of a row.
         limit: usize,
+        /// What may be the cause, as the end of the sentence.
+        guess: String,
     },
 
     /// A column's name is neither `label` nor `pixel` and a number.

@@ -447,10 +447,19 @@ impl<'a> Rows<'a> {
             }
             // The record may go on after the window's end.
             if !self.refill()? && !self.finished {
+                let limit = self.window.len();
+                let guess = if self.unread().contains(&b'"') {
+                    String::from("; is a quotation mark left open?")
+                } else {
+                    // A pixel takes three digits and a comma at most.
+                    let side = (limit / 4).isqrt();
+                    format!(", and enough for images of {side}×{side} pixels")
+                };
                 return Err(Error::EndlessRow {
                     file: self.file.into(),
                     line: self.line,
-                    limit: self.window.len(),
+                    limit,
+                    guess,
                 });
             }
         }

@@ -183,7 +183,7 @@ fn what_is_not_there() {
         training_error(empty.path()).to_string(),
         format!(
             "{name}: found no train.csv, train.csv.gz or digit-recognizer.zip; put \
-             digit-recognizer.zip there, get MNIST by `trainer data fetch`, or name a file with --data"
+             digit-recognizer.zip there, get MNIST by `trainer data fetch`, or name a file instead of the folder"
         )
     );
     let others = tempfile::tempdir().unwrap();
@@ -193,7 +193,7 @@ fn what_is_not_there() {
     let error = training_error(others.path()).to_string();
     assert!(
         error.ends_with(
-            r#"or name a file with --data, such as one of ["a.CSV.gz", "mine.csv"] there"#
+            r#"or name a file instead of the folder, such as one of ["a.CSV.gz", "mine.csv"] there"#
         ),
         "{error}"
     );

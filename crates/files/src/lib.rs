@@ -1,8 +1,10 @@
 //! Files that are there whole or not at all, and what their contents are told by.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
@@ -45,7 +47,7 @@ impl<T> Context<T> for io::Result<T> {
 ///
 /// If the file cannot be written: no space, no permission. The old content is still there.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let partial = hidden_path(path, "partial");
+    let partial = hidden_path(path, PARTIAL);
     let written = write_durably(&partial, bytes).and_then(|()| fs::rename(&partial, path));
     if written.is_err() {
         // Already failing: that the leftover cannot be removed either adds nothing.
@@ -54,25 +56,66 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     written.context("write", path)
 }
 
-/// Writes `bytes` to `path` and waits until the disk has them.
+/// Writes `bytes` to `path`, where nothing may be, and waits until the disk has them.
 ///
 /// # Errors
 ///
 /// The system's.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-/// A hidden name beside `path` that no other write on this machine uses: `.name.4711-3.ending`.
+/// A hidden name beside `path` that no other write uses, on this machine or another that has the folder too:
+/// `.name.1234567890-3.ending`.
 pub fn hidden_path(path: &Path, ending: &str) -> PathBuf {
+    // The numbers of processes repeat themselves from machine to machine, above all in containers.
+    static PROCESS: LazyLock<u64> =
+        LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     // Threads of one process may write the same file.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let process = std::process::id();
-    path.with_file_name(format!(".{name}.{process}-{number}.{ending}"))
+    path.with_file_name(format!(".{name}.{}-{number}.{ending}", *PROCESS))
+}
+
+/// A new file under a hidden name beside `path`, of which `path` can be made by renaming it. What killed
+/// processes left of this kind is removed: a file is locked as long as somebody writes it.
+///
+/// # Errors
+///
+/// If the file cannot be made.
+pub fn create_partial(path: &Path) -> io::Result<(PathBuf, File)> {
+    for abandoned in partial_files_of(path) {
+        // Somebody else may tidy up as well, and what is left harms nobody.
+        fs::remove_file(abandoned).ok();
+    }
+    let hidden = hidden_path(path, PARTIAL);
+    let file = File::create_new(&hidden)?;
+    // Where files cannot be locked, nobody takes this one for abandoned either.
+    file.lock().ok();
+    Ok((hidden, file))
+}
+
+const PARTIAL: &str = "partial";
+
+/// What is left of writing `path` and locked by nobody.
+fn partial_files_of(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{name}.");
+    let is_left = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let number = name
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_suffix(&format!(".{PARTIAL}")));
+        number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit() || b == b'-'))
+            && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+    };
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let entries = fs::read_dir(folder.unwrap_or(Path::new(".")));
+    let paths = entries.into_iter().flatten().flatten();
+    paths.map(|entry| entry.path()).filter(is_left).collect()
 }
 
 /// Removes what killed processes left half-written in `folder`.
@@ -86,7 +129,7 @@ pub fn remove_partial(folder: &Path) -> Result<(), FileError> {
         let entry = entry.context(action, folder)?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with('.') && name.ends_with(".partial") {
+        if name.starts_with('.') && name.ends_with(&format!(".{PARTIAL}")) {
             let path = entry.path();
             let removed = if path.is_dir() {
                 fs::remove_dir_all(path)
@@ -143,6 +186,53 @@ mod tests {
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
         assert_eq!(left.len(), 1);
         assert!(kept.exists());
+    }
+
+    /// Two processes with one number, as in containers, must not write into one file.
+    #[test]
+    fn hidden_names_are_those_of_one_process() {
+        const ASKED: &str = "PRINT_A_HIDDEN_NAME";
+        let number = || {
+            let hidden = hidden_path(Path::new("a"), "x");
+            let name = hidden.to_string_lossy().into_owned();
+            let number = name.split(['.', '-']).nth(2).map(str::to_owned);
+            number.unwrap()
+        };
+        if std::env::var_os(ASKED).is_some() {
+            println!("number {}.", number());
+            return;
+        }
+        let own = number();
+        assert_eq!(own, number());
+        assert!(own.parse::<u64>().is_ok(), "{own}");
+        assert_ne!(own, std::process::id().to_string());
+        let program = std::env::current_exe().unwrap();
+        let other = std::process::Command::new(program)
+            .args(["hidden_names_are_those_of_one_process", "--nocapture"])
+            .env(ASKED, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8(other.stdout).unwrap();
+        assert!(said.contains("number "), "{said}");
+        assert!(!said.contains(&own), "{said}");
+    }
+
+    #[test]
+    fn what_killed_writers_of_a_file_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("train.csv");
+        let left = folder.path().join(".train.csv.4711-0.partial");
+        let of_another = folder.path().join(".train.csv.gz.4711-0.partial");
+        for path in [&left, &of_another] {
+            fs::write(path, "1,2").unwrap();
+        }
+        let (being_written, open) = create_partial(&path).unwrap();
+        assert!(!left.exists() && of_another.exists());
+        let (new, _open) = create_partial(&path).unwrap();
+        assert!(being_written.exists() && new.exists());
+        drop(open);
+        drop(create_partial(&path).unwrap());
+        assert!(!being_written.exists() && new.exists());
     }
 
     #[test]

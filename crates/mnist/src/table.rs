@@ -102,6 +102,8 @@ struct Unpublished {
     path: PathBuf,
     hidden: PathBuf,
     existing: Existing,
+    /// Locked, so that nobody takes it for abandoned; `None` while it is being written.
+    opened: Option<File>,
 }
 
 impl Unpublished {
@@ -162,25 +164,31 @@ impl Unpublished {
         content: impl FnOnce(&mut BufWriter<File>) -> Result<(), Stop>,
     ) -> Result<Self, Error> {
         may_write(path, existing)?;
-        let file = Self {
-            hidden: files::hidden_path(path, "partial"),
+        let (hidden, opened) = files::create_partial(path).map_err(|cause| Error::Write {
+            path: path.to_path_buf(),
+            cause,
+        })?;
+        let mut file = Self {
+            hidden,
             path: path.to_path_buf(),
             existing,
+            opened: None,
         };
-        let written = File::create(&file.hidden)
-            .map_err(Stop::from)
-            .and_then(|opened| {
-                let mut writer = BufWriter::with_capacity(1 << 16, opened);
-                content(&mut writer)?;
-                let opened = writer
-                    .into_inner()
-                    .map_err(io::IntoInnerError::into_error)?;
-                // A file that is seen under its name is on the disk.
-                opened.sync_all()?;
-                Ok(())
-            });
-        match written {
-            Ok(()) => Ok(file),
+        let written = || -> Result<File, Stop> {
+            let mut writer = BufWriter::with_capacity(1 << 16, opened);
+            content(&mut writer)?;
+            let opened = writer
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)?;
+            // A file that is seen under its name is on the disk.
+            opened.sync_all()?;
+            Ok(opened)
+        };
+        match written() {
+            Ok(opened) => {
+                file.opened = Some(opened);
+                Ok(file)
+            }
             Err(Stop::Write(cause)) => Err(file.write_error(cause)),
             Err(Stop::Row {
                 row,

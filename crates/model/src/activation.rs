@@ -1,9 +1,9 @@
 //! Activation functions: which one, and its Burn module.
 //!
-//! A new one takes a variant below, an arm in [`ActivationLayer::forward`], in [`Activation::facts`] and
-//! in [`Initialization::matched`](crate::Initialization::matched), all of which the compiler asks for,
-//! and a line in the reference tests; to be fast on CPUs, a kernel and an arm in
-//! [`Activation::kernel`].
+//! A new one takes a variant below, an arm in [`ActivationLayer::forward`], in [`Activation::facts`], in
+//! [`Initialization::matched`](crate::Initialization::matched) and in [`Activation::kernel`], all of which the
+//! compiler asks for, a kernel, by which CPUs are fast and studies look into networks, and a line in the
+//! reference tests.
 
 mod facts;
 mod functions;
@@ -49,8 +49,11 @@ macro_rules! activations {
                 match self {$( Self::$variant { .. } => $name ),+}
             }
 
-            fn parameters(self) -> Vec<f32> {
-                match self {$( Self::$variant { $($( $field ),+)? } => vec![$($( $field ),+)?] ),+}
+            /// Its parameters in the order in which they are written, each with its name.
+            pub fn parameters(&self) -> Vec<(&'static str, f32)> {
+                match *self {$(
+                    Self::$variant { $($( $field ),+)? } => vec![$($( (stringify!($field), $field) ),+)?]
+                ),+}
             }
 
             fn parameters_mut(&mut self) -> Vec<&mut f32> {

@@ -49,8 +49,8 @@ pub struct Study {
     /// The seeds of the runs, the same for every contender, so that runs are paired.
     #[serde(default)]
     pub seeds: Seeds,
-    /// Numbers of seeds that the study was made with before, other than today's. A report says so, as
-    /// a level allows for one look at the results.
+    /// Numbers of seeds that the study was made with before. A report says so, as a level allows for one
+    /// look at the results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_seeds: Vec<usize>,
     /// Validation accuracies, 0 to 1, that times are taken to.

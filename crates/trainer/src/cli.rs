@@ -91,7 +91,7 @@ pub fn number<T: FromStr>(text: &str) -> Result<T, String> {
 /// How much is said, and to whom.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Output {
-    /// One line per epoch instead of the dashboard
+    /// Lines instead of a dashboard or a progress bar
     #[arg(long, conflicts_with_all = ["quiet", "json"])]
     pub plain: bool,
     /// Say nothing but errors

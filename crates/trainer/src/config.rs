@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use augmentation::AugmentationConfig;
 use clap::ValueEnum;
 use data::{Fractions, LabelledImages, Source, Split};
@@ -84,7 +84,7 @@ pub struct DataConfig {
     pub fingerprint: Option<String>,
 }
 
-/// An optimizer and its constants. The defaults are PyTorch's.
+/// An optimizer and its constants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimizerConfig {
@@ -301,14 +301,41 @@ impl DataConfig {
         Ok(images?)
     }
 
+    /// Makes sure that the images of this fingerprint are those of `file`, which this was read from, if it
+    /// says which they are.
+    ///
+    /// # Errors
+    ///
+    /// If they are others. `source` is where they come from.
+    pub fn check_unchanged(&self, fingerprint: &str, source: &Source, file: &Path) -> Result<()> {
+        match &self.fingerprint {
+            Some(noted) if noted != fingerprint => bail!(
+                "{source} are not the images of {}; name with --data what to train on",
+                file.display()
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// Notes what finds the images again, also from another folder and when more files have come.
-    pub fn note_source(&mut self, source: &Source) {
+    ///
+    /// # Errors
+    ///
+    /// If their path is no text, which a configuration cannot hold.
+    pub fn note_source(&mut self, source: &Source) -> Result<()> {
         self.path = match source {
             // Where the current folder is unknown, the path is kept as it is.
             Source::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
             Source::BuiltIn { .. } => Some(PathBuf::from(data::BUILT_IN)),
             _ => None,
         };
+        match &self.path {
+            Some(path) if path.to_str().is_none() => bail!(
+                "a configuration cannot hold the path {}, which is not UTF-8; rename what is not",
+                path.display()
+            ),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Views {
     /// Views of each image: itself, then augmented as in the run's training, but more gently; their
-    /// probabilities are averaged
+    /// probabilities are averaged. More than one for runs that were trained with augmentation only
     #[arg(long = "tta", value_name = "N", default_value = "1", value_parser = count, allow_negative_numbers = true)]
     pub per_image: NonZeroUsize,
     /// Size of the changes in those views, as a share of those in training, 0 to 1

@@ -77,7 +77,8 @@ impl fmt::Display for Diverged {
 }
 
 impl Members {
-    /// The first `count` members of `recipe` in `folder`, trained on `images` by `processor`.
+    /// The first `count` members of `recipe` in `folder`, trained on `images`, which the recipe names, by
+    /// `processor`.
     pub fn new(
         recipe: &RunConfig,
         count: usize,
@@ -86,12 +87,9 @@ impl Members {
         processor: Processor,
         signals: Signals,
     ) -> Self {
-        let fingerprint = images.fingerprint();
         let runs = (0..count).map(|number| {
             let mut config = recipe.member(number);
             config.backend = processor.backend;
-            config.data.fingerprint = Some(fingerprint.clone());
-            config.data.note_source(images.source());
             (folder.join(format!("{MEMBER}{}", config.seed)), config)
         });
         Self {

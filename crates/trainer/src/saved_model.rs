@@ -110,7 +110,7 @@ pub fn save(
     remove_others(run.path(), network, &card.file)
 }
 
-/// Removes the weights that the side file no longer names.
+/// Removes the weights of other epochs, which the side file no longer names.
 fn remove_others(folder: &Path, network: SavedNetwork, current: &str) -> Result<()> {
     let context = || format!("cannot tidy the folder {}", folder.display());
     let prefix = format!("{}-epoch-", network.name());
@@ -118,7 +118,11 @@ fn remove_others(folder: &Path, network: SavedNetwork, current: &str) -> Result<
         let entry = entry.with_context(context)?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(&prefix) && name != current {
+        let epoch = name
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_suffix(".bpk"));
+        let is_ours = epoch.is_some_and(|epoch| epoch.bytes().all(|b| b.is_ascii_digit()));
+        if is_ours && name != current {
             fs::remove_file(entry.path()).with_context(context)?;
         }
     }

@@ -101,7 +101,9 @@ pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task
     }
     let split = config.split(images)?;
     if split.validation.labels().len() == 0 && config.data.validation_fraction > 0.0 {
-        bail!("no image is left for validation: raise validation_fraction or add images");
+        bail!(
+            "no image is left for validation: raise validation_fraction, set it to 0 to do without, or add images"
+        );
     }
     let task = Task {
         height: images.side(),

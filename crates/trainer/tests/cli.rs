@@ -267,6 +267,41 @@ fn nothing_is_overwritten() {
 
 /// The same configuration gives the same weights, the file of a run repeats it, and every seed is
 /// another run.
+/// A user's files beside the weights, whatever they are called.
+#[test]
+fn files_that_are_not_the_runs_own_are_kept() {
+    let folder = Folder::with_digits(100);
+    folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet --out run");
+    let mine = ["best-epoch-0001.safetensors", "last-epoch-mine.bpk"];
+    for name in mine {
+        fs::write(folder.path("run").join(name), "mine").unwrap();
+    }
+    fs::create_dir(folder.path("run/best-epoch-notes")).unwrap();
+    folder.succeed("resume run --epochs 3 --quiet");
+    for name in mine {
+        assert!(folder.path("run").join(name).exists(), "{name}");
+    }
+    assert!(!folder.path("run/last-epoch-0001.bpk").exists());
+}
+
+/// A configuration is a text, and a path need not be one.
+#[test]
+#[cfg(unix)]
+fn a_path_that_no_configuration_can_hold_leaves_no_run() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = Folder::with_digits(100);
+    let name = OsStr::from_bytes(b"digits-\xff.csv");
+    fs::rename(folder.path("train.csv"), folder.path(name)).unwrap();
+    let mut command = folder.command("--config tiny.toml --epochs 1 --quiet --out run --data");
+    let output = command.arg(name).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(error.contains("which is not UTF-8"), "{error}");
+    assert!(!folder.path("run").exists());
+}
+
 #[test]
 fn runs_repeat_to_the_last_bit() {
     let folder = Folder::with_digits(300);
@@ -588,9 +623,20 @@ fn images_that_a_network_was_trained_on_are_not_scored_unawares() {
     );
     let trained = folder.succeed("evaluate all --data moved.csv");
     assert!(
-        trained.starts_with("images of moved.csv, which all was trained with, network of epoch 1:"),
+        trained.starts_with(
+            "images of moved.csv, which were trained or validated with, network of epoch 1:"
+        ),
         "{trained}"
     );
+
+    // Images of the same file that it left alone are none that it was trained with.
+    let half = fs::read_to_string(folder.path("tiny.toml")).unwrap();
+    let half = format!("{half}\n[data]\nvalidation_fraction = 0\ntest_fraction = 0.5\n");
+    fs::write(folder.path("half.toml"), half).unwrap();
+    folder.succeed("--config half.toml --data moved.csv --epochs 1 --quiet --out half");
+    let scores: Value =
+        serde_json::from_str(&folder.succeed("evaluate half --data moved.csv --json")).unwrap();
+    assert_eq!(scores["known_images"], 150);
 
     // Nor some of them in another file: the header and the first 100 images, with one changed.
     let text = fs::read_to_string(folder.path("moved.csv")).unwrap();

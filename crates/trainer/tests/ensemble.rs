@@ -213,6 +213,19 @@ fn a_recipe_names_its_images_and_backend() {
         assert!(summary["data"].as_str().unwrap().ends_with("train.csv"));
         assert_eq!(summary["backend"], "ndarray");
     }
+
+    // The file of a run is one that knows its images, which are others now.
+    let text = fs::read_to_string(folder.path("train.csv")).unwrap();
+    let fewer: Vec<&str> = text.lines().take(500).collect();
+    fs::write(folder.path("train.csv"), fewer.join("\n")).unwrap();
+    let again = "ensemble out/member-7/config.toml --members 1 --out again";
+    let error = folder.fail(again);
+    assert!(
+        error
+            .contains("train.csv are not the images of out/member-7/config.toml; name with --data"),
+        "{error}"
+    );
+    folder.succeed(&format!("{again} --data train.csv --quiet"));
 }
 
 /// A member that another program is training is not taken for trained.

@@ -176,6 +176,16 @@ fn a_quotation_mark_left_open() {
 }
 
 #[test]
+fn a_row_of_too_many_pixels() {
+    let text = format!("{HEADER}{}\n", "0,".repeat(600));
+    assert_eq!(
+        complaint(&text),
+        "t.csv, line 2, column 1: found no end of the row within 1024 bytes, the most that a row may \
+         have, and enough for images of 16×16 pixels"
+    );
+}
+
+#[test]
 fn a_reader_that_fails_names_the_line() {
     let good = format!("{HEADER}0,1,2,3,4\n0,1,2");
     let mut reader = good.as_bytes().chain(Failing);

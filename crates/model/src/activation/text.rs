@@ -141,7 +141,7 @@ impl fmt::Display for Activation {
         if Self::ALL.contains(self) {
             return Ok(());
         }
-        for (index, parameter) in self.parameters().iter().enumerate() {
+        for (index, (_, parameter)) in self.parameters().iter().enumerate() {
             let separator = if index == 0 { ':' } else { ',' };
             // `Debug` is the shortest text that reads back as the same number, with an exponent
             // where the number is very large or small.

@@ -30,13 +30,17 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         for activation in Activation::ALL {
             print(&paragraph(activation))?;
         }
+        print(ABOUT_PARAMETERS)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
+const ABOUT_PARAMETERS: &str = "Parameters follow a colon, in this order, with commas between them: leaky-relu:0.2, rrelu:0.1,0.3.\nThose that are left out are as above.";
+
 #[derive(Serialize)]
 struct Entry {
     name: &'static str,
+    parameters: Vec<Parameter>,
     formula: &'static str,
     range: String,
     derivative_range: String,
@@ -44,6 +48,12 @@ struct Entry {
     smoothness: String,
     zero_centered: bool,
     source: &'static str,
+}
+
+#[derive(Serialize)]
+struct Parameter {
+    name: &'static str,
+    default: f32,
 }
 
 impl Entry {
@@ -59,6 +69,11 @@ impl Entry {
         } = activation.facts();
         Self {
             name: activation.name(),
+            parameters: activation
+                .parameters()
+                .into_iter()
+                .map(|(name, default)| Parameter { name, default })
+                .collect(),
             formula,
             range: range.to_string(),
             derivative_range: derivative_range.to_string(),
@@ -70,12 +85,22 @@ impl Entry {
     }
 }
 
-/// Name and formula, then the properties, then the source, indented alike.
+/// Name and formula, then parameters and properties, then the source, indented alike.
 fn paragraph(activation: &Activation) -> String {
     let entry = Entry::new(activation);
     let not = |holds| if holds { "" } else { "not " };
+    let parameters: Vec<String> = entry
+        .parameters
+        .iter()
+        // Four decimals, without zeros at the end.
+        .map(|Parameter { name, default }| format!("{name} {}", (1e4 * default).round() / 1e4))
+        .collect();
+    let parameters = match parameters.join(", ") {
+        none if none.is_empty() => none,
+        some => format!("{:16}parameters: {some}\n", ""),
+    };
     format!(
-        "{:<15} {}\n{:16}values {}, slopes {}; {}monotone, {}, {}zero-centred\n{:16}{}\n",
+        "{:<15} {}\n{parameters}{:16}values {}, slopes {}; {}monotone, {}, {}zero-centred\n{:16}{}\n",
         entry.name,
         entry.formula,
         "",

@@ -92,6 +92,16 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let images = recipe
         .data
         .read_images(options.data.as_deref(), data::training_images)?;
+    let fingerprint = images.fingerprint();
+    if options.data.is_none() {
+        let source = images.source();
+        let recipe_file = &options.recipe;
+        recipe
+            .data
+            .check_unchanged(&fingerprint, source, recipe_file)?;
+    }
+    recipe.data.fingerprint = Some(fingerprint);
+    recipe.data.note_source(images.source())?;
     let members = Members::new(
         &recipe,
         count,

@@ -85,7 +85,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         );
     }
     if options.data.is_some() {
-        config.data.note_source(images.source());
+        config.data.note_source(images.source())?;
     }
     // What is no longer so goes first: a new configuration beside what was made by the old one would be
     // taken for its own.

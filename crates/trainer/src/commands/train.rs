@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use data::LabelledImages;
 use model::{Activation, Initialization, Kernels, Normalization, Preset};
@@ -122,20 +122,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let images = config
         .data
         .read_images(options.data.as_deref(), data::training_images)?;
-    let fingerprint = Some(images.fingerprint());
-    if let Some(file) = &options.config
-        && options.data.is_none()
-        && config.data.fingerprint.is_some()
-        && config.data.fingerprint != fingerprint
-    {
-        bail!(
-            "{} are not the images of {}; name with --data what to train on",
-            images.source(),
-            file.display()
-        );
+    let fingerprint = images.fingerprint();
+    if let (Some(file), None) = (&options.config, &options.data) {
+        let source = images.source();
+        config.data.check_unchanged(&fingerprint, source, file)?;
     }
-    config.data.fingerprint = fingerprint;
-    config.data.note_source(images.source());
+    config.data.fingerprint = Some(fingerprint);
+    config.data.note_source(images.source())?;
     let (split, _) = training::split(&config, &images)?;
     let run = options.create_directory(&config)?;
     let _lock = run.lock()?;

@@ -52,7 +52,7 @@ impl StudyRunner {
             return Ok(Making::Taken);
         };
         let mut config = config;
-        config.data.note_source(self.images.source());
+        config.data.note_source(self.images.source())?;
         run.save_config(&config)?;
         // A run goes on from what is intact, and was measured after every epoch.
         let is_measured = |state: &RunState| state.measurements.len() == state.history.len();

@@ -13,7 +13,8 @@ use crate::console::print;
 /// Options of `trainer data check`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// CSV files (plain, .gz or Kaggle's .zip), labelled or not; folders of such; or built-in
+    /// CSV files (plain, .gz or Kaggle's .zip), labelled or not; folders with train.csv, test.csv or
+    /// Kaggle's zip; or built-in
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// The same as JSON, with the numbers of all images that are mentioned

@@ -14,7 +14,7 @@ use crate::evaluation::{CONFIDENCE, Evaluation, Probabilities, interval_text};
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     data: String,
-    /// How many of the images the networks were trained or validated with, in another file; `None` if
+    /// How many of the images the networks were trained or validated with; `None` if
     /// that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     known_images: Option<usize>,

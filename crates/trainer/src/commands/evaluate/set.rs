@@ -16,8 +16,8 @@ pub(in crate::commands) struct EvaluationSet {
     pub(in crate::commands) images: LabelledImages,
     /// What they are called.
     pub(in crate::commands) name: String,
-    /// How many of them the networks were trained or validated with, in another file; `None` if that is
-    /// not known, or these are the images that were held out for it.
+    /// How many of them the networks were trained or validated with; `None` if that is not known, or these
+    /// are the images that were held out for it.
     pub(super) known_images: Option<usize>,
     pub(super) selection: Selection,
 }
@@ -97,34 +97,31 @@ impl EvaluationSet {
 
     /// Images of whatever origin.
     fn foreign(ensemble: &Ensemble, images: LabelledImages) -> Self {
-        let fingerprint = Some(images.fingerprint());
-        let mut members = ensemble.members.iter();
-        let trained = members.find(|member| member.config.data.fingerprint == fingerprint);
-        let (known_images, what_of_them) = if let Some(member) = trained {
-            let what = format!(", which {} was trained with", member.path.display());
-            (Some(images.rows().len()), what)
-        } else {
-            match known_images(ensemble, &images) {
-                Ok(0) => (Some(0), String::new()),
-                Ok(1) => (
-                    Some(1),
-                    String::from(", one of which was trained or validated with"),
+        let all = images.rows().len();
+        let (known_images, what_of_them) = match known_images(ensemble, &images) {
+            Ok(0) => (Some(0), String::new()),
+            Ok(known) if known == all => (
+                Some(known),
+                String::from(", which were trained or validated with"),
+            ),
+            Ok(1) => (
+                Some(1),
+                String::from(", one of which was trained or validated with"),
+            ),
+            Ok(known) => (
+                Some(known),
+                format!(
+                    ", {} of which were trained or validated with",
+                    Thousands(known)
                 ),
-                Ok(known) => (
-                    Some(known),
-                    format!(
-                        ", {} of which were trained or validated with",
-                        Thousands(known)
-                    ),
+            ),
+            Err(member) => (
+                None,
+                format!(
+                    ", among which may be some that {} was trained with, whose images are not where they were",
+                    member.path.display()
                 ),
-                Err(member) => (
-                    None,
-                    format!(
-                        ", among which may be some that {} was trained with, whose images are not where they were",
-                        member.path.display()
-                    ),
-                ),
-            }
+            ),
         };
         Self {
             name: format!("images of {}{what_of_them}", images.source()),
@@ -150,31 +147,34 @@ impl Selection {
     }
 }
 
-/// How many of the images are in the files that the networks were trained with.
+/// How many of the images are among those that the networks were trained or validated with.
 ///
 /// # Errors
 ///
 /// The first network whose file is not what or where it was.
 fn known_images<'a>(ensemble: &'a Ensemble, images: &LabelledImages) -> Result<usize, &'a Member> {
+    let fingerprint = images.fingerprint();
     let mut files = HashMap::new();
+    let mut known = Vec::new();
     for member in &ensemble.members {
         let data = &member.config.data;
         let path = data.path.as_deref();
-        let file = files.entry(path).or_insert_with(|| {
-            let images = data::training_images(path).ok()?;
-            Some((images.fingerprint(), images))
-        });
-        match file {
-            Some((fingerprint, _)) if data.fingerprint.as_ref() == Some(fingerprint) => {}
-            _ => return Err(member),
-        }
+        let file = if data.fingerprint.as_ref() == Some(&fingerprint) {
+            Some(images)
+        } else {
+            let file = files.entry(path).or_insert_with(|| {
+                let images = data::training_images(path).ok()?;
+                Some((images.fingerprint(), images))
+            });
+            let is_its =
+                |file: &&(String, LabelledImages)| Some(&file.0) == data.fingerprint.as_ref();
+            file.as_ref().filter(is_its).map(|(_, images)| images)
+        };
+        let split = file.and_then(|images| member.config.split(images).ok());
+        let split = split.ok_or(member)?;
+        known.extend([split.training, split.validation]);
     }
-    let files: Vec<LabelledImages> = files
-        .into_values()
-        .flatten()
-        .map(|(_, images)| images)
-        .collect();
-    Ok(images.shared_with(&files))
+    Ok(images.shared_with(&known))
 }
 
 fn check_fit(images: &LabelledImages, task: Task) -> Result<()> {
