@@ -22,6 +22,7 @@ mod batch;
 mod builtin;
 mod check;
 mod error;
+mod gzip;
 mod image_table;
 mod images;
 mod loader;

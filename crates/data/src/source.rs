@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
 use zip::ZipArchive;
 
 use crate::error::Error;
+use crate::gzip::GzipReader;
 use crate::table::{self, Labels, Table};
 
 /// The folder that is searched below the current one when no other is named.
@@ -238,7 +238,7 @@ pub(crate) fn read_file(path: &Path, labels: Labels) -> Result<Table, Error> {
     let (mut opened, start) = open(path)?;
     match start.as_slice() {
         [0x1f, 0x8b, ..] => {
-            let mut reader = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, opened));
+            let mut reader = GzipReader::new(BufReader::with_capacity(1 << 16, opened));
             table::read(&mut reader, &file, labels, table::WINDOW)
         }
         start if starts_as_archive(start) => read_archive(opened, &file, labels),

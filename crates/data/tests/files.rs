@@ -113,6 +113,19 @@ fn the_content_tells_the_format() {
     }
 }
 
+/// As programs that write in blocks leave it, and `gzip` reads it.
+#[test]
+fn zeros_behind_a_gzip_file_are_left_alone() {
+    let (first, second) = TRAIN.split_at(TRAIN.len() / 2);
+    for content in [
+        [gzip(TRAIN), vec![0; 100_000]].concat(),
+        [gzip(first), gzip(second), vec![0]].concat(),
+    ] {
+        let folder = folder(&[("train.csv.gz", &content)]);
+        assert_train(folder.path(), &folder.path().join("train.csv.gz"));
+    }
+}
+
 #[test]
 fn several_gzip_members_are_one_file() {
     let (first, second) = TRAIN.split_at(50);
