@@ -56,8 +56,8 @@ impl SetFiles {
     /// # Errors
     ///
     /// That of `check`; [`Error::Exists`] if one is there and to be kept, [`Error::Write`] if one cannot be
-    /// written, [`Error::RowLength`] if an image has not `side × side` pixels. There are no new files then,
-    /// nor parts of one.
+    /// written, [`Error::RowLength`] if an image has not `side × side` pixels. There are no parts of files then,
+    /// and no new ones but those that had got their names before another was refused its own.
     pub fn write<P: AsRef<[u8]>>(
         &self,
         side: usize,
