@@ -451,8 +451,8 @@ impl<'a> Rows<'a> {
                 let guess = if self.unread().contains(&b'"') {
                     String::from("; is a quotation mark left open?")
                 } else {
-                    // A pixel takes three digits and a comma at most.
-                    let side = (limit / 4).isqrt();
+                    // In the header, where a pixel takes most: `pixel12345,`.
+                    let side = (limit / 12).isqrt();
                     format!(", and enough for images of {side}×{side} pixels")
                 };
                 return Err(Error::EndlessRow {

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -80,8 +81,9 @@ pub fn hidden_path(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(format!(".{name}.{}-{number}.{ending}", *PROCESS))
 }
 
-/// A new file under a hidden name beside `path`, of which `path` can be made by renaming it. What killed
-/// processes left of this kind is removed: a file is locked as long as somebody writes it.
+/// A new file under a hidden name beside `path`, of which `path` can be made by renaming it. It is locked until
+/// it is closed. What killed processes left of this kind is removed: files that nobody has locked, nor
+/// written to for ten minutes, as somebody may write on a machine whose locks this one does not see.
 ///
 /// # Errors
 ///
@@ -93,14 +95,17 @@ pub fn create_partial(path: &Path) -> io::Result<(PathBuf, File)> {
     }
     let hidden = hidden_path(path, PARTIAL);
     let file = File::create_new(&hidden)?;
-    // Where files cannot be locked, nobody takes this one for abandoned either.
+    // Where files cannot be locked, their age alone counts.
     file.lock().ok();
     Ok((hidden, file))
 }
 
 const PARTIAL: &str = "partial";
 
-/// What is left of writing `path` and locked by nobody.
+/// How long nobody has written to a file that is taken for abandoned.
+const ABANDONED: Duration = Duration::from_secs(600);
+
+/// What is left of writing `path`.
 fn partial_files_of(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.");
@@ -110,12 +115,22 @@ fn partial_files_of(path: &Path) -> Vec<PathBuf> {
             .strip_prefix(&prefix)
             .and_then(|rest| rest.strip_suffix(&format!(".{PARTIAL}")));
         number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit() || b == b'-'))
-            && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+            && is_abandoned(path)
     };
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let entries = fs::read_dir(folder.unwrap_or(Path::new(".")));
     let paths = entries.into_iter().flatten().flatten();
     paths.map(|entry| entry.path()).filter(is_left).collect()
+}
+
+/// Whether nobody writes a file any more. One that cannot be asked is left alone.
+fn is_abandoned(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    let written = file.metadata().and_then(|file| file.modified());
+    let age = written.ok().and_then(|written| written.elapsed().ok());
+    age.is_some_and(|age| age > ABANDONED) && file.try_lock().is_ok()
 }
 
 /// Removes what killed processes left half-written in `folder`.
@@ -188,46 +203,28 @@ mod tests {
         assert!(kept.exists());
     }
 
-    /// Two processes with one number, as in containers, must not write into one file.
-    #[test]
-    fn hidden_names_are_those_of_one_process() {
-        const ASKED: &str = "PRINT_A_HIDDEN_NAME";
-        let number = || {
-            let hidden = hidden_path(Path::new("a"), "x");
-            let name = hidden.to_string_lossy().into_owned();
-            let number = name.split(['.', '-']).nth(2).map(str::to_owned);
-            number.unwrap()
-        };
-        if std::env::var_os(ASKED).is_some() {
-            println!("number {}.", number());
-            return;
-        }
-        let own = number();
-        assert_eq!(own, number());
-        assert!(own.parse::<u64>().is_ok(), "{own}");
-        assert_ne!(own, std::process::id().to_string());
-        let program = std::env::current_exe().unwrap();
-        let other = std::process::Command::new(program)
-            .args(["hidden_names_are_those_of_one_process", "--nocapture"])
-            .env(ASKED, "1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8(other.stdout).unwrap();
-        assert!(said.contains("number "), "{said}");
-        assert!(!said.contains(&own), "{said}");
-    }
-
     #[test]
     fn what_killed_writers_of_a_file_left_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("train.csv");
-        let left = folder.path().join(".train.csv.4711-0.partial");
-        let of_another = folder.path().join(".train.csv.gz.4711-0.partial");
-        for path in [&left, &of_another] {
-            fs::write(path, "1,2").unwrap();
-        }
+        let make_old = |file: &File| {
+            let long_ago = std::time::SystemTime::now() - 2 * ABANDONED;
+            file.set_modified(long_ago).unwrap();
+        };
+        let named = |name: &str, is_old: bool| {
+            let path = folder.path().join(name);
+            let file = File::create(&path).unwrap();
+            if is_old {
+                make_old(&file);
+            }
+            path
+        };
+        let left = named(".train.csv.4711-0.partial", true);
+        let fresh = named(".train.csv.4712-0.partial", false);
+        let of_another = named(".train.csv.gz.4711-0.partial", true);
         let (being_written, open) = create_partial(&path).unwrap();
-        assert!(!left.exists() && of_another.exists());
+        make_old(&open);
+        assert!(!left.exists() && fresh.exists() && of_another.exists());
         let (new, _open) = create_partial(&path).unwrap();
         assert!(being_written.exists() && new.exists());
         drop(open);

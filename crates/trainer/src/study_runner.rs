@@ -22,6 +22,7 @@ use model::Activation;
 use study::{Curves, Dataset, Plan, Store, Study};
 
 use crate::backend::{Backend, Processor};
+use crate::config::DataConfig;
 
 pub use work::work;
 
@@ -61,6 +62,8 @@ impl StudyRunner {
         backend: Backend,
     ) -> Result<Self> {
         let plan = Plan::new(study)?;
+        // A path that no run's configuration can hold is refused before anything is made.
+        DataConfig::default().note_source(images.source())?;
         let processor = backend.open()?;
         let fingerprint = images.fingerprint();
         let base = configuration::base(processor.backend, &fingerprint)?;

@@ -265,8 +265,6 @@ fn nothing_is_overwritten() {
     }
 }
 
-/// The same configuration gives the same weights, the file of a run repeats it, and every seed is
-/// another run.
 /// A user's files beside the weights, whatever they are called.
 #[test]
 fn files_that_are_not_the_runs_own_are_kept() {
@@ -300,8 +298,15 @@ fn a_path_that_no_configuration_can_hold_leaves_no_run() {
     assert!(!output.status.success());
     assert!(error.contains("which is not UTF-8"), "{error}");
     assert!(!folder.path("run").exists());
+    let mut command = folder.command("compare relu tanh --seeds 1 --name x --data");
+    let output = command.arg(name).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("which is not UTF-8"), "{error}");
+    assert!(!folder.path("experiments").exists());
 }
 
+/// The same configuration gives the same weights, the file of a run repeats it, and every seed is
+/// another run.
 #[test]
 fn runs_repeat_to_the_last_bit() {
     let folder = Folder::with_digits(300);

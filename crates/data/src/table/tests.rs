@@ -177,12 +177,19 @@ fn a_quotation_mark_left_open() {
 
 #[test]
 fn a_row_of_too_many_pixels() {
-    let text = format!("{HEADER}{}\n", "0,".repeat(600));
-    assert_eq!(
-        complaint(&text),
-        "t.csv, line 2, column 1: found no end of the row within 1024 bytes, the most that a row may \
-         have, and enough for images of 16×16 pixels"
-    );
+    let header: Vec<String> = (0..200).map(|pixel| format!(",pixel{pixel}")).collect();
+    for (line, text) in [
+        (1, format!("label{}\n", header.concat())),
+        (2, format!("{HEADER}{}\n", "0,".repeat(600))),
+    ] {
+        assert_eq!(
+            complaint(&text),
+            format!(
+                "t.csv, line {line}, column 1: found no end of the row within 1024 bytes, the most that a \
+                 row may have, and enough for images of 9×9 pixels"
+            )
+        );
+    }
 }
 
 #[test]

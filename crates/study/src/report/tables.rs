@@ -568,16 +568,27 @@ pub(super) fn rank(rank: RankRange) -> String {
 /// How many runs there are, and how many did not come to their end.
 fn ended(arm: &Arm<'_>) -> String {
     let mut parts = vec![arm.finished.to_string()];
-    for (number, what) in [
+    parts.extend(losses(arm));
+    parts.join(", ")
+}
+
+/// How many runs did not come to their end, by what became of them.
+fn losses(arm: &Arm<'_>) -> impl Iterator<Item = String> {
+    let numbers = [
         (arm.diverged, "diverged"),
         (arm.failed, "failed"),
         (arm.missing, "missing"),
-    ] {
-        if number > 0 {
-            parts.push(format!("{number} {what}"));
-        }
+    ];
+    let some = numbers.into_iter().filter(|(number, _)| *number > 0);
+    some.map(|(number, what)| format!("{number} {what}"))
+}
+
+/// The contender, and in parentheses how many of its runs did not come to their end.
+pub(super) fn name_with_losses(arm: &Arm<'_>) -> String {
+    match losses(arm).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => arm.name.clone(),
+        some => format!("{} ({some})", arm.name),
     }
-    parts.join(", ")
 }
 
 /// A statistic and its interval, without units.

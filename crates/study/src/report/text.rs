@@ -47,7 +47,7 @@ fn results(source: Source<'_>) -> Option<String> {
             let arm = &cell.arms[index];
             let comparison = arm.comparison.as_ref();
             lines.push(Line::Row([
-                arm.name.clone(),
+                tables::name_with_losses(arm),
                 or_none(arm.rank.map(tables::rank)),
                 tables::verdict(source, arm),
                 or_none(arm.mean.map(|mean| metric.number(mean.value))),

@@ -351,6 +351,9 @@ fn runs_that_diverged_or_failed_are_shown() {
     assert!(html.contains("7, 1 failed"));
     assert!(written.read("runs.csv").contains("diverged in epoch 2"));
     assert!(written.read("figures/ranking.svg").contains("8 diverged"));
+    let text = &written.report.text;
+    assert!(text.contains("snake (8 diverged)"), "{text}");
+    assert!(text.contains("relu (1 failed)"), "{text}");
 }
 
 #[test]
