@@ -41,8 +41,7 @@ impl<R: BufRead> Read for GzipReader<R> {
                     }
                 }
                 Place::Behind(rest) => {
-                    skip_zeros(rest)?;
-                    if rest.fill_buf()?.is_empty() {
+                    if !skip_zeros(rest)? {
                         self.place = Place::End;
                     }
                 }
@@ -57,15 +56,18 @@ impl<R: BufRead> Read for GzipReader<R> {
     }
 }
 
-/// Goes on to the first byte that is not zero.
-fn skip_zeros(reader: &mut impl BufRead) -> io::Result<()> {
+/// Goes on to the first byte that is not zero; `false` if there is none.
+fn skip_zeros(reader: &mut impl BufRead) -> io::Result<bool> {
     loop {
         let bytes = reader.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(false);
+        }
         let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
-        let goes_on = zeros == bytes.len() && zeros > 0;
+        let is_found = zeros < bytes.len();
         reader.consume(zeros);
-        if !goes_on {
-            return Ok(());
+        if is_found {
+            return Ok(true);
         }
     }
 }
