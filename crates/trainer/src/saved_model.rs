@@ -121,7 +121,9 @@ fn remove_others(folder: &Path, network: SavedNetwork, current: &str) -> Result<
         let epoch = name
             .strip_prefix(&prefix)
             .and_then(|rest| rest.strip_suffix(".bpk"));
-        let is_ours = epoch.is_some_and(|epoch| epoch.bytes().all(|b| b.is_ascii_digit()));
+        let is_number =
+            |epoch: &str| !epoch.is_empty() && epoch.bytes().all(|b| b.is_ascii_digit());
+        let is_ours = epoch.is_some_and(is_number);
         if is_ours && name != current {
             fs::remove_file(entry.path()).with_context(context)?;
         }
