@@ -188,6 +188,25 @@ pub fn print(line: &str) -> io::Result<()> {
     }
 }
 
+/// Prints text to stdout, and breaks long lines between words where that is a terminal. Not for
+/// commands, which a reader may copy: there, they would become several.
+///
+/// # Errors
+///
+/// The system's.
+pub fn print_text(text: &str) -> io::Result<()> {
+    let columns = crossterm::terminal::size().map_or(0, |(columns, _)| columns);
+    if stdout().is_terminal() && columns > 0 {
+        return print(&broken_between_words(text, columns.into()));
+    }
+    print(text)
+}
+
+/// The text in lines of at most so many columns, but for words that are longer.
+fn broken_between_words(text: &str, columns: usize) -> String {
+    textwrap::fill(text, textwrap::Options::new(columns).break_words(false))
+}
+
 /// Prints a line to stderr in one piece, as several processes may write there. Where that fails, there
 /// is no other place to say it, and whatever was being done goes on.
 pub fn print_error(line: &str) {
@@ -313,6 +332,15 @@ impl MetricsRenderer for ProgressRenderer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_broken_between_words_and_tables_are_left_alone() {
+        let text = "Too few seeds to tell any contender from relu.\n\ncontender  rank\nrelu       –\nexperiments/results/compare";
+        assert_eq!(
+            broken_between_words(text, 18),
+            "Too few seeds to\ntell any contender\nfrom relu.\n\ncontender  rank\nrelu       –\nexperiments/results/compare"
+        );
+    }
 
     #[test]
     fn an_epoch_is_one_line() {

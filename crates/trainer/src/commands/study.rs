@@ -16,7 +16,7 @@ use study::report::Report;
 use study::{Plan, Store, Study};
 
 use crate::backend::Backend;
-use crate::console::print;
+use crate::console::{print, print_text};
 use crate::shell::as_argument;
 use crate::study_runner::{self, RESULTS};
 
@@ -135,7 +135,7 @@ fn write_report(study: &Study, file: &Path, store: &Store, folder: &Path) -> Res
 
 /// Prints the verdict, and where the report is.
 fn show_report(report: &Report) -> Result<()> {
-    print(report.text.trim_end())?;
+    print_text(report.text.trim_end())?;
     print(&format!("the report is {}", page(report).display()))?;
     if let Some(earlier) = &report.earlier {
         print(&format!("the one before is in {}", earlier.display()))?;
