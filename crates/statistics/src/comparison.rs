@@ -64,16 +64,23 @@ pub fn compare(
     differences: &[impl AsRef<[f64]>],
     criteria: &Criteria,
 ) -> Result<Vec<Comparison>, Error> {
-    compare_with(differences, criteria, &mut Powers::default())
+    compare_of(
+        differences.len(),
+        differences,
+        criteria,
+        &mut Powers::default(),
+    )
 }
 
-/// The same as [`compare`], for several families of comparisons, which are corrected apart: with one `powers`
-/// for all of them, nothing is simulated twice.
+/// The same as [`compare`], of a family of so many `comparisons`, of which some may have no differences: the
+/// p-values are corrected for them too, as otherwise a contender without scores would make the others'
+/// differences easier to show. With one `powers` for several families nothing is simulated twice.
 ///
 /// # Errors
 ///
 /// As of [`compare`].
-pub fn compare_with(
+pub fn compare_of(
+    comparisons: usize,
     differences: &[impl AsRef<[f64]>],
     criteria: &Criteria,
     powers: &mut Powers,
@@ -83,14 +90,17 @@ pub fn compare_with(
         .iter()
         .map(|differences| tests(differences.as_ref(), criteria))
         .collect::<Result<Vec<_>, _>>()?;
-    let adjusted =
-        |p_value: fn(&Tests) -> f64| holm(&tests.iter().map(p_value).collect::<Vec<_>>());
-    let difference = adjusted(|(difference, _)| *difference)?;
-    let equivalence = adjusted(|(_, equivalence)| equivalence.unwrap_or(1.0))?;
-    let smallest = differences
-        .iter()
-        .map(|differences| smallest_p_value(differences.as_ref().len()));
-    let smallest_difference = holm(&smallest.collect::<Vec<_>>())?;
+    let comparisons = comparisons.max(tests.len());
+    let adjusted = |p_value: &dyn Fn(usize) -> f64| {
+        let mut p_values: Vec<f64> = (0..tests.len()).map(p_value).collect();
+        // Without differences nothing is shown.
+        p_values.resize(comparisons, 1.0);
+        holm(&p_values)
+    };
+    let difference = adjusted(&|index| tests[index].0)?;
+    let equivalence = adjusted(&|index| tests[index].1.unwrap_or(1.0))?;
+    let smallest_difference =
+        adjusted(&|index| smallest_p_value(differences[index].as_ref().len()))?;
 
     (0..tests.len())
         .map(|index| {
@@ -104,7 +114,7 @@ pub fn compare_with(
                 differences,
                 tests[index],
                 adjusted,
-                tests.len(),
+                comparisons,
                 criteria,
                 powers,
             )

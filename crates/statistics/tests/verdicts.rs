@@ -71,6 +71,21 @@ fn too_few_seeds() {
     assert_eq!(smallest_p_value(4), 0.125);
 }
 
+/// A family has the size that was asked for, whether all its contenders have scores or not.
+#[test]
+fn a_comparison_without_differences_is_corrected_for() {
+    let of = |comparisons| {
+        compare_of(comparisons, &[TEN], &CRITERIA, &mut Powers::default()).unwrap()[0]
+    };
+    let smallest = 2.0 / 1024.0;
+    assert_eq!(of(1).adjusted.difference, smallest);
+    assert_eq!(of(3).adjusted.difference, 3.0 * smallest);
+    assert_eq!(of(3).adjusted.smallest_difference, 3.0 * smallest);
+    assert_eq!(of(26).adjusted.difference, 26.0 * smallest);
+    assert_eq!(of(25).verdict, Verdict::Better);
+    assert!(matches!(of(26).verdict, Verdict::Undecided { .. }));
+}
+
 /// Ten pairs are enough for twenty comparisons, and no more than that.
 #[test]
 fn comparisons_cost_seeds() {

@@ -182,14 +182,14 @@ impl<'a> Analysis<'a> {
     }
 }
 
-/// The study's criteria, without a margin where one test image is more than it: equal scores then show no
-/// more than that differences cannot be seen.
+/// The study's criteria, without a margin where one image is more than it: equal scores then show no more than
+/// that differences cannot be seen.
 fn criteria(study: &Study, specs: &[RunSpec], records: &Records) -> Criteria {
     let criteria = study.verdict.statistics();
     let finals = specs.iter().filter(|spec| spec.stage == Stage::Final);
     let runs = finals.filter_map(|spec| records.answering(spec));
-    match share_of_one_test_image(study, runs) {
-        Some(share) if share > criteria.margin => Criteria {
+    match fewest_images(study, runs) {
+        Some(images) if images.share_of_one() > criteria.margin => Criteria {
             margin: 0.0,
             ..criteria
         },
@@ -197,21 +197,37 @@ fn criteria(study: &Study, specs: &[RunSpec], records: &Records) -> Criteria {
     }
 }
 
-/// What one image changes in the test accuracy of the run that has the fewest; `None` where that is not
-/// compared, or no run says.
-fn share_of_one_test_image<'a>(
+/// So many images a network is scored on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ScoredImages {
+    /// How they are used: "tested" or "validated".
+    purpose: &'static str,
+    count: usize,
+}
+
+impl ScoredImages {
+    /// What one of them changes in an accuracy.
+    fn share_of_one(self) -> f64 {
+        1.0 / self.count as f64
+    }
+}
+
+/// What the run with the fewest images is scored on; `None` where accuracies are not compared, or no run says.
+fn fewest_images<'a>(
     study: &Study,
     runs: impl IntoIterator<Item = &'a RunRecord>,
-) -> Option<f64> {
-    if study.verdict.metric != Metric::TestAccuracy {
-        return None;
-    }
+) -> Option<ScoredImages> {
     let images = runs.into_iter().filter_map(|run| run.images);
-    let fewest = images
-        .map(|images| images.test)
-        .filter(|&test| test > 0)
-        .min()?;
-    Some(1.0 / fewest as f64)
+    let (purpose, counts): (_, Vec<usize>) = match study.verdict.metric {
+        Metric::TestAccuracy => ("tested", images.map(|images| images.test).collect()),
+        Metric::ValidationAccuracy | Metric::AccuracyGap => (
+            "validated",
+            images.map(|images| images.validation).collect(),
+        ),
+        _ => return None,
+    };
+    let count = counts.into_iter().filter(|&count| count > 0).min()?;
+    Some(ScoredImages { purpose, count })
 }
 
 fn track_ranks(

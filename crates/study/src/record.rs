@@ -138,7 +138,8 @@ pub struct Epoch {
     /// Learning rate of its last step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
-    /// The training images, each as it was met during the epoch, dropout included.
+    /// The training images, each as it was met during the epoch, dropout included. Its loss is the one that
+    /// is trained with, label smoothing included.
     pub training: Score,
     /// The training images, or a fixed sample of them, with the network of the end of the epoch and
     /// without dropout.

@@ -45,7 +45,7 @@ pub struct BatchInput {
 /// Loss and hits of one batch, on the host.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchScore {
-    /// Mean cross-entropy of the batch, in nats.
+    /// Mean over the batch of the loss that is trained with, label smoothing included, in nats.
     pub loss: f64,
     /// Number of images read correctly.
     pub correct: usize,

@@ -22,7 +22,7 @@ pub struct EpochRecord {
 /// Score and time of one pass over some images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SplitRecord {
-    /// Mean cross-entropy per image, in nats.
+    /// Mean per image of the loss that is trained with, label smoothing included, in nats.
     pub loss: f64,
     /// Share of images read correctly, 0 to 1.
     pub accuracy: f64,

@@ -55,7 +55,7 @@ impl SharedTally {
     }
 }
 
-/// Mean cross-entropy per image. It also keeps the epoch's [`Tally`], and stops a training whose
+/// Mean per image of the loss that is trained with. It also keeps the epoch's [`Tally`], and stops a training whose
 /// loss is no longer a number.
 #[derive(Clone)]
 pub struct LossMetric {

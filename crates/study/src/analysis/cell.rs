@@ -2,7 +2,7 @@
 
 use statistics::{
     Comparison, Criteria, Interval, Powers, RESAMPLES, Reason, Summary, Verdict, bca_interval,
-    compare_with, interquartile_mean, mean, median,
+    compare_of, interquartile_mean, mean, median,
 };
 
 use crate::definition::Study;
@@ -22,8 +22,8 @@ pub struct Cell<'a> {
     pub decides: bool,
     /// One for each contender, in the study's order.
     pub arms: Vec<Arm<'a>>,
-    /// All pairs of contenders that have runs with common seeds, with p-values corrected for their
-    /// number.
+    /// All pairs of contenders that have runs with common seeds, with p-values corrected for the number of
+    /// all pairs.
     pub pairs: Vec<Pair>,
 }
 
@@ -54,7 +54,7 @@ pub struct Arm<'a> {
     pub interquartile_mean: Option<Estimate>,
     /// The comparison with the baseline; none for the baseline itself, and without common seeds. In
     /// deciding cells the p-values are corrected for all comparisons of all of them, in the others for
-    /// those of the cell.
+    /// those of the cell, also for those of contenders that have no score.
     pub comparison: Option<Comparison>,
     /// Which ranks are possible, by the comparisons of all pairs; none if the seeds are too few for any
     /// ranking.
@@ -207,6 +207,13 @@ impl<'a> Cell<'a> {
         order
     }
 
+    /// The names of the contenders with exactly this mean.
+    pub fn with_mean(&self, mean: f64) -> Vec<&str> {
+        let arms = self.arms.iter();
+        let are_equal = arms.filter(|arm| arm.mean.is_some_and(|of_arm| of_arm.value == mean));
+        are_equal.map(|arm| arm.name.as_str()).collect()
+    }
+
     /// The positions of all contenders, those without scores last.
     pub fn full_order(&self, criteria: &Criteria) -> Vec<usize> {
         let mut order = self.order(criteria);
@@ -251,6 +258,11 @@ impl<'a> Cell<'a> {
         })
     }
 
+    /// How many pairs of contenders there are, whether they can be compared or not.
+    pub fn number_of_pairs(&self) -> usize {
+        self.arms.len() * self.arms.len().saturating_sub(1) / 2
+    }
+
     /// Compares all pairs of contenders, and ranks those that have seeds enough.
     pub(super) fn compare_pairs(
         &mut self,
@@ -270,7 +282,12 @@ impl<'a> Cell<'a> {
         }
         self.pairs = places
             .into_iter()
-            .zip(compare_with(&differences, criteria, powers)?)
+            .zip(compare_of(
+                self.number_of_pairs(),
+                &differences,
+                criteria,
+                powers,
+            )?)
             .map(|((first, second), comparison)| Pair {
                 first,
                 second,
@@ -505,8 +522,10 @@ pub(super) fn compare_with_baseline(
     for family in families {
         let mut places = Vec::new();
         let mut differences = Vec::new();
+        let mut wanted = 0;
         for cell in family {
             let arms = &cells[cell].arms;
+            wanted += arms.len().saturating_sub(1);
             let Some(reference) = arms.iter().find(|arm| arm.name == baseline) else {
                 continue;
             };
@@ -518,7 +537,7 @@ pub(super) fn compare_with_baseline(
                 }
             }
         }
-        let comparisons = compare_with(&differences, criteria, powers)?;
+        let comparisons = compare_of(wanted, &differences, criteria, powers)?;
         for ((cell, index), comparison) in places.into_iter().zip(comparisons) {
             cells[cell].arms[index].comparison = Some(comparison);
         }

@@ -283,23 +283,28 @@ fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
     };
     let leader = *arms.first()?;
     let mean = mean_of(leader, cell, analysis)?;
-    let pairs = count(cell.pairs.len(), "pair");
+    let leaders = cell.with_mean(leader.mean?.value);
+    let pairs = count(cell.number_of_pairs(), "pair");
     let (best, better) = (analysis.wording().best(), analysis.wording().better());
     Some(match first[..] {
         [] => {
-            let needed = pairs_for_significance(analysis.criteria.level, cell.pairs.len());
+            let needed = pairs_for_significance(analysis.criteria.level, cell.number_of_pairs());
             let needed = needed.ok().flatten().map_or_else(String::new, |needed| {
                 format!(", which takes {needed} seeds for {pairs}")
             });
             format!(
                 "The {best} mean is that of {} ({mean}), but the seeds are too few to rank all contenders against each other{needed}.",
-                leader.name
+                listed(&leaders)
             )
         }
         [one] => {
             let mean = mean_of(one, cell, analysis)?;
+            let others = match arms.len() < cell.arms.len() {
+                true => "all others that have scores",
+                false => "all others",
+            };
             match not_beaten(one, cell, &arms)[..] {
-                [] => format!("{} is {better} than all others ({mean}).", one.name),
+                [] => format!("{} is {better} than {others} ({mean}).", one.name),
                 ref others => format!(
                     "Only {} ({mean}) may be the {best}, as every other contender is {} than one or more; but it is not shown to be {better} than {}.",
                     one.name,
@@ -310,7 +315,7 @@ fn leaders(cell: &Cell<'_>, analysis: &Analysis<'_>) -> Option<String> {
         }
         _ => format!(
             "The {best} mean is that of {} ({mean}); the {best} may be any of {}: with p-values corrected for all {pairs}, more than the verdicts need, none of them is ruled out.",
-            leader.name,
+            listed(&leaders),
             listed(
                 &first
                     .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Analysis, Cell, share_of_one_test_image};
+use super::{Analysis, Cell, fewest_images};
 use crate::definition::{Study, listed};
 use crate::field::Difference;
 use crate::format::{count, decimals, percent};
@@ -37,7 +37,7 @@ pub(super) fn warnings(
         several_versions(analysis),
         hardly_trained(analysis),
         overfitted(analysis),
-        few_test_images(study, analysis),
+        few_images(study, analysis),
         uneven_times(analysis),
         never_reached(analysis),
         no_rate_chosen(analysis),
@@ -212,15 +212,17 @@ fn contenders_mostly(
     (analysis.metric == Metric::TestAccuracy && !names.is_empty()).then(|| listed(&names))
 }
 
-/// With few test images one of them is more than what is not to matter.
-fn few_test_images(study: &Study, analysis: &Analysis<'_>) -> Option<String> {
+/// With few images one of them is more than what is not to matter.
+fn few_images(study: &Study, analysis: &Analysis<'_>) -> Option<String> {
     let margin = study.verdict.statistics().margin;
     let cells = analysis.cells.iter().flat_map(|cell| &cell.arms);
-    let one = share_of_one_test_image(study, cells.flat_map(|arm| arm.records()))?;
+    let images = fewest_images(study, cells.flat_map(|arm| arm.records()))?;
+    let one = images.share_of_one();
     (margin > 0.0 && one > margin).then(|| {
         format!(
-            "A network is tested on {}, so that one image is {} points, more than the margin of {}: no difference that small can be seen, and nothing is called equivalent.",
-            count((1.0 / one).round() as usize, "image"),
+            "A network is {} on {}, so that one image is {} points, more than the margin of {}: no difference that small can be seen, and nothing is called equivalent.",
+            images.purpose,
+            count(images.count, "image"),
             decimals(100.0 * one, 2),
             decimals(100.0 * margin, 2)
         )

@@ -99,7 +99,7 @@ fn superscript(number: i32) -> String {
     number.to_string().chars().map(digit).collect()
 }
 
-/// Validation accuracy and training loss.
+/// Validation accuracy and training loss: not the loss that is trained with, which contenders may differ in.
 pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
     let series = |measure: &dyn Fn(&Epoch) -> Option<f64>| -> Vec<Series> {
         with_runs(cell)
@@ -112,7 +112,7 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
             .collect()
     };
     let accuracy = series(&|epoch| epoch.validation.accuracy);
-    let loss = series(&|epoch| epoch.training.loss);
+    let loss = series(&|epoch| epoch.training_at_end?.loss);
     let axis = Axis::epochs(epochs(cell));
     // What the first epochs, or contenders far below the others, would squeeze together is cut off.
     let last: Vec<f64> = accuracy
@@ -142,7 +142,7 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         name: format!("{}learning-curves", source.prefix(cell)),
         title: String::from("Learning curves"),
         about: format!(
-            "Mean over the seeds after each epoch, with the {confidence} interval of the mean as a band. Runs that diverged end where they did; accuracies far below those at the end are cut off."
+            "Mean over the seeds after each epoch, with the {confidence} interval of the mean as a band. Runs that diverged end where they did; accuracies far below those at the end are cut off. The training loss is the cross-entropy of training images with the network of the end of the epoch, without dropout."
         ),
         count: source.run_counts(cell),
         source,

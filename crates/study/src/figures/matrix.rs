@@ -126,7 +126,7 @@ fn about(source: Source<'_>, cell: &Cell<'_>, numbers: bool) -> String {
     format!(
         "{} of {} are decided, with p-values corrected for their number (Holm) at level {}. Rows and columns are in the order of their mean {}, {} first; each field says what the row is to the column{}.",
         decided,
-        count(cell.pairs.len(), "pair"),
+        count(cell.number_of_pairs(), "pair"),
         source.analysis.criteria.level,
         metric.title(),
         source.analysis.wording().best(),

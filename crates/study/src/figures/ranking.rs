@@ -106,15 +106,10 @@ fn about(source: Source<'_>, cell: &Cell<'_>, best: Option<&Arm<'_>>, edge: bool
     let wording = source.analysis.wording();
     let best = best.and_then(|arm| {
         let value = arm.mean?.value;
-        let are_best = cell
-            .arms
-            .iter()
-            .filter(|arm| arm.mean.is_some_and(|mean| mean.value == value));
-        let names: Vec<&str> = are_best.map(|arm| arm.name.as_str()).collect();
         Some(format!(
             "The {} mean is that of {}, {}. ",
             wording.best(),
-            listed(&names),
+            listed(&cell.with_mean(value)),
             source.analysis.metric.format(value)
         ))
     });

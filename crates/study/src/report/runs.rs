@@ -94,7 +94,9 @@ const RESULTS: [Column; 17] = [
     ("last_validation_loss", |run| {
         run.epochs.last()?.validation.loss
     }),
-    ("last_training_loss", |run| run.epochs.last()?.training.loss),
+    ("last_training_loss", |run| {
+        run.epochs.last()?.training_at_end?.loss
+    }),
     ("accuracy_gap", |run| Metric::AccuracyGap.recorded(run)),
     ("dead_share", |run| Metric::DeadShare.recorded(run)),
     ("saturated_share", |run| {

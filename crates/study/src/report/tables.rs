@@ -441,7 +441,7 @@ const MEASUREMENTS: [Measurement; 8] = [
     },
 ];
 
-const SCORES: [Measurement; 6] = [
+const SCORES: [Measurement; 8] = [
     Measurement {
         name: "test accuracy",
         read: |run| Metric::TestAccuracy.recorded(run),
@@ -471,6 +471,16 @@ const SCORES: [Measurement; 6] = [
         name: "validation calibration error",
         read: |run| run.chosen()?.validation.ece,
         format: share,
+    },
+    Measurement {
+        name: "training accuracy",
+        read: |run| run.chosen()?.training_at_end?.accuracy,
+        format: share,
+    },
+    Measurement {
+        name: "training loss",
+        read: |run| run.chosen()?.training_at_end?.loss,
+        format: number,
     },
 ];
 
@@ -502,7 +512,7 @@ pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
 
 /// How well the chosen networks read, and how well their probabilities fit; none if nothing was scored.
 pub(super) fn scores(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
-    let caption = "The networks of the chosen epochs; losses in nats; medians over the seeds.";
+    let caption = "The networks of the chosen epochs, without dropout; losses are cross-entropies in nats; medians over the seeds.";
     medians(source, cell, SCORES, caption)
 }
 

@@ -462,6 +462,108 @@ fn few_test_images_are_warned_of() {
     }
 }
 
+/// Of 30 images one is 3.3 points, whichever accuracy is compared, and the report says so once.
+#[test]
+fn nothing_is_equivalent_by_few_images_of_any_kind() {
+    for metric in ["validation-accuracy", "test-accuracy", "accuracy-gap"] {
+        let study = study(&format!(
+            "seeds = 8\n[verdict]\nmetric = \"{metric}\"\nmargin = 0.001"
+        ));
+        let (plan, records) = records(&study, |_| Some(0.5));
+        let score = Some(Score {
+            accuracy: Some(0.5),
+            ..Score::default()
+        });
+        let few = records.iter().cloned().map(|mut run| {
+            run.images = Some(ImageCounts {
+                training: 4000,
+                validation: 30,
+                test: 30,
+            });
+            run.chosen_epoch = Some(1);
+            run.epochs = vec![Epoch {
+                epoch: 1,
+                training_at_end: score,
+                validation: score.unwrap_or_default(),
+                ..Epoch::default()
+            }];
+            run
+        });
+        let records = Records::new(few.collect());
+        let analysis = Analysis::new(&plan, &records).unwrap();
+        let [_, tanh] = &analysis.cells[0].arms[..] else {
+            panic!("{metric}")
+        };
+        let verdict = tanh.comparison.as_ref().unwrap().verdict;
+        assert!(
+            matches!(verdict, Verdict::Undecided { .. }),
+            "{metric}: {verdict:?}"
+        );
+        let warnings = analysis.warnings.join("\n");
+        let warning = "on 30 images, so that one image is 3.33 points";
+        assert!(warnings.contains(warning), "{metric}: {warnings}");
+        let report = page(&plan, &records);
+        assert!(
+            report.contains("The margin is less than one image"),
+            "{metric}"
+        );
+        assert!(
+            !report.contains("within the margin, corrected alike"),
+            "{metric}"
+        );
+    }
+}
+
+/// Whoever has no score, as all its runs diverged, still is one of those that were asked about: without it six
+/// seeds that agree would show a difference, 2 / 2⁶, and they do not with two comparisons.
+#[test]
+fn a_contender_without_scores_is_corrected_for() {
+    let three = |seeds: u64| {
+        let head = "title = \"x\"\ncontenders = [\"sigmoid\", \"tanh\", \"relu\"]\n";
+        let text = format!("{head}seeds = {seeds}\n[verdict]\nmetric = \"test-loss\"");
+        Study::parse(&text, Path::new("a.toml")).unwrap()
+    };
+    let with_losses = |study: &Study| {
+        let (plan, records) = records(study, |spec| (spec.contender != "relu").then_some(0.9));
+        let runs = records.iter().cloned().map(|mut run| {
+            if let Some(test) = &mut run.test {
+                let more = if run.specs[0].contender == "tanh" {
+                    0.1
+                } else {
+                    0.0
+                };
+                test.loss = Some(0.2 + more + 1e-3 * run.specs[0].seed as f64);
+            }
+            run
+        });
+        (plan, Records::new(runs.collect()))
+    };
+    let (plan, records) = with_losses(&three(6));
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    let comparison = analysis.cells[0].arms[1].comparison.as_ref().unwrap();
+    assert!((comparison.difference - 2.0 / 64.0).abs() < 1e-12);
+    assert!((comparison.adjusted.difference - 4.0 / 64.0).abs() < 1e-12);
+    assert!(matches!(comparison.verdict, Verdict::Undecided { .. }));
+    assert!(analysis.cells[0].arms[2].comparison.is_none());
+
+    let (plan, records) = with_losses(&three(8));
+    let analysis = Analysis::new(&plan, &records).unwrap();
+    let comparison = analysis.cells[0].arms[1].comparison.as_ref().unwrap();
+    assert_eq!(comparison.verdict, Verdict::Worse);
+    let evidence = analysis.conclusion.evidence.join("\n");
+    let leader = "sigmoid is better than all others that have scores (0.2035).";
+    assert!(evidence.contains(leader), "{evidence}");
+}
+
+/// The words of a report.
+fn page(plan: &Plan, records: &Records) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results");
+    let curves = made_up::curves(plan.study());
+    report::write(plan, records, &curves, "make", &path).unwrap();
+    std::fs::read_to_string(path.join("report.md")).unwrap()
+}
+
 /// A change of some runs by a number, one of which a reader need not know and another that is warned of.
 struct Doubt {
     change: fn(&mut RunRecord, f64),
