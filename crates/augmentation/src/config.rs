@@ -38,7 +38,11 @@ pub struct AugmentationConfig {
 /// `√3 × smoothness` wide, at a random place, interpolated by uniform cubic B-splines: these are
 /// bells of the same standard deviation as the Gaussian, and only few of them are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table such as { strength = 0.5, smoothness = 4 }"
+)]
 pub struct ElasticConfig {
     /// Root mean square of the displacement along each axis, in pixels, 0 to `smoothness`; no pixel
     /// moves further than 3.62 times as far. Default 0.

@@ -76,7 +76,7 @@ fn not_in_folder(folder: &Path, labels: Labels) -> Error {
         archive: ARCHIVE,
         others: match other_tables(folder).as_slice() {
             [] => String::new(),
-            names => format!(", such as one of {} there", list(names)),
+            names => format!("; there are {}", list(names)),
         },
     }
 }
@@ -286,8 +286,9 @@ fn list(names: &[String]) -> String {
     match names {
         [] => "no files".into(),
         [..] if names.len() > SHOWN => {
-            format!("{:?} and {} more", &names[..SHOWN], names.len() - SHOWN)
+            let shown = names[..SHOWN].join(", ");
+            format!("{shown} and {} more", names.len() - SHOWN)
         }
-        _ => format!("{names:?}"),
+        _ => names.join(", "),
     }
 }

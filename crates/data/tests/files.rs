@@ -205,9 +205,7 @@ fn what_is_not_there() {
     }
     let error = training_error(others.path()).to_string();
     assert!(
-        error.ends_with(
-            r#"or name a file instead of the folder, such as one of ["a.CSV.gz", "mine.csv"] there"#
-        ),
+        error.ends_with("or name a file instead of the folder; there are a.CSV.gz, mine.csv"),
         "{error}"
     );
     assert!(matches!(
@@ -218,7 +216,7 @@ fn what_is_not_there() {
     let archive = folder(&[("digit-recognizer.zip", &zip(&[("readme.txt", "")]))]);
     let line = training_error(archive.path()).to_string();
     assert!(
-        line.ends_with("found [\"readme.txt\"], expected train.csv in the archive"),
+        line.ends_with("found readme.txt, expected train.csv in the archive"),
         "{line}"
     );
 }

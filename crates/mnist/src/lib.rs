@@ -37,4 +37,4 @@ pub use fetch::{Fetch, Fetched, TRAINING_ROWS};
 pub use idx::{read_images, read_labels};
 pub use release::{MIRRORS, Release, RemoteFile};
 pub use split::Split;
-pub use table::{Existing, SetFiles, write_submission};
+pub use table::{Existing, SetFiles, TEST_LABELS, write_submission};

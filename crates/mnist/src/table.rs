@@ -15,6 +15,9 @@ pub enum Existing {
     Replace,
 }
 
+/// The name of the file with the answers to the test.
+pub const TEST_LABELS: &str = "test-labels.csv";
+
 /// The files of a set of images as Kaggle has them, and the answers to its test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetFiles {
@@ -34,7 +37,7 @@ impl SetFiles {
         Self {
             train: folder.join("train.csv"),
             test: folder.join("test.csv"),
-            test_labels: folder.join("test-labels.csv"),
+            test_labels: folder.join(TEST_LABELS),
         }
     }
 

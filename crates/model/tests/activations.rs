@@ -398,14 +398,8 @@ fn wrong_text_gets_a_one_line_error() {
             "unknown activation ``; the closest are `elu`, `tanh`, `relu`; \
              `trainer activations` lists all",
         ),
-        (
-            "relu:1",
-            "`relu` takes at most 0 parameters, but `1` has more",
-        ),
-        (
-            "elu:1,2",
-            "`elu` takes at most 1 parameters, but `1,2` has more",
-        ),
+        ("relu:1", "`relu` takes no parameters, but `1` has more"),
+        ("elu:1,2", "`elu` takes one parameter, but `1,2` has more"),
         ("elu:", "parameter `` of `elu` is not a finite number"),
         ("elu:one", "parameter `one` of `elu` is not a finite number"),
         ("elu:inf", "parameter `inf` of `elu` is not a finite number"),

@@ -289,6 +289,15 @@ impl Plan {
             .collect()
     }
 
+    /// How many runs are done, of those known to be needed by now, however they ended.
+    pub fn done(&self, records: &Records) -> usize {
+        let known = self.known(records);
+        let done = known
+            .iter()
+            .filter(|spec| records.answering(spec).is_some());
+        done.count()
+    }
+
     /// How many runs the study has in all, trials included. If runs of both tracks turn out to be the
     /// same, fewer have to be made.
     pub fn total(&self) -> usize {

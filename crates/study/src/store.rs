@@ -400,7 +400,9 @@ impl Store {
         {
             self.keep_earlier(name, &before)?;
         }
-        study.save(&path).map_err(|error| content(&path, &error))
+        let mut kept = study.clone();
+        kept.earlier_seeds = self.seeds_before(name, study);
+        kept.save(&path).map_err(|error| content(&path, &error))
     }
 
     /// Keeps a definition, beside all others that decide otherwise: none is ever overwritten.
@@ -431,9 +433,26 @@ impl Store {
 
     /// The number of seeds that a study had when it was last run, if that was another.
     pub fn other_seeds(&self, name: &str, study: &Study) -> Option<usize> {
-        let there = Study::read(&self.file_of(name, "study.toml")).ok()?;
-        let count = there.seeds.list().len();
-        (there.seeds != study.seeds && !study.earlier_seeds.contains(&count)).then_some(count)
+        let before = self.seeds_before(name, study);
+        let is_new = |count: &usize| !study.earlier_seeds.contains(count);
+        before.into_iter().rfind(is_new)
+    }
+
+    /// The numbers of seeds that a study had before, by its own word and by what was saved of it.
+    fn seeds_before(&self, name: &str, study: &Study) -> Vec<usize> {
+        let mut counts = study.earlier_seeds.clone();
+        let Ok(there) = Study::read(&self.file_of(name, "study.toml")) else {
+            return counts;
+        };
+        let now = study.seeds.list().len();
+        let earlier = there.earlier_seeds.iter().copied();
+        let last = (there.seeds != study.seeds).then(|| there.seeds.list().len());
+        for count in earlier.filter(|&count| count != now).chain(last) {
+            if !counts.contains(&count) {
+                counts.push(count);
+            }
+        }
+        counts
     }
 
     /// Writes all results of a study into one file, which is the same byte for byte however the study

@@ -126,7 +126,11 @@ pub enum Loss {
 
 /// An exponential moving average of weights and running statistics (Polyak and Juditsky 1992).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table such as { decay = 0.999 }"
+)]
 pub struct AveragingConfig {
     /// Share of the average that a step leaves, in 0..1. After `t` steps it is (1 + t) / (10 + t)
     /// where that is less, so that the first weights are soon forgotten.
@@ -151,7 +155,11 @@ pub struct EnsembleConfig {
 
 /// When a run ends early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table such as { patience = 3 }"
+)]
 pub struct EarlyStoppingConfig {
     /// Epochs after the best one, by validation accuracy and then loss, before the run ends; at
     /// least 1.
@@ -509,7 +517,7 @@ impl RunConfig {
                 longer,
                 "extensions.epochs",
                 extension.epochs,
-                "more than before",
+                "more than the epochs before it; without [[extensions]], epochs alone counts",
             )?;
             before = extension.epochs;
         }

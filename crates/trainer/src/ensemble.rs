@@ -1,5 +1,6 @@
 //! Several trained networks that read images together, from several views of each image.
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -14,10 +15,12 @@ use crate::backend::{Backend, Processor};
 use crate::classifier::Classifier;
 use crate::cli::count;
 use crate::config::RunConfig;
+use crate::console::print_error;
 use crate::ensemble_runner;
 use crate::evaluation::{self, Images, Probabilities};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, ModelCard, SavedNetwork};
+use crate::shell::as_argument;
 
 /// The networks that read, and how.
 #[derive(Clone, Debug, Args)]
@@ -70,7 +73,12 @@ impl Options {
             .iter()
             .map(|path| runs_of(path))
             .collect::<Result<_>>()?;
-        let ensemble = Ensemble::load(&runs.concat(), self.model, self.backend, self.kernels)?;
+        let runs = runs.concat();
+        check_differ(&runs)?;
+        let ensemble = Ensemble::load(&runs, self.model, self.backend, self.kernels)?;
+        for run in &runs {
+            note_if_unfinished(run)?;
+        }
         if self.views.per_image.get() > 1 {
             for member in &ensemble.members {
                 let views = &member
@@ -109,6 +117,41 @@ fn runs_of(path: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(members)
+}
+
+/// Refuses a run that is named twice, also by its ensemble: its network would count for two.
+fn check_differ(runs: &[PathBuf]) -> Result<()> {
+    let mut seen = HashSet::new();
+    for run in runs {
+        // Where that fails, there is no run, and loading it says so.
+        let place = run.canonicalize().unwrap_or_else(|_| run.clone());
+        if !seen.insert(place) {
+            bail!("{} is named twice; name each run once", run.display());
+        }
+    }
+    Ok(())
+}
+
+/// Says on stderr that a run was not trained to its end, which its network does not show.
+///
+/// # Errors
+///
+/// If the run cannot be read.
+pub fn note_if_unfinished(path: &Path) -> Result<()> {
+    let run = RunDirectory::open(path)?;
+    if let (false, Some(last)) = (
+        run.has_summary(),
+        saved_model::card(&run, SavedNetwork::Last)?,
+    ) {
+        print_error(&format!(
+            "note: {} has trained {} of {} epochs; `trainer resume {}` goes on",
+            path.display(),
+            last.epoch.epoch,
+            run.config()?.total_epochs(),
+            as_argument(path)
+        ));
+    }
+    Ok(())
 }
 
 impl Views {

@@ -211,8 +211,11 @@ impl Members {
             return Ok(Attempt::Trained);
         }
         training::split(config, &self.images)?;
-        run.save_config(config)?;
         let restored = checkpoint::restore(&run.checkpoints(), None, config)?;
+        if restored.is_none() {
+            saved_model::check_nothing_is_lost(&run)?;
+        }
+        run.save_config(config)?;
         console.say(&format!("training {}", path.display()));
         let training = Training {
             run,

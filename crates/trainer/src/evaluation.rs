@@ -219,6 +219,8 @@ pub fn interval_text(interval: Interval, number: impl Fn(f64) -> String) -> Stri
     let [confidence, lower, upper] =
         [interval.confidence, interval.lower, interval.upper].map(|end| 100.0 * end);
     let (lower, upper) = (number(lower), number(upper));
+    // A hyphen is not as wide as a plus.
+    let [lower, upper] = [lower, upper].map(|end| end.replace('-', "−"));
     format!("({confidence} % interval {lower} to {upper})")
 }
 

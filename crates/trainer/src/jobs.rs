@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use data::Thousands;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +125,9 @@ impl Probe<'_> {
         };
         let (one_after_the_other, at_once) = (speed(one)?, speed(many)?);
         (self.say)(&format!(
-            "{count} runs at once train {at_once:.0} images/s together, one with {cores} threads {one_after_the_other:.0}: making {} (--jobs changes that)",
+            "{count} runs at once train {} images/s together, one with {cores} threads {}: making {} (--jobs changes that)",
+            Thousands(at_once as usize),
+            Thousands(one_after_the_other as usize),
             if at_once > one_after_the_other {
                 format!("{count} at once")
             } else {

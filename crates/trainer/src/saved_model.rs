@@ -78,6 +78,26 @@ pub fn has_any(run: &RunDirectory) -> bool {
         .any(|network| network.is_in(run))
 }
 
+/// Refuses to begin anew where that would replace networks that took longer than an epoch, or are the run's
+/// last.
+///
+/// # Errors
+///
+/// If there are such, or it cannot be told.
+pub fn check_nothing_is_lost(run: &RunDirectory) -> Result<()> {
+    // Where the first checkpoint could not be written, the networks of the first epoch are there.
+    let last = card(run, SavedNetwork::Last);
+    let is_of_first = last.is_ok_and(|card| card.is_some_and(|card| card.epoch.epoch == 1));
+    if has_any(run) && (run.has_summary() || !is_of_first) {
+        bail!(
+            "{} has networks but no checkpoint to continue from, and a new beginning would replace them; begin elsewhere, by `trainer --config {} --out DIR`",
+            run.path().display(),
+            as_argument(&run.path().join("config.toml")),
+        );
+    }
+    Ok(())
+}
+
 /// Saves `weights`, a record of the `Classifier` that the run in `state` had after `epoch`, with what
 /// is needed to use them.
 ///
@@ -165,7 +185,7 @@ pub fn load(
 ) -> Result<(Classifier, ModelCard)> {
     let Some(card) = card(run, network)? else {
         bail!(
-            "{} has no finished epoch yet; continue it with `trainer resume {}`",
+            "{} has no finished epoch yet; if it was stopped, continue it with `trainer resume {}`",
             run.path().display(),
             as_argument(run.path())
         );

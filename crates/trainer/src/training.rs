@@ -85,7 +85,7 @@ struct StoppedAtOnce;
 /// What Burn's dashboard panics with then.
 const STOP_IMMEDIATELY: &str = "Killing training from user input.";
 
-const MISFIT: &str = "the network does not fit the images";
+const MISFIT: &str = "the network cannot be built for these images";
 
 /// The images of a run in their two parts, and what its network has to tell apart.
 ///

@@ -129,7 +129,7 @@ fn a_run_from_images_to_submission() {
     // What it is worth, as scored above.
     let accuracy = 100.0 * summary["validation"]["accuracy"].as_f64().unwrap();
     for expected in [
-        "wrote 1200 predictions to out.csv\nvalidation images of ",
+        "wrote 1,200 predictions of test.csv to out.csv\nvalidation images of ",
         &format!("\naccuracy {accuracy:.2} % (95 % interval "),
         "\nthe epoch was chosen by these images, so new images may be read a little worse; --model last avoids that\n",
     ] {
@@ -196,7 +196,7 @@ fn a_run_without_validation() {
     folder.succeed("resume run --epochs 3 --json");
     insta::assert_snapshot!(folder.fail("evaluate run"), @"error: run held out no image for validation; name labelled images with --data");
     insta::assert_snapshot!(folder.succeed("predict run --data test.csv"), @r"
-    wrote 200 predictions to submission.csv
+    wrote 200 predictions of test.csv to submission.csv
     how many are right is not known: run held out no image for validation
     ");
     let stopping = fs::read_to_string(folder.path("tiny.toml"))
@@ -226,8 +226,23 @@ fn a_run_stops_when_it_gets_no_better() {
             "\nthe epoch was chosen by these images, so new images may be read a little worse\n";
         assert!(printed.contains(expected), "{network}: {printed}");
     }
-    // It has come to its end.
-    insta::assert_snapshot!(folder.fail("resume run"), @"error: run has stopped early; to go on, raise patience in run/config.toml");
+    // It has come to its end. A run that has not says so to whoever reads with its network.
+    let said_beside = |command: &str| String::from_utf8(folder.run(command).stderr).unwrap();
+    assert!(!said_beside("evaluate run").contains("note:"));
+    let summary = fs::read(folder.path("run/summary.json")).unwrap();
+    fs::remove_file(folder.path("run/summary.json")).unwrap();
+    for command in [
+        "evaluate run",
+        "predict run --data train.csv --out a.csv",
+        "export run",
+    ] {
+        let said = said_beside(command);
+        let note = "note: run has trained 3 of 9 epochs; `trainer resume run` goes on\n";
+        assert!(said.contains(note), "{command}: {said}");
+    }
+    fs::write(folder.path("run/summary.json"), summary).unwrap();
+    insta::assert_snapshot!(folder.fail("predict run --data train.csv --out test-labels.csv"), @"error: test-labels.csv is the name of the answers to the test images; name another file with --out");
+    insta::assert_snapshot!(folder.fail("resume run"), @"error: run has ended after 2 epochs without a better one; to go on, raise patience in run/config.toml");
     let config = fs::read_to_string(folder.path("run/config.toml")).unwrap();
     let patient = config.replace("patience = 2", "patience = 3");
     fs::write(folder.path("run/config.toml"), patient).unwrap();
@@ -628,11 +643,11 @@ fn images_that_a_network_was_trained_on_are_not_scored_unawares() {
     );
     let trained = folder.succeed("evaluate all --data moved.csv");
     assert!(
-        trained.starts_with(
-            "images of moved.csv, which were trained or validated with, network of epoch 1:"
-        ),
+        trained.starts_with("images of moved.csv, network of epoch 1:\n"),
         "{trained}"
     );
+    let note = "\nall of these images were used for training or validation, so that new images may be read worse\n";
+    assert!(trained.contains(note), "{trained}");
 
     // Images of the same file that it left alone are none that it was trained with.
     let half = fs::read_to_string(folder.path("tiny.toml")).unwrap();
@@ -650,15 +665,24 @@ fn images_that_a_network_was_trained_on_are_not_scored_unawares() {
     lines[100] = &changed;
     fs::write(folder.path("some.csv"), lines.join("\n")).unwrap();
     let said = folder.succeed("evaluate run all --data some.csv");
-    let expected = "images of some.csv, 99 of which were trained or validated with, 2 networks:";
-    assert!(said.starts_with(expected), "{said}");
+    assert!(
+        said.starts_with("images of some.csv, 2 networks:\n"),
+        "{said}"
+    );
+    let note = "\n99 of these images were used for training or validation, so";
+    assert!(said.contains(note), "{said}");
     let scores: Value =
         serde_json::from_str(&folder.succeed("evaluate run --data some.csv --json")).unwrap();
     assert_eq!(scores["known_images"], 99);
     fs::rename(folder.path("moved.csv"), folder.path("gone.csv")).unwrap();
     let said = folder.succeed("evaluate run --data some.csv");
-    let expected = "images of some.csv, among which may be some that run was trained with, whose images are not where they were, network of epoch 2:";
-    assert!(said.starts_with(expected), "{said}");
+    let note = "\nwhether run was trained with some of these images is not known, as its own are not where they were\n";
+    assert!(said.contains(note), "{said}");
+    let errors = folder.succeed("errors run --data some.csv --out errors");
+    assert!(errors.contains(note), "{errors}");
+    let page = fs::read_to_string(folder.path("errors/errors.html")).unwrap();
+    assert!(page.contains("Note: whether run was trained"), "{page}");
+    insta::assert_snapshot!(folder.fail("errors run --data some.csv --out some.csv"), @"error: some.csv is there already and is no folder; name another place with --out");
 }
 
 /// The number of images that a run's network misread in its validation.
@@ -728,8 +752,16 @@ fn what_only_one_function_reads_is_shown() {
     let shown = together + only_relu + only_tanh;
     assert_eq!(page.matches("<img").count() as u64, shown);
 
-    // Two runs of one function are no pair.
-    let said = folder.succeed("errors relu relu --out same");
+    // A run counts once, and two runs of one function are no pair.
+    insta::assert_snapshot!(folder.fail("errors relu ./relu --out same"), @"error: ./relu is named twice; name each run once");
+    fs::create_dir(folder.path("relu-2")).unwrap();
+    for file in fs::read_dir(folder.path("relu")).unwrap() {
+        let file = file.unwrap();
+        if file.file_type().unwrap().is_file() {
+            fs::copy(file.path(), folder.path("relu-2").join(file.file_name())).unwrap();
+        }
+    }
+    let said = folder.succeed("errors relu relu-2 --out same");
     assert!(!said.contains("McNemar"), "{said}");
     let page = fs::read_to_string(folder.path("same/errors.html")).unwrap();
     assert!(!page.contains("Only relu"), "{page}");

@@ -128,6 +128,25 @@ fn a_stopped_ensemble_goes_on() {
     assert_eq!(weights(&folder, "stopped"), weights(&folder, "whole"));
 }
 
+/// A member whose checkpoints are lost is not begun anew in the place of its networks.
+#[test]
+fn networks_are_not_lost_with_their_checkpoints() {
+    let folder = folder();
+    let train = "ensemble recipe.toml --data train.csv --quiet --jobs 1 --out out";
+    folder.succeed(train);
+    fs::remove_dir_all(folder.path("out/member-7/checkpoints")).unwrap();
+    fs::remove_file(folder.path("out/member-7/summary.json")).unwrap();
+    let networks = || {
+        let names = fs::read_dir(folder.path("out/member-7")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = networks();
+    let error = folder.fail(train);
+    insta::assert_snapshot!(error, @"error: out/member-7 has networks but no checkpoint to continue from, and a new beginning would replace them; begin elsewhere, by `trainer --config out/member-7/config.toml --out DIR`");
+    assert_eq!(networks(), before);
+}
+
 /// What cannot be trained leaves nothing behind that would be in the way of what can.
 #[test]
 fn a_recipe_that_does_not_fit_the_images_can_be_mended() {

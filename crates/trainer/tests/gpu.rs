@@ -73,7 +73,9 @@ fn a_run_on_the_gpu_is_that_on_the_cpu_and_can_be_resumed() {
     }
     let said = folder.succeed("resume resumed --plain");
     assert!(
-        said.contains(&format!("continuing from resumed/{checkpoint}")),
+        said.contains(&format!(
+            "continuing in epoch 2 of 2, from resumed/{checkpoint}"
+        )),
         "{said}"
     );
 

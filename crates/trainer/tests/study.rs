@@ -300,6 +300,14 @@ fn what_a_run_leaves() {
     folder.succeed(&format!("{run} --jobs 1 --folder runs --out other"));
     folder.succeed("study report study.toml --folder runs --out report");
     assert!(!folder.path("report/earlier").exists());
+    // Nor does it have a report without runs of its own.
+    let third = STUDY.replace("[\"sigmoid\", \"tanh\"]", "[\"elu\", \"tanh\"]");
+    fs::write(
+        folder.path("third.toml"),
+        third.replace("epochs = 2", "epochs = 3"),
+    )
+    .unwrap();
+    insta::assert_snapshot!(folder.fail("study report third.toml --folder runs --out report"), @"error: there are no runs of this study in runs; make them with `trainer study run third.toml`, or name their folder with --folder");
     // From the results alone, without the images.
     fs::remove_file(folder.path("train.csv")).unwrap();
     let text = folder.succeed("study report study.toml --folder runs --out report");
@@ -330,7 +338,7 @@ fn a_comparison_from_the_command_line() {
     let report = fs::read_to_string(folder.path("experiments/results/mine/report.md")).unwrap();
     assert!(report.contains(warning), "{report}");
     let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
-    insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study: fixed.epochs is 1 there and 2 now; choose another --name, or remove it");
+    insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study: fixed.epochs is 1 there and 2 now; choose another --name, or run that one as it is with `trainer study run experiments/mine.toml`");
     fs::write(folder.path("others.csv"), {
         let text = fs::read_to_string(folder.path("train.csv")).unwrap();
         let (header, rows) = text.split_once('\n').unwrap();
@@ -339,7 +347,19 @@ fn a_comparison_from_the_command_line() {
     })
     .unwrap();
     let error = folder.fail(&compare.replace("train.csv", "others.csv"));
-    insta::assert_snapshot!(error, @"error: the runs called mine are of other images or another backend; choose another --name");
+    insta::assert_snapshot!(error, @"error: the runs called mine are of other images; choose another --name for new ones");
+    // So many fewer that more than the images would differ.
+    let few: String = fs::read_to_string(folder.path("train.csv"))
+        .unwrap()
+        .split_inclusive('\n')
+        .take(200)
+        .collect();
+    fs::write(folder.path("few.csv"), few).unwrap();
+    assert_eq!(folder.fail(&compare.replace("train.csv", "few.csv")), error);
+    let twice = folder.fail("compare relu tanh relu");
+    insta::assert_snapshot!(twice, @"error: relu is named twice; there would be nothing to compare");
+    let large = folder.fail(&compare.replace("--epochs 1", "--epochs 18446744073709551615"));
+    insta::assert_snapshot!(large, @"error: --epochs is too large");
     // What is wrong is said before the study is written down.
     let wrong = compare.replace("--name mine", "--name other --training-fraction 0");
     insta::assert_snapshot!(folder.fail(&wrong), @"error: the study's run `relu`: training_fraction is 0, but must be above 0 and at most 1");
@@ -375,8 +395,10 @@ fn wrong_studies_are_explained_in_a_line() {
     insta::assert_snapshot!(error(("epochs = 2", "epochs = 0"), ""), @"error: the study's run `sigmoid`: epochs must be at least 1");
     insta::assert_snapshot!(error(("data.test_fraction = 0.2", "data.test_fraction = 0.0"), ""), @"error: sigmoid, normalization none: test_fraction is 0, but the verdict is by test-accuracy; set data.test_fraction, such as 0.1, under [fixed]");
     insta::assert_snapshot!(error(("epochs = 2", "backend = \"wgpu\""), ""), @"error: backend is not a field of studies; name it with --backend");
+    insta::assert_snapshot!(error(("epochs = 2", "ensemble.members = 7"), ""), @"error: ensemble is not a field of studies; leave it away");
+    insta::assert_snapshot!(error(("epochs = 2", "data.fingerprint = \"x\""), ""), @"error: data.fingerprint is not a field of studies; leave it away");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 0"), ""), @"error: study.toml:4:9: there are no seeds; write seeds = 10 for the seeds 0 to 9");
-    insta::assert_snapshot!(error(("kernel = 3", "kernel = 4"), ""), @"error: sigmoid, normalization none: the network does not fit the images: stage 1: kernel is 4, but must be odd");
+    insta::assert_snapshot!(error(("kernel = 3", "kernel = 4"), ""), @"error: sigmoid, normalization none: the network cannot be built for these images: stage 1: kernel is 4, but must be odd");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 3"), "--jobs 0"), @"error: invalid value '0' for '--jobs <N>': expected a whole number of at least 1");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 3"), "--shard 3/2"), @"error: invalid value '3/2' for '--shard <I/N>': `3/2` is no share of a study, expected I/N with I from 1 to N, such as 2/3");
     insta::assert_snapshot!(folder.fail("study report nowhere.toml"), @"error: cannot read the study nowhere.toml: No such file or directory (os error 2)");

@@ -19,7 +19,7 @@ pub enum ParseActivationError {
         closest: String,
     },
     /// More parameters than the activation has.
-    #[error("`{name}` takes at most {expected} parameters, but `{given}` has more")]
+    #[error("`{name}` takes {}, but `{given}` has more", at_most(*.expected))]
     TooManyParameters {
         /// The activation's name.
         name: &'static str,
@@ -91,24 +91,28 @@ impl Activation {
     /// The activation of this name, with its default parameters.
     fn named(name: &str) -> Result<Self, ParseActivationError> {
         let wanted = compact(name);
-        let distance =
-            |activation: &&Self| strsim::levenshtein(&wanted, &compact(activation.name()));
-        let mut candidates: Vec<&Self> = Self::ALL.iter().collect();
-        candidates.sort_by_key(distance);
-        match candidates.first() {
-            Some(activation) if distance(activation) == 0 => Ok(**activation),
-            _ => {
-                let closest: Vec<String> = candidates
-                    .iter()
-                    .take(3)
-                    .map(|activation| format!("`{}`", activation.name()))
-                    .collect();
-                Err(ParseActivationError::UnknownName {
-                    name: name.to_owned(),
-                    closest: closest.join(", "),
-                })
-            }
+        if let Some(activation) = Self::ALL
+            .iter()
+            .find(|activation| compact(activation.name()) == wanted)
+        {
+            return Ok(*activation);
         }
+        let distance = |name: &str| strsim::levenshtein(&wanted, &compact(name));
+        let mut candidates: Vec<&str> = Self::ALL.iter().map(Self::name).collect();
+        let is_called_so = |name: &str| {
+            let mut others = OTHER_NAMES.iter();
+            others.any(|(other, of)| *of == name && compact(other) == wanted)
+        };
+        candidates.sort_by_key(|name| (!is_called_so(name), distance(name)));
+        let closest: Vec<String> = candidates
+            .iter()
+            .take(3)
+            .map(|name| format!("`{name}`"))
+            .collect();
+        Err(ParseActivationError::UnknownName {
+            name: name.to_owned(),
+            closest: closest.join(", "),
+        })
     }
 
     /// What finite parameters of this activation must fulfil, if these do not.
@@ -162,6 +166,27 @@ impl TryFrom<String> for Activation {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
+    }
+}
+
+/// What else functions are called, in other libraries and in papers. These names are not read, so that
+/// each function has one, but whoever tries one is told the other.
+const OTHER_NAMES: [(&str, &str); 8] = [
+    ("none", "identity"),
+    ("linear", "identity"),
+    ("logistic", "sigmoid"),
+    ("lrelu", "leaky-relu"),
+    ("swish", "silu"),
+    ("swish", "swish-beta"),
+    ("hard-silu", "hard-swish"),
+    ("symmetric-relu", "hard-tanh"),
+];
+
+fn at_most(parameters: usize) -> String {
+    match parameters {
+        0 => String::from("no parameters"),
+        1 => String::from("one parameter"),
+        more => format!("at most {more} parameters"),
     }
 }
 

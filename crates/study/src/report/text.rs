@@ -20,10 +20,21 @@ pub(super) fn summary(source: Source<'_>) -> String {
     if let Some(results) = results(source) {
         parts.push(results);
     }
+    parts.extend(chosen_rates(source));
     for warning in &analysis.warnings {
         parts.push(format!("Note: {warning}"));
     }
     parts.join("\n\n") + "\n"
+}
+
+/// The learning rates that the trials chose, in one setting; those of several are in the report.
+fn chosen_rates(source: Source<'_>) -> Option<String> {
+    let choices = &source.analysis.choices;
+    let chosen = choices.iter().filter(|choice| choice.setting.0.is_empty());
+    let rates: Vec<String> = chosen
+        .filter_map(|choice| Some(format!("{} {}", choice.contender, choice.chosen?)))
+        .collect();
+    (!rates.is_empty()).then(|| format!("Learning rates of their own: {}.", rates.join(", ")))
 }
 
 /// How contenders did in each cell, best first: what fits into 80 columns of a terminal.

@@ -470,10 +470,10 @@ fn nothing_is_equivalent_by_few_images_of_any_kind() {
             "seeds = 8\n[verdict]\nmetric = \"{metric}\"\nmargin = 0.001"
         ));
         let (plan, records) = records(&study, |_| Some(0.5));
-        let score = Some(Score {
+        let score = Score {
             accuracy: Some(0.5),
             ..Score::default()
-        });
+        };
         let few = records.iter().cloned().map(|mut run| {
             run.images = Some(ImageCounts {
                 training: 4000,
@@ -483,8 +483,8 @@ fn nothing_is_equivalent_by_few_images_of_any_kind() {
             run.chosen_epoch = Some(1);
             run.epochs = vec![Epoch {
                 epoch: 1,
-                training_at_end: score,
-                validation: score.unwrap_or_default(),
+                training_at_end: Some(score),
+                validation: score,
                 ..Epoch::default()
             }];
             run

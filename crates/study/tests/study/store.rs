@@ -95,6 +95,9 @@ fn another_number_of_seeds_is_noticed_until_it_is_noted() {
         ..four
     };
     assert_eq!(store.other_seeds("x", &six), Some(4));
+    // Who did not hear of it once hears of it again.
+    store.save_study("x", &six).unwrap();
+    assert_eq!(store.other_seeds("x", &six), Some(4));
     six.earlier_seeds = vec![4];
     assert_eq!(store.other_seeds("x", &six), None);
 }

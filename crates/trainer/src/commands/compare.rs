@@ -13,6 +13,7 @@ use toml::{Table, Value};
 use super::study::run::{Parallelism, run_study};
 use super::study::{Resources, StudyPaths, check_report_folder};
 use crate::cli::{Output, count, number};
+use crate::shell::as_argument;
 use crate::study_runner::{self, StudyRunner};
 use crate::toml_file::difference;
 
@@ -87,19 +88,28 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         study: Path::new("experiments").join(format!("{name}.toml")),
         folder: None,
     };
+    options.check_names()?;
     let images = resources.images()?;
     let study = options.study(images.labels().len())?;
+    // First the images: much of the study goes by their number.
+    let runner = StudyRunner::new(&study, &paths.folder(), images, resources.backend);
+    let runner = runner.map_err(|error| of_another_base(error, &name))?;
     let study = unless_another(study, &paths.study)?;
-    let runner = StudyRunner::new(&study, &paths.folder(), images, resources.backend)
-        .map_err(|error| match error.downcast_ref() {
-            Some(StoreError::Base { .. }) => anyhow!(
-                "the runs called {name} are of other images or another backend; choose another --name"
-            ),
-            _ => error,
-        })?;
+    let runner = runner.with_study(&study)?;
     // Only what can be run, so that another attempt can have the name.
     save(&study, &paths.study)?;
     run_study(&runner, &paths, resources, parallelism, *output, &out)
+}
+
+/// The error of runs with another base, in words where that base is of other images or another backend.
+fn of_another_base(error: anyhow::Error, name: &str) -> anyhow::Error {
+    let what = match error.downcast_ref() {
+        Some(StoreError::Base { field, .. }) if field == "data.fingerprint" => "of other images",
+        Some(StoreError::Base { field, .. }) if field == "backend" => "by another backend",
+        Some(StoreError::Base { .. }) => "by a program with other defaults",
+        _ => return error,
+    };
+    anyhow!("the runs called {name} are {what}; choose another --name for new ones")
 }
 
 /// What a run trains on and for how long, where the options leave it open: of Kaggle's digits two epochs of
@@ -157,10 +167,16 @@ impl Options {
         let batch_size = self.batch_size.map_or(budget.batch_size, NonZeroUsize::get);
         let names: Vec<String> = self.activations.iter().map(Activation::to_string).collect();
         let mut study = Study::compare(&names, self.seeds.get())?;
-        let number = |number: usize| Value::Integer(number as i64);
+        let number = |option: &str, number: usize| {
+            let number = i64::try_from(number);
+            number.map_or_else(
+                |_| bail!("{option} is too large"),
+                |number| Ok(Value::Integer(number)),
+            )
+        };
         study.fixed = fields(&[
-            ("epochs", number(epochs)),
-            ("batch_size", number(batch_size)),
+            ("epochs", number("--epochs", epochs)?),
+            ("batch_size", number("--batch-size", batch_size)?),
             (
                 "data.validation_fraction",
                 Value::Float(budget.validation_fraction),
@@ -186,6 +202,16 @@ impl Options {
         }
         study.check()?;
         Ok(study)
+    }
+
+    /// Refuses a function that is named twice.
+    fn check_names(&self) -> Result<()> {
+        for (index, activation) in self.activations.iter().enumerate() {
+            if self.activations[..index].contains(activation) {
+                bail!("{activation} is named twice; there would be nothing to compare");
+            }
+        }
+        Ok(())
     }
 
     fn name(&self) -> String {
@@ -241,9 +267,10 @@ fn unless_another(mut study: Study, file: &Path) -> Result<Study> {
             format!(": {field} is {there} there and {here} now")
         });
         bail!(
-            "{} is another study{}; choose another --name, or remove it",
+            "{} is another study{}; choose another --name, or run that one as it is with `trainer study run {}`",
             file.display(),
-            difference.unwrap_or_default()
+            difference.unwrap_or_default(),
+            as_argument(file)
         );
     }
     Ok(study)

@@ -46,7 +46,7 @@ pub struct Options {
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Number of misread images that are shown, and of those that only one of two activation
-    /// functions reads; errors.json lists all
+    /// functions reads, 1 to 1000; errors.json lists all
     #[arg(
         long,
         value_name = "N",
@@ -81,6 +81,12 @@ struct Mistake<'a> {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let ensemble = options.ensemble.load()?;
     let folder = options.folder(&ensemble)?;
+    if folder.exists() && !folder.is_dir() {
+        bail!(
+            "{} is there already and is no folder; name another place with --out",
+            folder.display()
+        );
+    }
     let [page, picture, json] =
         ["errors.html", "errors.png", "errors.json"].map(|name| folder.join(name));
     check_replaceable(&page, "a page", |start| {
@@ -88,8 +94,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     })?;
     check_picture(&picture)?;
     check_replaceable(&json, "JSON", |start| start.starts_with(b"{"))?;
-    let EvaluationSet { images, name, .. } =
-        EvaluationSet::new(&ensemble, options.data.as_deref())?;
+    let EvaluationSet {
+        images, name, note, ..
+    } = EvaluationSet::new(&ensemble, options.data.as_deref())?;
     let predictions = ensemble.predict(&images, images.side(), options.ensemble.views)?;
     let items = items(&images)?;
     let comparison = comparison(&ensemble, &predictions, &items);
@@ -103,6 +110,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         100.0 * mistakes.len() as f64 / images.len() as f64
     );
     print(&title)?;
+    if let Some(note) = &note {
+        print(note)?;
+    }
     if comparison.functions.len() > 1 {
         print(&comparison.to_string())?;
     }
@@ -120,6 +130,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let contents = Page {
         title: &title,
+        note: note.as_deref(),
         command: &options.command(),
         mistakes: &mistakes,
         items: &items,
@@ -307,6 +318,7 @@ mod tests {
         let probabilities = Probabilities::mean(&predictions);
         let page = Page {
             title: "a <b> title",
+            note: Some("all of these <images> were used"),
             command: "trainer errors run",
             mistakes: &mistakes(&items, &probabilities),
             items: &items,

@@ -11,6 +11,7 @@ use model::Kernels;
 use crate::backend::Backend;
 use crate::cli::Run;
 use crate::console::print;
+use crate::ensemble::note_if_unfinished;
 use crate::output_files::{check_folder_of, check_replaceable};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, SavedNetwork};
@@ -51,6 +52,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     check_folder_of(&options.out)?;
     check_replaceable(&options.out, "a safetensors file", is_safetensors)?;
     let run = RunDirectory::open(&options.run.path)?;
+    note_if_unfinished(run.path())?;
     let device = Backend::Flex.open()?.device;
     let (classifier, card) = saved_model::load(&run, options.model, &device, Kernels::default())?;
     let mut store = SafetensorsStore::from_bytes(None)

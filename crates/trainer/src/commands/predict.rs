@@ -1,11 +1,13 @@
 //! `trainer predict`: Kaggle's submission file.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use burn::data::dataset::Dataset;
 use clap::Args;
+use data::Thousands;
 use mnist::Existing;
 
 use super::evaluate;
@@ -35,6 +37,12 @@ pub struct Options {
 /// A run that cannot be loaded, images that do not fit it, or another file in the way of the submission.
 pub fn run(options: &Options) -> Result<ExitCode> {
     check_folder_of(&options.out)?;
+    if options.out.file_name() == Some(OsStr::new(mnist::TEST_LABELS)) {
+        bail!(
+            "{} is the name of the answers to the test images; name another file with --out",
+            options.out.display()
+        );
+    }
     check_replaceable(&options.out, "a submission", |start| {
         start.starts_with(b"ImageId,Label")
     })?;
@@ -61,9 +69,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     // A label is a byte in the file that the network was trained with.
     let labels = labels.into_iter().map(|class| class as u8);
+    let replaced = match options.out.exists() {
+        true => ", in the place of the ones that were there",
+        false => "",
+    };
     mnist::write_submission(&options.out, Existing::Replace, labels)?;
     print(&format!(
-        "wrote {count} predictions to {}",
+        "wrote {} predictions of {} to {}{replaced}",
+        Thousands(count),
+        images.source(),
         options.out.display()
     ))?;
     match evaluate::validation_summary(&ensemble, options.ensemble.views) {

@@ -14,8 +14,7 @@ use crate::console::{Console, Style};
 use crate::exit::exit;
 use crate::interrupt::Signals;
 use crate::run_directory::RunDirectory;
-use crate::saved_model::{self, SavedNetwork};
-use crate::shell::as_argument;
+use crate::saved_model;
 use crate::training::Training;
 
 /// Options of `trainer resume`.
@@ -23,7 +22,8 @@ use crate::training::Training;
 pub struct Options {
     #[command(flatten)]
     run: Run,
-    /// The run's new number of epochs, if it is to be longer
+    /// The run's new number of epochs, if it is to be longer; the learning rate goes through its schedule
+    /// once more in those that are added
     #[arg(long, short, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     epochs: Option<usize>,
     /// Continue from this checkpoint instead of the newest, such as epoch-0002; later epochs
@@ -62,12 +62,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         extend(&mut config, position, epochs)?;
         config.check()?;
     }
-    if restored.is_none() && has_networks_to_lose(&run) {
-        bail!(
-            "{} has networks but no checkpoint to continue from, and a new beginning would replace them; begin elsewhere, by `trainer --config {} --out DIR`",
-            run.path().display(),
-            as_argument(&run.path().join("config.toml")),
-        );
+    if restored.is_none() {
+        saved_model::check_nothing_is_lost(&run)?;
     }
     if let Some(restored) = &mut restored {
         // How long the run is to be, and its patience, may have changed.
@@ -95,7 +91,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     run.save_config(&config)?;
     console.say(&match &restored {
-        Some(restored) => format!("continuing from {}", restored.path.display()),
+        Some(restored) => format!(
+            "continuing in epoch {} of {}, from {}",
+            restored.state.position.epoch.min(config.total_epochs()),
+            config.total_epochs(),
+            restored.path.display()
+        ),
         None => String::from("no checkpoint yet: starting from the beginning"),
     });
     console.say(&format!("computing with {processor}"));
@@ -112,14 +113,6 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     exit(&training, &ending)
 }
 
-/// Whether a new beginning would replace networks that took longer than an epoch, or are the run's last.
-fn has_networks_to_lose(run: &RunDirectory) -> bool {
-    // Where the first checkpoint could not be written, the networks of the first epoch are there.
-    let last = saved_model::card(run, SavedNetwork::Last);
-    let is_of_first = last.is_ok_and(|card| card.is_some_and(|card| card.epoch.epoch == 1));
-    saved_model::has_any(run) && (run.has_summary() || !is_of_first)
-}
-
 /// Refuses a run that has nothing left to do. One without a summary is still to be summed up.
 fn check_unfinished(run: &RunDirectory, state: &RunState) -> Result<()> {
     if !run.has_summary() {
@@ -133,8 +126,12 @@ fn check_unfinished(run: &RunDirectory, state: &RunState) -> Result<()> {
             if epochs == 1 { "" } else { "s" }
         );
     }
-    if state.has_stopped_early() {
-        bail!("{name} has stopped early; to go on, raise patience in {name}/config.toml");
+    if let (Some(stopping), true) = (state.config.early_stopping, state.has_stopped_early()) {
+        let patience = stopping.patience;
+        bail!(
+            "{name} has ended after {patience} epoch{} without a better one; to go on, raise patience in {name}/config.toml",
+            if patience == 1 { "" } else { "s" }
+        );
     }
     Ok(())
 }

@@ -142,6 +142,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             if steps == 1 { "" } else { "s" }
         ));
     }
+    if let [first, ..] = config.extensions[..] {
+        console.say(&format!(
+            "the learning rate rises anew after epoch {}, as in a run that was made longer: without [[extensions]] in the configuration it rises once",
+            first.after_epoch
+        ));
+    }
     console.say(&format!("computing with {processor}"));
     console.say(&format!("saving to {}", run.path().display()));
     let training = Training {

@@ -21,6 +21,11 @@ impl StudyRunner {
                 bail!("{field} is not a field of studies; name it with {option}");
             }
         }
+        for field in ["ensemble", "extensions", "data.fingerprint"] {
+            if find(&spec.overrides, field).is_some() {
+                bail!("{field} is not a field of studies; leave it away");
+            }
+        }
         let mut config: RunConfig = spec
             .overrides
             .clone()

@@ -19,7 +19,7 @@ pub struct Options {
     /// The folder that train.csv, test.csv and test-labels.csv go to
     #[arg(long, short, value_name = "DIR")]
     out: PathBuf,
-    /// Digits in train.csv; test.csv has two thirds as many, as with Kaggle's
+    /// Digits in train.csv, at most 600,000; test.csv has two thirds as many, as with Kaggle's
     #[arg(
         long,
         value_name = "N",

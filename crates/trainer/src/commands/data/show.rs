@@ -28,7 +28,7 @@ pub struct Options {
     /// The picture to write
     #[arg(long, short, value_name = "PICTURE.PNG", default_value = "digits.png")]
     out: PathBuf,
-    /// Number of images [default: 10 with their augmented versions, or else 100]
+    /// Number of images, 1 to 1000 [default: 10 with their augmented versions, or else 100]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     count: Option<u32>,
     /// Decides which images are shown, and what happens to them

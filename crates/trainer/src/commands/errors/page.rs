@@ -19,6 +19,8 @@ const CLASSES: usize = 3;
 /// What the page shows.
 pub(super) struct Page<'a> {
     pub(super) title: &'a str,
+    /// What is to be known of the images.
+    pub(super) note: Option<&'a str>,
     /// The command that made it.
     pub(super) command: &'a str,
     /// Those that are shown of all networks together.
@@ -48,6 +50,7 @@ impl Page<'_> {
                 body {
                     main {
                         h1 { (title) }
+                        @if let Some(note) = self.note { p { "Note: " (note) "." } }
                         p {
                             "The network is most sure of the first ones. Under each image, its number in \
                              the file, what it is and what it was taken for, and the most probable \

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use anyhow::Result;
+use data::Thousands;
 use serde::Serialize;
 use statistics::{Interval, paired_proportion_interval};
 
@@ -18,6 +19,8 @@ pub(super) struct Report {
     /// that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     known_images: Option<usize>,
+    #[serde(skip)]
+    note: Option<String>,
     selected_on_these_images: Selection,
     /// The epoch of the first member's network.
     epoch: usize,
@@ -84,6 +87,7 @@ impl Report {
         Ok(Self {
             data: set.name,
             known_images: set.known_images,
+            note: set.note,
             selected_on_these_images: set.selection,
             epoch: ensemble.members[0].card.epoch.epoch,
             scores: Evaluation::new(&all, &labels),
@@ -104,8 +108,9 @@ impl Report {
             "accuracy {}, loss {:.4}, {} images",
             self.scores.accuracy_text(),
             self.scores.loss,
-            self.scores.images
+            Thousands(self.scores.images)
         ));
+        lines.extend(self.note.clone());
         let selected =
             "the epoch was chosen by these images, so new images may be read a little worse";
         match self.selected_on_these_images {
@@ -160,7 +165,8 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {:.2} %", self.name, 100.0 * self.accuracy)?;
         if let Some(gain) = self.gain {
-            write!(f, ", {:+.2} points", 100.0 * gain)?;
+            let points = format!("{:+.2}", 100.0 * gain).replace('-', "−");
+            write!(f, ", {points} points")?;
         }
         if let Some(interval) = self.gain_interval {
             let interval = interval_text(interval, |points| format!("{points:+.2}"));
@@ -181,7 +187,7 @@ mod tests {
         let after = [1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0];
         let step = Step::after(String::from("both"), &before, &after);
         // 2/10 ± z √((6/10 − (2/10)²) / 10)
-        insta::assert_snapshot!(step, @"both: 87.50 %, +25.00 points (95 % interval -26.38 to +66.38)");
+        insta::assert_snapshot!(step, @"both: 87.50 %, +25.00 points (95 % interval −26.38 to +66.38)");
     }
 
     /// Of nine networks each image is read by all: no gain, though nine ninths are more than one.

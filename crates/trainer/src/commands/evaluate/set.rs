@@ -16,6 +16,8 @@ pub(in crate::commands) struct EvaluationSet {
     pub(in crate::commands) images: LabelledImages,
     /// What they are called.
     pub(in crate::commands) name: String,
+    /// What a reader should know of them.
+    pub(in crate::commands) note: Option<String>,
     /// How many of them the networks were trained or validated with; `None` if that is not known, or these
     /// are the images that were held out for it.
     pub(super) known_images: Option<usize>,
@@ -90,6 +92,7 @@ impl EvaluationSet {
         Ok(Self {
             images: split.validation,
             name: format!("validation images of {}", images.source()),
+            note: None,
             known_images: None,
             selection: Selection::of(ensemble),
         })
@@ -98,35 +101,27 @@ impl EvaluationSet {
     /// Images of whatever origin.
     fn foreign(ensemble: &Ensemble, images: LabelledImages) -> Self {
         let all = images.rows().len();
-        let (known_images, what_of_them) = match known_images(ensemble, &images) {
-            Ok(0) => (Some(0), String::new()),
-            Ok(known) if known == all => (
-                Some(known),
-                String::from(", which were trained or validated with"),
-            ),
-            Ok(1) => (
-                Some(1),
-                String::from(", one of which was trained or validated with"),
-            ),
-            Ok(known) => (
-                Some(known),
-                format!(
-                    ", {} of which were trained or validated with",
-                    Thousands(known)
-                ),
-            ),
-            Err(member) => (
-                None,
-                format!(
-                    ", among which may be some that {} was trained with, whose images are not where they were",
-                    member.path.display()
-                ),
-            ),
+        let known = known_images(ensemble, &images);
+        let note = match &known {
+            Ok(0) => None,
+            Ok(known) => Some(format!(
+                "{} of these images {} for training or validation, so that new images may be read worse",
+                match *known {
+                    known if known == all => String::from("all"),
+                    known => Thousands(known).to_string(),
+                },
+                if *known == 1 { "was used" } else { "were used" }
+            )),
+            Err(member) => Some(format!(
+                "whether {} was trained with some of these images is not known, as its own are not where they were",
+                member.path.display()
+            )),
         };
         Self {
-            name: format!("images of {}{what_of_them}", images.source()),
+            name: format!("images of {}", images.source()),
+            note,
+            known_images: known.ok(),
             images,
-            known_images,
             selection: Selection::None,
         }
     }

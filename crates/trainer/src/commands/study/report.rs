@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use study::{Store, Study};
+use study::{Plan, Store, Study};
 
 use super::{StudyPaths, check_report_folder, results, show_report, write_report};
 use crate::shell::as_argument;
+use crate::study_runner;
 
 /// Options of `trainer study report`.
 #[derive(Debug, Args)]
@@ -34,7 +35,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     } = options;
     let study = Study::read(&paths.study)?;
     let folder = paths.folder();
-    if !folder.is_dir() {
+    let store = Store::at(&folder);
+    let done = |store: &Store| -> Result<usize> {
+        let records = store.records_of(&study_runner::name(&paths.study))?;
+        Ok(Plan::new(&study)?.done(&records))
+    };
+    if !folder.is_dir() || done(&store)? == 0 {
         bail!(
             "there are no runs of this study in {}; make them with `trainer study run {}`, or name their folder with --folder",
             folder.display(),
@@ -43,7 +49,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let out = results(&paths.study, out.as_deref());
     check_report_folder(&out)?;
-    let report = write_report(&study, &paths.study, &Store::at(&folder), &out)?;
+    let report = write_report(&study, &paths.study, &store, &out)?;
     if !*quiet {
         show_report(&report)?;
     }
