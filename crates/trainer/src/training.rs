@@ -307,10 +307,11 @@ impl Training {
             Arc::new(validation_loader),
         )
         .num_epochs(self.config.total_epochs())
-        .metric_train_numeric(train_loss)
-        .metric_valid_numeric(valid_loss)
+        // The first one is what the dashboard shows, and all that has room in a terminal of 24 lines.
         .metric_train_numeric(AccuracyMetric::default())
         .metric_valid_numeric(AccuracyMetric::default())
+        .metric_train_numeric(train_loss)
+        .metric_valid_numeric(valid_loss)
         .metric_train_numeric(LearningRateMetric::new())
         .metric_train_numeric(ThroughputMetric::default())
         .metric_valid_numeric(ThroughputMetric::default())
