@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorReadError};
 use kernels::function::{Context, Function};
-use kernels::simd::Isa;
+use kernels::simd::{Isa, Routine, Simd};
 use model::{Activation, ActivationLayer, Observer, Site};
 use rayon::prelude::*;
 use study::record::{Histogram, SiteEpoch};
@@ -146,7 +146,12 @@ impl Survey {
             .par_chunks(length)
             .map(|z| {
                 let (a, slopes) = operation.apply(isa, z, units);
-                let sums = Sums::of(z, &a, &slopes, threshold);
+                let sums = isa.run(Summing {
+                    z,
+                    a: &a,
+                    slopes: &slopes,
+                    threshold,
+                });
                 let mut alive = vec![0; units];
                 for row in slopes.chunks_exact(units) {
                     for (alive, slope) in alive.iter_mut().zip(row) {
@@ -228,23 +233,53 @@ impl SiteTally {
     }
 }
 
-impl Sums {
-    /// Of pre-activations, activations and slopes f′(z), a few thousand of each at most.
-    fn of(z: &[f32], a: &[f32], slopes: &[f32], threshold: f32) -> Self {
-        let mut lanes = [[0.0_f32; LANES]; 4];
-        let mut counts = [[0_u32; LANES]; 2];
+/// Sums of every sixteenth number, side by side.
+#[derive(Default)]
+struct LaneSums {
+    /// Of what is left of z beside some value, of its square, and likewise of a.
+    moments: [[f32; LANES]; 4],
+    /// Of zeros, and of saturated pre-activations.
+    counts: [[u32; LANES]; 2],
+}
+
+impl LaneSums {
+    #[inline(always)]
+    fn add(&mut self, lane: usize, [z, a]: [f32; 2], is_zero: bool, is_saturated: bool) {
+        self.moments[0][lane] += z;
+        self.moments[1][lane] += z * z;
+        self.moments[2][lane] += a;
+        self.moments[3][lane] += a * a;
+        // A check of every sum would keep the compiler from making vectors; a few thousand are far from too many.
+        self.counts[0][lane] = self.counts[0][lane].wrapping_add(is_zero.into());
+        self.counts[1][lane] = self.counts[1][lane].wrapping_add(is_saturated.into());
+    }
+}
+
+/// What [`Sums`] are of: pre-activations, activations and slopes f′(z), a few thousand of each at most.
+struct Summing<'a> {
+    z: &'a [f32],
+    a: &'a [f32],
+    slopes: &'a [f32],
+    /// Slopes below it are those of saturated pre-activations.
+    threshold: f32,
+}
+
+impl Routine for Summing<'_> {
+    type Output = Sums;
+
+    /// The compiler makes vectors of the lanes, for the instruction set that this is compiled for.
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Sums {
+        let Self {
+            z,
+            a,
+            slopes,
+            threshold,
+        } = self;
+        let mut sums = LaneSums::default();
         // Sums of what is left beside some value: those of squares would cancel where the mean is far
         // greater than the deviation.
         let near = [z, a].map(|values| values.first().copied().unwrap_or_default());
-        let mut add = |lane: usize, z: f32, a: f32, slope: f32| {
-            let [beside_z, beside_a] = [z - near[0], a - near[1]];
-            lanes[0][lane] += beside_z;
-            lanes[1][lane] += beside_z * beside_z;
-            lanes[2][lane] += beside_a;
-            lanes[3][lane] += beside_a * beside_a;
-            counts[0][lane] += u32::from(a == 0.0);
-            counts[1][lane] += u32::from(slope.abs() < threshold);
-        };
         let whole = z.len() - z.len() % LANES;
         let rows = z[..whole]
             .chunks_exact(LANES)
@@ -252,18 +287,24 @@ impl Sums {
             .zip(slopes[..whole].chunks_exact(LANES));
         for ((z, a), slopes) in rows {
             for lane in 0..LANES {
-                add(lane, z[lane], a[lane], slopes[lane]);
+                let beside = [z[lane] - near[0], a[lane] - near[1]];
+                sums.add(lane, beside, a[lane] == 0.0, slopes[lane].abs() < threshold);
             }
         }
         for place in whole..z.len() {
-            add(place - whole, z[place], a[place], slopes[place]);
+            let beside = [z[place] - near[0], a[place] - near[1]];
+            let is_saturated = slopes[place].abs() < threshold;
+            sums.add(place - whole, beside, a[place] == 0.0, is_saturated);
         }
-        let [z_sum, z_squared, a_sum, a_squared] =
-            lanes.map(|lanes| lanes.iter().map(|&x| f64::from(x)).sum());
-        let [zeros, saturated] = counts.map(|lanes| lanes.iter().map(|&n| u64::from(n)).sum());
+        let [z_sum, z_squared, a_sum, a_squared] = sums
+            .moments
+            .map(|lanes| lanes.iter().map(|&x| f64::from(x)).sum());
+        let [zeros, saturated] = sums
+            .counts
+            .map(|lanes| lanes.iter().map(|&n| u64::from(n)).sum());
         let moments =
             |near: f32, sum, squares| Moments::from_sums(z.len() as u64, near.into(), sum, squares);
-        Self {
+        Sums {
             count: z.len() as u64,
             zeros,
             saturated,
@@ -271,7 +312,9 @@ impl Sums {
             activations: moments(near[1], a_sum, a_squared),
         }
     }
+}
 
+impl Sums {
     fn add(&mut self, other: &Self) {
         self.count += other.count;
         self.zeros += other.zeros;
