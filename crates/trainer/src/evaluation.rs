@@ -299,6 +299,24 @@ mod tests {
         assert_eq!(large.values, [0.0, 0.0, 1.0]);
     }
 
+    /// Whatever the logits: each from 0 to 1, and together 1.
+    #[test]
+    fn softmax_gives_probabilities() {
+        for scale in [0.0, 1e-30, 1.0, 30.0, 1e4, f32::MAX] {
+            let logits: Vec<f32> = (0..200_u8)
+                .map(|place| scale * (f32::from(place) * 1.7).sin())
+                .collect();
+            for row in Probabilities::softmax(&logits, 10).values.chunks(10) {
+                assert!(
+                    row.iter().all(|p| (0.0..=1.0).contains(p)),
+                    "{scale}: {row:?}"
+                );
+                let sum: f64 = row.iter().sum();
+                assert!((sum - 1.0).abs() < 1e-14, "{scale}: {sum}");
+            }
+        }
+    }
+
     #[test]
     fn predictions_are_averaged() {
         let predictions = [[0.0, 0.0], [0.0, 3.0_f32.ln()]].map(|z| Probabilities::softmax(&z, 2));

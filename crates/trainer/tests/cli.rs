@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 
 use common::Folder;
 use serde_json::Value;
@@ -332,6 +333,33 @@ fn runs_repeat_to_the_last_bit() {
     let first = weights("--config tiny.toml --epochs 2", "a");
     assert_eq!(weights("--config a/config.toml", "b"), first);
     assert_ne!(weights("--config a/config.toml --seed 8", "c"), first);
+}
+
+/// Also with another number of threads.
+#[test]
+fn recipes_repeat_to_the_last_bit() {
+    let folder = Folder::with_digits(300);
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments/recipes");
+    let mut count = 0;
+    for recipe in fs::read_dir(recipes).unwrap() {
+        let recipe = recipe.unwrap().path();
+        let name = recipe.file_stem().unwrap().to_str().unwrap();
+        fs::copy(&recipe, folder.path("recipe.toml")).unwrap();
+        let weights = ["1", "2"].map(|threads| {
+            let run = format!("{name}-{threads}");
+            let train = format!(
+                "--config recipe.toml --data train.csv --epochs 1 --backend flex --quiet --out {run}"
+            );
+            let mut command = folder.command(&train);
+            let status = command.env("RAYON_NUM_THREADS", threads).status().unwrap();
+            assert!(status.success(), "{run}");
+            folder.summary(&run)["weights_sha256"].clone()
+        });
+        assert_eq!(weights[0], weights[1], "{name}");
+        assert!(weights[0].is_string(), "{name}");
+        count += 1;
+    }
+    assert!(count >= 3);
 }
 
 /// The kernels are part of a run; what it has learned is read by either.
