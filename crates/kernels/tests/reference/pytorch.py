@@ -6,6 +6,9 @@ Written by PyTorch 2.15.0, in float64; its automatic differentiation gives the g
 is computed by `numbers` here and there, so that the file holds results alone; of a long tensor it has
 every `step`-th number. All tensors are channels-last, as the kernels have them.
 
+Some blocks are given, so that every way to compute one is among them, and two are drawn for every function
+but the randomised rectifier, whose draws are the kernels' own.
+
 The loss is the sum of outputs times given coefficients. Kernels that compute in float32 may take the
 other side of a kink, or another number of a pooling window, where two are all but equal: the numbers
 of a case are those of the first seed that keeps clear of that.
@@ -14,6 +17,7 @@ of a case are those of the first seed that keeps clear of that.
 import json
 import math
 import platform
+import random
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +27,12 @@ torch.set_default_dtype(torch.float64)
 # How far pre-activations stay off kinks, and the two largest numbers of a window off each other.
 MARGIN = 1e-5
 
-# The most numbers of a tensor that are written.
+# The most numbers of a tensor that are written, of a case that is given and of one that is drawn.
 LONGEST = 250
+LONGEST_DRAWN = 40
+
+# So many blocks are drawn for each function.
+DRAWN = 2
 
 
 def numbers(count, seed):
@@ -62,6 +70,22 @@ FUNCTIONS = {
     "hard-swish": (lambda x, p: F.hardswish(x), [-3, 3]),
     "softplus": (lambda x, p: F.softplus(x), []),
     "sine": (lambda x, p: torch.sin(x), []),
+    "relu6": (lambda x, p: F.relu6(x), [0, 6]),
+    "celu": (lambda x, p: F.celu(x, 0.5), []),
+    "quick-gelu": (lambda x, p: x * torch.sigmoid(float32(1.702) * x), []),
+    "hard-mish": (lambda x, p: x / 2 * torch.clamp(x + 2, 0, 2), [-2, 0]),
+    "hard-sigmoid": (lambda x, p: F.hardsigmoid(x), [-3, 3]),
+    "hard-tanh": (lambda x, p: F.hardtanh(x), [-1, 1]),
+    "softsign": (lambda x, p: F.softsign(x), []),
+    "log-sigmoid": (lambda x, p: F.logsigmoid(x), []),
+    "tanh-shrink": (lambda x, p: F.tanhshrink(x), []),
+    "hard-shrink": (lambda x, p: F.hardshrink(x), [-0.5, 0.5]),
+    "soft-shrink": (lambda x, p: F.softshrink(x), [-0.5, 0.5]),
+    "threshold": (lambda x, p: F.threshold(x, 0.25, -0.5), [0.25]),
+    "squareplus": (lambda x, p: (x + torch.sqrt(x * x + 4)) / 2, []),
+    "penalized-tanh": (lambda x, p: torch.where(x > 0, 1, 0.25) * torch.tanh(x), [0]),
+    "lisht": (lambda x, p: x * torch.tanh(x), []),
+    "snake": (lambda x, p: x + torch.sin(x) ** 2, []),
 }
 LEARNABLE = {"prelu", "swish-beta"}
 
@@ -130,6 +154,46 @@ CASES = [
 ]
 
 
+def drawn(function, random):
+    """A block with this function: a convolution in three of four cases, odd sizes and kernels of 1 to 7
+    among them."""
+    channels = [random.randint(1, 20), random.randint(1, 24)]
+    groups = [n for n in range(1, channels[1] + 1) if channels[1] % n == 0 and channels[1] // n >= 4]
+    rest = {
+        "normalization": random.choice(["none", "batch", *(f"group:{n}" for n in groups)]),
+        "function": function,
+        "parameter": random.choice([0.25, 1.5]),
+    }
+    images = random.randint(1, 5)
+    if random.random() < 0.25:
+        return dense(random.randint(1, 12), channels, images, **rest)
+    kernel = [random.randint(1, 7), random.randint(1, 7)]
+    padding = [random.choice([0, (k - 1) // 2]) for k in kernel]
+    size = [random.randint(k, 11) for k in kernel]
+    stride = random.choice([1, 1, 2, 3])
+    output = [(s + 2 * p - k) // stride + 1 for s, p, k in zip(size, padding, kernel)]
+    rest["pool"] = random.random() < 0.5 and min(output) >= 2
+    return convolution(size, channels, kernel, images, stride=stride, padding=padding, **rest)
+
+
+def drawn_results():
+    """Blocks that keep clear of kinks, for every function, the same ones each time."""
+    found = []
+    for function in FUNCTIONS:
+        draws = random.Random(function)
+        of_function = []
+        while len(of_function) < DRAWN:
+            case = drawn(function, draws)
+            # Of one number or a few, a deviation may be nearly zero, and what is divided by it has few
+            # digits; several numbers on a flat part are equal, of which any may be a window's largest.
+            try:
+                of_function.append(results(case, seeds=20, longest=LONGEST_DRAWN))
+            except ValueError:
+                continue
+        found += of_function
+    return found
+
+
 def learned(case, seed):
     """Input and everything learned, as the kernels take them, by name."""
     inputs, outputs = case["channels"]
@@ -181,6 +245,13 @@ def activate(case, given, x):
     return F.max_pool2d(y, 2) if case["pool"] else y
 
 
+def has_digits(case, y):
+    """Whether batch normalisation divides by nothing that is nearly zero by chance."""
+    if case["normalization"] != "batch":
+        return True
+    return y.var((0, 2, 3), unbiased=False).min() > 1e-3 * y.var()
+
+
 def is_clear(case, given, x):
     """Whether numbers that are off by a few roundings have the same derivatives."""
     function, kinks = FUNCTIONS[case["function"]]
@@ -202,12 +273,12 @@ def channels_last(tensor):
     return tensor.permute(0, 2, 3, 1)
 
 
-def results(case):
-    for seed in range(1, 1000):
+def results(case, seeds=1000, longest=LONGEST):
+    for seed in range(1, seeds):
         given = learned(case, seed)
         y = linear(case, given)
         x = normalize(case, given, y)
-        if is_clear(case, given, x.detach()):
+        if has_digits(case, y.detach()) and is_clear(case, given, x.detach()):
             break
     else:
         raise ValueError(f"no seed keeps clear of kinks: {case}")
@@ -223,14 +294,14 @@ def results(case):
     gradients = {name: tensor.grad for name, tensor in given.items()}
     return case | {
         "seed": seed,
-        "results": {name: sample(tensor) for name, tensor in found.items()},
-        "gradients": {name: sample(gradient) for name, gradient in gradients.items()},
+        "results": {name: sample(tensor, longest) for name, tensor in found.items()},
+        "gradients": {name: sample(gradient, longest) for name, gradient in gradients.items()},
     }
 
 
-def sample(tensor):
+def sample(tensor, longest=LONGEST):
     values = tensor.detach().flatten().tolist()
-    step = -(-len(values) // LONGEST)
+    step = -(-len(values) // longest)
     # So that all rows, columns and channels are seen.
     while math.gcd(step, len(values)) > 1:
         step += 1
@@ -283,7 +354,7 @@ if __name__ == "__main__":
             {
                 "command": "python pytorch.py > pytorch.json",
                 "versions": f"Python {platform.python_version()}, PyTorch {torch.__version__.split('+')[0]}",
-                "blocks": [results(case) for case in CASES],
+                "blocks": [results(case) for case in CASES] + drawn_results(),
                 "adam": [
                     adam(0.01, (0.9, 0.999), 1e-8, 0.0),
                     adam(0.02, (0.8, 0.95), 1e-3, 0.1),
