@@ -9,7 +9,8 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    activations, compare, data, ensemble, errors, evaluate, export, predict, resume, study, train,
+    activations, compare, data, ensemble, errors, evaluate, export, predict, resume, score, study,
+    train,
 };
 
 /// Train a digit classifier with any activation function
@@ -41,6 +42,8 @@ enum Command {
     Errors(errors::Options),
     /// Read unlabelled images, write Kaggle's submission file, and score the images held out
     Predict(predict::Options),
+    /// Score a submission file where the answers are known
+    Score(score::Options),
     /// Write a run's network as safetensors, for PyTorch and others
     Export(export::Options),
     /// Compare activation functions: train each several times, and write a report
@@ -125,6 +128,7 @@ impl Cli {
             Some(Command::Evaluate(options)) => evaluate::run(&options),
             Some(Command::Errors(options)) => errors::run(&options),
             Some(Command::Predict(options)) => predict::run(&options),
+            Some(Command::Score(options)) => score::run(&options),
             Some(Command::Export(options)) => export::run(&options),
             Some(Command::Compare(options)) => compare::run(&options),
             Some(Command::Study(verb)) => study::run(&verb),

@@ -10,5 +10,6 @@ pub mod evaluate;
 pub mod export;
 pub mod predict;
 pub mod resume;
+pub mod score;
 pub mod study;
 pub mod train;

@@ -205,13 +205,18 @@ impl Evaluation {
     }
     /// The accuracy in percent, for people, with its interval.
     pub fn accuracy_text(&self) -> String {
-        let mut text = format!("{:.2} %", 100.0 * self.accuracy);
-        if let Some(interval) = self.accuracy_interval {
-            text += " ";
-            text += &interval_text(interval, |percent| format!("{percent:.2}"));
-        }
-        text
+        accuracy_text(self.accuracy, self.accuracy_interval)
     }
+}
+
+/// An accuracy in percent, for people, with its interval.
+pub fn accuracy_text(accuracy: f64, interval: Option<Interval>) -> String {
+    let mut text = format!("{:.2} %", 100.0 * accuracy);
+    if let Some(interval) = interval {
+        text += " ";
+        text += &interval_text(interval, |percent| format!("{percent:.2}"));
+    }
+    text
 }
 
 /// An interval of proportions in percent, whose ends `number` writes.

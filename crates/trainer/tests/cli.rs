@@ -335,6 +335,34 @@ fn runs_repeat_to_the_last_bit() {
     assert_ne!(weights("--config a/config.toml --seed 8", "c"), first);
 }
 
+#[test]
+fn a_submission_is_scored_where_the_answers_are_known() {
+    let folder = Folder::with_digits(10);
+    let write = |name: &str, rows: &str| fs::write(folder.path(name), rows).unwrap();
+    write("answers.csv", "ImageId,Label\n1,7\n2,0\n3,3\n4,9\n");
+    let score = "score submission.csv --answers answers.csv";
+    // Rows and columns may be in another order, and lines end as they like.
+    write(
+        "submission.csv",
+        "Label,ImageId\r\n9,4\r\n0,2\r\n8,3\r\n7,1",
+    );
+    insta::assert_snapshot!(folder.succeed(score), @"accuracy 75.00 % (95 % interval 30.06 to 95.44): 3 of 4 images of submission.csv are right");
+    let json: Value = serde_json::from_str(&folder.succeed(&format!("{score} --json"))).unwrap();
+    assert_eq!((&json["correct"], &json["images"]), (&3.into(), &4.into()));
+
+    write("submission.csv", "ImageId,Label\n1,7\n2,0\n3,8\n");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv has 3 images and answers.csv has 4, which are not the same; name the answers to these images with --answers");
+    write("submission.csv", "ImageId,Label\n1,7\n2,zero\n");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:3: found 2,zero, expected two whole numbers such as 1,7");
+    write("submission.csv", "ImageId,Label\n1,7\n2,0\n1,7\n");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:4: image 1 is there twice; it must have one label");
+    write("submission.csv", "label,pixel0\n1,7\n");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:1: found the columns label,pixel0, expected ImageId,Label");
+    write("submission.csv", "ImageId,Label\n");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv has no rows, only a header");
+    insta::assert_snapshot!(folder.fail("score none.csv --answers answers.csv"), @"error: none.csv cannot be read: No such file or directory (os error 2)");
+}
+
 /// Also with another number of threads.
 #[test]
 fn recipes_repeat_to_the_last_bit() {

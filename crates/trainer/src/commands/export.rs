@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow};
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
 use clap::Args;
+use data::Thousands;
 use model::Kernels;
 
 use crate::backend::Backend;
@@ -67,8 +68,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     files::write_atomically(&options.out, &bytes)?;
     print(&format!(
         "wrote {} parameters to {}",
-        classifier.network.num_parameters(),
+        Thousands(classifier.network.num_parameters()),
         options.out.display()
+    ))?;
+    let (task, scaling) = (card.task, card.scaling);
+    print(&format!(
+        "it takes images as [n, 1, {}, {}], (pixel / 255 − {}) / {}, and gives logits of {} classes; the network is described in the file's metadata, as `card`",
+        task.height, task.width, scaling.mean, scaling.standard_deviation, task.classes
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -63,6 +63,9 @@ struct Changes {
     /// Elastic distortion: root mean square of the displacement in pixels
     #[arg(long, value_name = "STRENGTH", value_parser = number::<f64>, allow_negative_numbers = true)]
     elastic: Option<f64>,
+    /// Change of the thickness of strokes, up to so many pixels, 0 to 1
+    #[arg(long, value_name = "PIXELS", value_parser = number::<f64>, allow_negative_numbers = true)]
+    thickness: Option<f64>,
     /// Share of the images in which a rectangle is covered
     #[arg(long, value_name = "PROBABILITY", value_parser = number::<f64>, allow_negative_numbers = true)]
     erasing: Option<f64>,
@@ -119,6 +122,7 @@ impl Changes {
             (&mut config.stretch, self.stretch),
             (&mut config.shear, self.shear),
             (&mut config.elastic.strength, self.elastic),
+            (&mut config.thickness, self.thickness),
             (&mut config.erasing.probability, self.erasing),
         ] {
             *field = option.unwrap_or(*field);
@@ -236,11 +240,13 @@ mod tests {
             stretch: None,
             shear: None,
             elastic: None,
+            thickness: Some(0.25),
             erasing: Some(0.5),
         };
         let config = changes.config().unwrap();
         assert_eq!((config.rotation, config.shift), (5.0, 2.0));
         assert_eq!(config.elastic.strength, 1.5);
+        assert_eq!(config.thickness, 0.25);
         assert_eq!(config.erasing.probability, 0.5);
         std::fs::write(&file, "epochs = 3\n").unwrap();
         let error = changes.config().unwrap_err().to_string();

@@ -54,6 +54,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             ));
         }
     }
+    if claims.is_empty() {
+        bail!(
+            "none of these studies has a claim: a table [claim] with a text, and what is expected under [verdict]"
+        );
+    }
     let rows = claims
         .iter()
         .map(|(claim, link)| (claim, Some(link.as_str())));

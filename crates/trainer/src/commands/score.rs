@@ -1,0 +1,132 @@
+//! `trainer score`: how many rows of a submission are right, where the answers are known.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use csv::{ReaderBuilder, StringRecord, Trim};
+use data::Thousands;
+use serde::{Deserialize, Serialize};
+use statistics::{Interval, proportion_interval};
+
+use crate::console::print;
+use crate::evaluation::{CONFIDENCE, accuracy_text};
+
+/// Options of `trainer score`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The submission: columns ImageId and Label
+    #[arg(value_name = "SUBMISSION.CSV")]
+    submission: PathBuf,
+    /// The answers, in the same columns, as `trainer data fetch` and `trainer data make` write them
+    #[arg(long, value_name = "FILE", default_value = "data/test-labels.csv")]
+    answers: PathBuf,
+    /// The score as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A row of a submission.
+#[derive(Deserialize)]
+struct Row {
+    #[serde(rename = "ImageId")]
+    image: u64,
+    #[serde(rename = "Label")]
+    label: u64,
+}
+
+/// What is printed.
+#[derive(Serialize)]
+struct Score {
+    images: usize,
+    correct: usize,
+    accuracy: f64,
+    /// For other such images ([`proportion_interval`]).
+    accuracy_interval: Option<Interval>,
+}
+
+/// Compares a submission with the answers, and prints the share that agrees.
+///
+/// # Errors
+///
+/// If a file cannot be read, or they are not of the same images.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let submission = read(&options.submission)?;
+    let answers = read(&options.answers)?;
+    if !submission.keys().eq(answers.keys()) {
+        bail!(
+            "{} has {} images and {} has {}, which are not the same; name the answers to these images with --answers",
+            options.submission.display(),
+            Thousands(submission.len()),
+            options.answers.display(),
+            Thousands(answers.len())
+        );
+    }
+    let rows = submission.values().zip(answers.values());
+    let score = Score::new(
+        rows.filter(|(label, answer)| label == answer).count(),
+        answers.len(),
+    );
+    if options.json {
+        print(&serde_json::to_string_pretty(&score)?)?;
+    } else {
+        print(&format!(
+            "accuracy {}: {} of {} images of {} are right",
+            accuracy_text(score.accuracy, score.accuracy_interval),
+            Thousands(score.correct),
+            Thousands(score.images),
+            options.submission.display()
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Score {
+    fn new(correct: usize, images: usize) -> Self {
+        Self {
+            images,
+            correct,
+            accuracy: correct as f64 / images as f64,
+            accuracy_interval: proportion_interval(correct, images, CONFIDENCE).ok(),
+        }
+    }
+}
+
+/// The label of each image, by its number.
+fn read(path: &Path) -> Result<BTreeMap<u64, u64>> {
+    let name = path.display();
+    let mut reader = ReaderBuilder::new()
+        .trim(Trim::All)
+        .from_path(path)
+        .with_context(|| format!("{name} cannot be read"))?;
+    let header = reader.headers().with_context(|| format!("{name}:1"))?;
+    let has = |column| header.iter().any(|name| name == column);
+    if !(has("ImageId") && has("Label")) {
+        let found = header.iter().take(3).collect::<Vec<_>>().join(",");
+        bail!("{name}:1: found the columns {found}, expected ImageId,Label");
+    }
+    let header = header.clone();
+    let mut labels = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.with_context(|| format!("{name} cannot be read"))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let Ok(Row { image, label }) = record.deserialize(Some(&header)) else {
+            let found = text(&record);
+            bail!("{name}:{line}: found {found}, expected two whole numbers such as 1,7");
+        };
+        if labels.insert(image, label).is_some() {
+            bail!("{name}:{line}: image {image} is there twice; it must have one label");
+        }
+    }
+    if labels.is_empty() {
+        bail!("{name} has no rows, only a header");
+    }
+    Ok(labels)
+}
+
+/// A row as it stands in the file, as far as it is of interest.
+fn text(record: &StringRecord) -> String {
+    record.iter().take(3).collect::<Vec<_>>().join(",")
+}
