@@ -51,7 +51,8 @@ pub struct Options {
         long,
         value_name = "N",
         default_value_t = DEFAULT_COUNT,
-        value_parser = clap::value_parser!(u32).range(1..=1000)
+        value_parser = clap::value_parser!(u32).range(1..=1000),
+        allow_negative_numbers = true
     )]
     count: u32,
 }

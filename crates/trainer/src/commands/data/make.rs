@@ -24,7 +24,8 @@ pub struct Options {
         long,
         value_name = "N",
         default_value = "42000",
-        value_parser = clap::value_parser!(u32).range(1..=600_000)
+        value_parser = clap::value_parser!(u32).range(1..=600_000),
+        allow_negative_numbers = true
     )]
     count: u32,
 }

@@ -29,7 +29,7 @@ pub struct Options {
     #[arg(long, short, value_name = "PICTURE.PNG", default_value = "digits.png")]
     out: PathBuf,
     /// Number of images, 1 to 1000 [default: 10 with their augmented versions, or else 100]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), allow_negative_numbers = true)]
     count: Option<u32>,
     /// Decides which images are shown, and what happens to them
     #[arg(long, short, value_name = "N", default_value_t = 0, value_parser = whole_number::<u64>, allow_negative_numbers = true)]
