@@ -47,6 +47,9 @@ enum Command {
     /// Write a run's network as safetensors, for PyTorch and others
     Export(export::Options),
     /// Compare activation functions: train each several times, and write a report
+    #[command(
+        after_help = "For other networks and recipes, or to vary more than the function, write a study, such as\nexperiments/tutorial.toml, and `trainer study run` it."
+    )]
     Compare(Box<compare::Options>),
     /// Make and report comparisons that are written down in a file
     #[command(subcommand)]
