@@ -200,7 +200,7 @@ pub enum Error {
     },
 
     /// A label is not an integer from 0 to 255.
-    #[error("{place} ({column}): found {found}, expected a class number from 0 to 255")]
+    #[error("{place} ({column}): found {found}, expected a class number from 0 to 255{remedy}")]
     Label {
         /// The field.
         place: Place,
@@ -208,6 +208,8 @@ pub enum Error {
         column: String,
         /// The field's text.
         found: Found,
+        /// What to do, as the end of the sentence; empty if that is not known.
+        remedy: &'static str,
     },
 
     /// A label is used, but not all smaller ones.

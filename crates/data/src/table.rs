@@ -212,7 +212,7 @@ impl HeaderFields {
                 return Err(Error::UnknownColumn {
                     place: place(index + 1),
                     found: Found::new(field),
-                    remedy: remedy_for_header(field),
+                    remedy: remedy_for_header(field, header.iter().any(is_known)),
                 });
             }
             names.push(name);
@@ -266,14 +266,33 @@ fn pixel_number(name: &[u8]) -> Option<u64> {
     integer(digits)
 }
 
-/// What to do about a header that is none of ours.
-fn remedy_for_header(name: &[u8]) -> &'static str {
-    if name.contains(&b';') || name.contains(&b'\t') {
+/// Whether a column's name is one of those that are read.
+fn is_known(name: &[u8]) -> bool {
+    let name = name.trim_ascii();
+    name.eq_ignore_ascii_case(b"label") || pixel_number(name).is_some()
+}
+
+/// What to do about a header with a `name` that is none of ours, though others may be.
+fn remedy_for_header(name: &[u8], others_are_known: bool) -> &'static str {
+    if name.contains(&0) {
+        "; save the file as UTF-8"
+    } else if name.contains(&b';') || name.contains(&b'\t') {
         "; separate the columns by commas"
     } else if as_float(name).is_some() {
         "; put such a line above the rows"
+    } else if others_are_known {
+        "; remove the column, or rename it"
     } else {
         ""
+    }
+}
+
+/// What to do about a label that is none.
+fn remedy_for_label(field: &[u8]) -> &'static str {
+    match as_float(field) {
+        Some(number) if (0.0..=255.0).contains(&number) => "; write it without a fraction",
+        Some(_) => "",
+        None => "; number the classes 0, 1, 2, …",
     }
 }
 
@@ -402,6 +421,7 @@ impl<'a> Rows<'a> {
                         place,
                         column,
                         found,
+                        remedy: remedy_for_label(&record[index]),
                     }
                 } else {
                     Error::Pixel {

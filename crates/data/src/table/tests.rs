@@ -75,7 +75,15 @@ fn complaints_about_rows() {
         ("\"0\n\",1,\"\nx\",3,4\n", format!("line 2, column 3 (pixel1): found \"\\nx\", {pixel}")),
         (
             "seven,1,2,3,4\n",
-            "line 2, column 1 (label): found \"seven\", expected a class number from 0 to 255".into(),
+            "line 2, column 1 (label): found \"seven\", expected a class number from 0 to 255; number \
+             the classes 0, 1, 2, …"
+                .into(),
+        ),
+        (
+            "7.0,1,2,3,4\n",
+            "line 2, column 1 (label): found \"7.0\", expected a class number from 0 to 255; write it \
+             without a fraction"
+                .into(),
         ),
         ("0,1,2,3\n", "line 2, column 5: found 4 fields, expected 5 as in the header".into()),
         ("0,1,2,3,4,5,6\n", "line 2, column 6: found 7 fields, expected 5 as in the header".into()),
@@ -132,7 +140,17 @@ fn complaints_about_headers() {
         ),
         (
             "label,pixel0,width\n",
-            "line 1, column 3: found \"width\", expected label, pixel0, pixel1, … in the header",
+            "line 1, column 3: found \"width\", expected label, pixel0, pixel1, … in the header; remove the \
+             column, or rename it",
+        ),
+        (
+            "name,width\n",
+            "line 1, column 1: found \"name\", expected label, pixel0, pixel1, … in the header",
+        ),
+        (
+            "l\0a\0b\0e\0l\0,\0p\0\n",
+            "line 1, column 1: found \"l\\0a\\0b\\0e\\0l\\0\", expected label, pixel0, pixel1, … in the \
+             header; save the file as UTF-8",
         ),
         (
             "label;pixel0\n1;2\n",
