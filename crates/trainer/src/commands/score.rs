@@ -54,6 +54,12 @@ struct Score {
 /// If a file cannot be read, or they are not of the same images.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let submission = read(&options.submission)?;
+    if !options.answers.exists() {
+        bail!(
+            "there is no file {} with the answers; `trainer data fetch` and `trainer data make` write one, or name it with --answers (Kaggle's are not public)",
+            options.answers.display()
+        );
+    }
     let answers = read(&options.answers)?;
     if !submission.keys().eq(answers.keys()) {
         bail!(
@@ -103,6 +109,9 @@ fn read(path: &Path) -> Result<BTreeMap<u64, u64>> {
         .with_context(|| format!("{name} cannot be read"))?;
     let header = reader.headers().with_context(|| format!("{name}:1"))?;
     let has = |column| header.iter().any(|name| name == column);
+    if header.is_empty() {
+        bail!("{name} is empty, expected a header ImageId,Label and rows");
+    }
     if !(has("ImageId") && has("Label")) {
         let found = header.iter().take(3).collect::<Vec<_>>().join(",");
         bail!("{name}:1: found the columns {found}, expected ImageId,Label");
