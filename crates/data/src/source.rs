@@ -76,7 +76,7 @@ fn not_in_folder(folder: &Path, labels: Labels) -> Error {
         archive: ARCHIVE,
         others: match other_tables(folder).as_slice() {
             [] => String::new(),
-            names => format!("; there are {}", list(names)),
+            names => format!("; found there: {}", list(names)),
         },
     }
 }

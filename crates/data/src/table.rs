@@ -290,9 +290,11 @@ fn remedy_for_header(name: &[u8], others_are_known: bool) -> &'static str {
 /// What to do about a label that is none.
 fn remedy_for_label(field: &[u8]) -> &'static str {
     match as_float(field) {
-        Some(number) if (0.0..=255.0).contains(&number) => "; write it without a fraction",
-        Some(_) => "",
-        None => "; number the classes 0, 1, 2, …",
+        Some(number) if (0.0..=255.0).contains(&number) && field.contains(&b'.') => {
+            "; write it without a fraction"
+        }
+        None if !field.trim_ascii().is_empty() => "; number the classes 0, 1, 2, …",
+        _ => "",
     }
 }
 

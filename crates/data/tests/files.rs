@@ -205,7 +205,7 @@ fn what_is_not_there() {
     }
     let error = training_error(others.path()).to_string();
     assert!(
-        error.ends_with("or name a file instead of the folder; there are a.CSV.gz, mine.csv"),
+        error.ends_with("or name a file instead of the folder; found there: a.CSV.gz, mine.csv"),
         "{error}"
     );
     assert!(matches!(

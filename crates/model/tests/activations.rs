@@ -398,6 +398,16 @@ fn wrong_text_gets_a_one_line_error() {
             "unknown activation ``; the closest are `elu`, `tanh`, `relu`; \
              `trainer activations` lists all",
         ),
+        (
+            "swish",
+            "unknown activation `swish`; the closest are `silu`, `swish-beta`, `mish`; \
+             `trainer activations` lists all",
+        ),
+        (
+            "Linear",
+            "unknown activation `Linear`; the closest are `identity`, `sine`, `lisht`; \
+             `trainer activations` lists all",
+        ),
         ("relu:1", "`relu` takes no parameters, but `1` has more"),
         ("elu:1,2", "`elu` takes one parameter, but `1,2` has more"),
         ("elu:", "parameter `` of `elu` is not a finite number"),

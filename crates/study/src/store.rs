@@ -109,16 +109,11 @@ impl Store {
         let store = Self::at(folder);
         create_folder(&folder.join(RUNS))?;
         let path = folder.join(BASE);
-        let earlier = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let text = toml::to_string_pretty(base).map_err(|error| content(&path, &error))?;
-                write_atomically(&path, text.as_bytes())?;
-                return Ok(store);
-            }
-            Err(error) => Err(error).context("read", &path)?,
+        let Some(earlier) = store.base()? else {
+            let text = toml::to_string_pretty(base).map_err(|error| content(&path, &error))?;
+            write_atomically(&path, text.as_bytes())?;
+            return Ok(store);
         };
-        let earlier: Table = toml::from_str(&earlier).map_err(|error| content(&path, &error))?;
         let fields = |table| Fields::from_table(table).map_err(|error| content(&path, &error));
         let (there, here) = (fields(&earlier)?, fields(base)?);
         match Difference::first(&there, &here) {
@@ -129,6 +124,22 @@ impl Store {
                 there,
                 here,
             }),
+        }
+    }
+
+    /// What all runs in the folder have in common; `None` where none were begun.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn base(&self) -> Result<Option<Table>, StoreError> {
+        let path = self.folder.join(BASE);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(
+                toml::from_str(&text).map_err(|error| content(&path, &error))?,
+            )),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Ok(Err(error).context("read", &path)?),
         }
     }
 
@@ -400,9 +411,8 @@ impl Store {
         {
             self.keep_earlier(name, &before)?;
         }
-        let mut kept = study.clone();
-        kept.earlier_seeds = self.seeds_before(name, study);
-        kept.save(&path).map_err(|error| content(&path, &error))
+        let noted = self.with_earlier_seeds(name, study);
+        noted.save(&path).map_err(|error| content(&path, &error))
     }
 
     /// Keeps a definition, beside all others that decide otherwise: none is ever overwritten.
@@ -431,19 +441,14 @@ impl Store {
         self.file_of(name, &format!("earlier-{number}.toml"))
     }
 
-    /// The number of seeds that a study had when it was last run, if that was another.
-    pub fn other_seeds(&self, name: &str, study: &Study) -> Option<usize> {
-        let before = self.seeds_before(name, study);
-        let is_new = |count: &usize| !study.earlier_seeds.contains(count);
-        before.into_iter().rfind(is_new)
-    }
-
-    /// The numbers of seeds that a study had before, by its own word and by what was saved of it.
-    fn seeds_before(&self, name: &str, study: &Study) -> Vec<usize> {
-        let mut counts = study.earlier_seeds.clone();
+    /// The study with the numbers of seeds that it had before, by its own word and by what was saved of it, each
+    /// time that it was run.
+    pub fn with_earlier_seeds(&self, name: &str, study: &Study) -> Study {
+        let mut study = study.clone();
         let Ok(there) = Study::read(&self.file_of(name, "study.toml")) else {
-            return counts;
+            return study;
         };
+        let mut counts = std::mem::take(&mut study.earlier_seeds);
         let now = study.seeds.list().len();
         let earlier = there.earlier_seeds.iter().copied();
         let last = (there.seeds != study.seeds).then(|| there.seeds.list().len());
@@ -452,7 +457,8 @@ impl Store {
                 counts.push(count);
             }
         }
-        counts
+        study.earlier_seeds = counts;
+        study
     }
 
     /// Writes all results of a study into one file, which is the same byte for byte however the study

@@ -188,8 +188,8 @@ pub fn print(line: &str) -> io::Result<()> {
     }
 }
 
-/// Prints text to stdout, and breaks long lines between words where that is a terminal. Not for
-/// commands, which a reader may copy: there, they would become several.
+/// Prints text to stdout, and breaks long lines between words where that is a terminal, but for those of
+/// tables. Not for commands, which a reader may copy: there, they would become several.
 ///
 /// # Errors
 ///
@@ -202,9 +202,17 @@ pub fn print_text(text: &str) -> io::Result<()> {
     print(text)
 }
 
-/// The text in lines of at most so many columns, but for words that are longer.
+/// The text in lines of at most so many columns, but for words that are longer, and for lines with two spaces
+/// beside each other, which are those of tables.
 fn broken_between_words(text: &str, columns: usize) -> String {
-    textwrap::fill(text, textwrap::Options::new(columns).break_words(false))
+    let options = textwrap::Options::new(columns)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let lines = text.lines().map(|line| match line.contains("  ") {
+        true => line.to_owned(),
+        false => textwrap::fill(line, &options),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Prints a line to stderr in one piece, as several processes may write there. Where that fails, there
@@ -335,11 +343,11 @@ mod tests {
 
     #[test]
     fn long_lines_are_broken_between_words_and_tables_are_left_alone() {
-        let text = "Too few seeds to tell any contender from relu.\n\ncontender  rank\nrelu       –\nexperiments/results/compare";
-        assert_eq!(
-            broken_between_words(text, 18),
-            "Too few seeds to\ntell any contender\nfrom relu.\n\ncontender  rank\nrelu       –\nexperiments/results/compare"
-        );
+        let table =
+            "contender   rank  verdict\nleaky-relu  –     · undecided\nexperiments/results/compare";
+        let text = format!("Too few seeds to tell leaky-relu from relu.\n\n{table}");
+        let broken = format!("Too few seeds to\ntell leaky-relu\nfrom relu.\n\n{table}");
+        assert_eq!(broken_between_words(&text, 18), broken);
     }
 
     #[test]

@@ -139,15 +139,15 @@ fn check_differ(runs: &[PathBuf]) -> Result<()> {
 /// If the run cannot be read.
 pub fn note_if_unfinished(path: &Path) -> Result<()> {
     let run = RunDirectory::open(path)?;
-    if let (false, Some(last)) = (
-        run.has_summary(),
-        saved_model::card(&run, SavedNetwork::Last)?,
-    ) {
+    let trained = saved_model::card(&run, SavedNetwork::Last)?.map(|card| card.epoch.epoch);
+    let epochs = run.config()?.total_epochs();
+    if let Some(trained) = trained
+        && trained < epochs
+        && !run.has_summary()
+    {
         print_error(&format!(
-            "note: {} has trained {} of {} epochs; `trainer resume {}` goes on",
+            "note: {} has trained {trained} of {epochs} epochs; if it was stopped, `trainer resume {}` goes on",
             path.display(),
-            last.epoch.epoch,
-            run.config()?.total_epochs(),
             as_argument(path)
         ));
     }

@@ -81,16 +81,6 @@ impl StudyRunner {
         Ok(runner)
     }
 
-    /// The same for a study that differs by what it says of itself, not by its runs.
-    ///
-    /// # Errors
-    ///
-    /// If it makes no plan.
-    pub fn with_study(mut self, study: &Study) -> Result<Self> {
-        self.plan = Plan::new(study)?;
-        Ok(self)
-    }
-
     /// Whether all runs that are known by now can be made.
     fn check(&self) -> Result<()> {
         let specs = self.plan.known(&study::Records::default());

@@ -238,7 +238,7 @@ fn a_run_stops_when_it_gets_no_better() {
         "export run",
     ] {
         let said = said_beside(command);
-        let note = "note: run has trained 3 of 9 epochs; `trainer resume run` goes on\n";
+        let note = "note: run has trained 3 of 9 epochs; if it was stopped, `trainer resume run` goes on\n";
         assert!(said.contains(note), "{command}: {said}");
     }
     fs::write(folder.path("run/summary.json"), summary).unwrap();
@@ -351,7 +351,7 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     assert_eq!((&json["correct"], &json["images"]), (&3.into(), &4.into()));
 
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n3,8\n");
-    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv has 3 images and answers.csv has 4, which are not the same; name the answers to these images with --answers");
+    insta::assert_snapshot!(folder.fail(score), @"error: image 4 is in answers.csv, but not in submission.csv; name the answers to these images with --answers");
     write("submission.csv", "ImageId,Label\n1,7\n2,zero\n");
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:3: found 2,zero, expected two whole numbers such as 1,7");
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n1,7\n");

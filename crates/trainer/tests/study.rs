@@ -395,8 +395,8 @@ fn wrong_studies_are_explained_in_a_line() {
     insta::assert_snapshot!(error(("epochs = 2", "epochs = 0"), ""), @"error: the study's run `sigmoid`: epochs must be at least 1");
     insta::assert_snapshot!(error(("data.test_fraction = 0.2", "data.test_fraction = 0.0"), ""), @"error: sigmoid, normalization none: test_fraction is 0, but the verdict is by test-accuracy; set data.test_fraction, such as 0.1, under [fixed]");
     insta::assert_snapshot!(error(("epochs = 2", "backend = \"wgpu\""), ""), @"error: backend is not a field of studies; name it with --backend");
-    insta::assert_snapshot!(error(("epochs = 2", "ensemble.members = 7"), ""), @"error: ensemble is not a field of studies; leave it away");
-    insta::assert_snapshot!(error(("epochs = 2", "data.fingerprint = \"x\""), ""), @"error: data.fingerprint is not a field of studies; leave it away");
+    insta::assert_snapshot!(error(("epochs = 2", "ensemble.members = 7"), ""), @"error: ensemble is not a field of studies; leave it out");
+    insta::assert_snapshot!(error(("epochs = 2", "data.fingerprint = \"x\""), ""), @"error: data.fingerprint is not a field of studies; leave it out");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 0"), ""), @"error: study.toml:4:9: there are no seeds; write seeds = 10 for the seeds 0 to 9");
     insta::assert_snapshot!(error(("kernel = 3", "kernel = 4"), ""), @"error: sigmoid, normalization none: the network cannot be built for these images: stage 1: kernel is 4, but must be odd");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 3"), "--jobs 0"), @"error: invalid value '0' for '--jobs <N>': expected a whole number of at least 1");

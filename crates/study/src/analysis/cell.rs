@@ -376,6 +376,15 @@ impl<'a> Arm<'a> {
         self.runs.iter().filter_map(SeedRun::ended)
     }
 
+    /// Runs that came to their end without reaching the accuracy that they are compared by.
+    pub fn never_reached(&self) -> usize {
+        let assumed = self.runs.iter().filter(|run| {
+            let is_finished = run.run.is_some_and(|run| run.status == Status::Finished);
+            is_finished && matches!(run.score, Value::Assumed(_))
+        });
+        assumed.count()
+    }
+
     /// Whether the runs are so few that nothing can be told from the baseline, whatever the results.
     pub(crate) fn has_too_few_seeds(&self) -> bool {
         self.comparison.as_ref().is_some_and(has_too_few_seeds)

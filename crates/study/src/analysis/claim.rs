@@ -297,7 +297,7 @@ fn range(items: &[Item<'_>], analysis: &Analysis<'_>, planned: usize) -> String 
     )
 }
 
-/// Runs of the contenders compared that did not come to their end.
+/// Runs of the contenders compared that did not come to their end, or never reached an accuracy.
 fn endings(items: &[Item<'_>], analysis: &Analysis<'_>) -> String {
     let (mut diverged, mut failed) = (0, 0);
     for arm in analysis.deciding().flat_map(|cell| &cell.arms) {
@@ -308,6 +308,16 @@ fn endings(items: &[Item<'_>], analysis: &Analysis<'_>) -> String {
         }
     }
     let mut text = String::new();
+    for cell in analysis.deciding() {
+        for arm in &cell.arms {
+            let is_compared = items.iter().any(|item| item.name == arm.name);
+            let never = arm.never_reached();
+            if never > 0 && (is_compared || arm.name == analysis.baseline) {
+                let runs = count(arm.runs.len(), "run");
+                text += &format!("; {never} of {runs} of {} never got there", arm.name);
+            }
+        }
+    }
     for (number, what) in [(diverged, "diverged"), (failed, "failed")] {
         if number > 0 {
             text += &format!("; {} {what}", count(number, "run"));

@@ -6,7 +6,7 @@ use super::{Analysis, Cell, fewest_images};
 use crate::definition::{Study, listed};
 use crate::field::Difference;
 use crate::format::{count, decimals, percent};
-use crate::metric::{Metric, Value};
+use crate::metric::Metric;
 use crate::plan::RateChoice;
 use crate::record::{Environment, RunRecord, Status};
 use crate::records::Records;
@@ -242,16 +242,25 @@ fn uneven_times(analysis: &Analysis<'_>) -> Option<String> {
 }
 
 fn never_reached(analysis: &Analysis<'_>) -> Option<String> {
-    let arms = analysis.cells.iter().flat_map(|cell| &cell.arms);
-    let assumed = arms
-        .flat_map(|arm| &arm.runs)
-        .filter(|run| matches!(run.score, Value::Assumed(_)))
-        .filter(|run| run.run.is_some_and(|run| run.status == Status::Finished))
-        .count();
-    (assumed > 0).then(|| {
+    let mut places = Vec::new();
+    for cell in &analysis.cells {
+        for arm in &cell.arms {
+            let never = arm.never_reached();
+            if never > 0 {
+                let setting = match cell.setting.to_string() {
+                    setting if setting.is_empty() => setting,
+                    setting => format!(" ({setting})"),
+                };
+                let runs = count(arm.runs.len(), "run");
+                places.push(format!("{never} of {runs} of {}{setting}", arm.name));
+            }
+        }
+    }
+    let places: Vec<&str> = places.iter().map(String::as_str).collect();
+    (!places.is_empty()).then(|| {
         format!(
-            "{} never reached the accuracy; the score of such a run is that of one epoch more than it had.",
-            count(assumed, "run"),
+            "The accuracy was never reached by {}; the score of such a run is that of one epoch more than it had, so that means and differences are at least what is said.",
+            listed(&places)
         )
     })
 }

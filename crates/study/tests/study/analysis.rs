@@ -601,7 +601,7 @@ const DOUBTS: [Doubt; 6] = [
         },
         harmless: 0.9,
         harmful: 0.89,
-        warning: "1 run never reached the accuracy; the score of such a run is that of one epoch more than it had.",
+        warning: "The accuracy was never reached by 1 of 6 runs of tanh; the score of such a run is that of one epoch more than it had, so that means and differences are at least what is said.",
     },
     Doubt {
         // Up to this rate.

@@ -81,25 +81,37 @@ fn records_come_back() {
     assert_eq!(store.record(&run.id).unwrap().unwrap(), back);
 }
 
-/// Whoever changes the number of seeds may have looked at the results before.
+/// Whoever changes the number of seeds may have looked at the results before: the report says so, as often as
+/// it was changed.
 #[test]
-fn another_number_of_seeds_is_noticed_until_it_is_noted() {
+fn other_numbers_of_seeds_are_noted() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::create(folder.path(), &base()).unwrap();
-    let four = study();
-    assert_eq!(store.other_seeds("x", &four), None);
-    store.save_study("x", &four).unwrap();
-    assert_eq!(store.other_seeds("x", &four), None);
-    let mut six = Study {
-        seeds: toml::Value::Integer(6).try_into().unwrap(),
-        ..four
+    let with = |seeds: i64| Study {
+        seeds: toml::Value::Integer(seeds).try_into().unwrap(),
+        ..study()
     };
-    assert_eq!(store.other_seeds("x", &six), Some(4));
-    // Who did not hear of it once hears of it again.
-    store.save_study("x", &six).unwrap();
-    assert_eq!(store.other_seeds("x", &six), Some(4));
-    six.earlier_seeds = vec![4];
-    assert_eq!(store.other_seeds("x", &six), None);
+    for (seeds, earlier) in [
+        (4, &[][..]),
+        (4, &[]),
+        (6, &[4]),
+        (6, &[4]),
+        (8, &[4, 6]),
+        (4, &[6, 8]),
+    ] {
+        let noted = store.with_earlier_seeds("x", &with(seeds));
+        assert_eq!(noted.earlier_seeds, earlier, "{seeds}");
+        store.save_study("x", &with(seeds)).unwrap();
+        let noted = store.with_earlier_seeds("x", &with(seeds));
+        assert_eq!(noted.earlier_seeds, earlier, "{seeds}");
+    }
+    // What the study says itself is not said twice.
+    let said = Study {
+        earlier_seeds: vec![6, 2],
+        ..with(4)
+    };
+    let noted = store.with_earlier_seeds("x", &said);
+    assert_eq!(noted.earlier_seeds, [6, 2, 8]);
 }
 
 /// Whoever changes what decides when there are results may have looked at them: the report says so, as long as

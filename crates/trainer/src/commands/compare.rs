@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use model::{Activation, Preset};
-use study::{Difference, StoreError, Study, Tuning};
+use study::{Difference, Store, StoreError, Study, Tuning};
 use toml::{Table, Value};
 
 use super::study::run::{Parallelism, run_study};
@@ -92,24 +92,35 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let images = resources.images()?;
     let study = options.study(images.labels().len())?;
     // First the images: much of the study goes by their number.
+    check_images(&Store::at(&paths.folder()), &images.fingerprint(), &name)?;
+    let study = unless_another(study, &paths.study)?;
     let runner = StudyRunner::new(&study, &paths.folder(), images, resources.backend);
     let runner = runner.map_err(|error| of_another_base(error, &name))?;
-    let study = unless_another(study, &paths.study)?;
-    let runner = runner.with_study(&study)?;
     // Only what can be run, so that another attempt can have the name.
     save(&study, &paths.study)?;
     run_study(&runner, &paths, resources, parallelism, *output, &out)
 }
 
-/// The error of runs with another base, in words where that base is of other images or another backend.
+/// Refuses images that the runs called `name`, if there are any, are not of.
+fn check_images(store: &Store, fingerprint: &str, name: &str) -> Result<()> {
+    let base = store.base()?;
+    let theirs = base
+        .as_ref()
+        .and_then(|base| base.get("data")?.get("fingerprint")?.as_str());
+    if theirs.is_some_and(|theirs| theirs != fingerprint) {
+        bail!("the runs called {name} are of other images; choose another --name for new ones");
+    }
+    Ok(())
+}
+
+/// The error of runs with another base, in words: by what they are.
 fn of_another_base(error: anyhow::Error, name: &str) -> anyhow::Error {
-    let what = match error.downcast_ref() {
-        Some(StoreError::Base { field, .. }) if field == "data.fingerprint" => "of other images",
-        Some(StoreError::Base { field, .. }) if field == "backend" => "by another backend",
-        Some(StoreError::Base { .. }) => "by a program with other defaults",
+    let by = match error.downcast_ref() {
+        Some(StoreError::Base { field, .. }) if field == "backend" => "another backend",
+        Some(StoreError::Base { .. }) => "a program with other defaults",
         _ => return error,
     };
-    anyhow!("the runs called {name} are {what}; choose another --name for new ones")
+    anyhow!("the runs called {name} are by {by}; choose another --name for new ones")
 }
 
 /// What a run trains on and for how long, where the options leave it open: of Kaggle's digits two epochs of

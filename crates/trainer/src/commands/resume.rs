@@ -22,8 +22,8 @@ use crate::training::Training;
 pub struct Options {
     #[command(flatten)]
     run: Run,
-    /// The run's new number of epochs, if it is to be longer; the learning rate goes through its schedule
-    /// once more in those that are added
+    /// The run's new number of epochs, if it is to be longer; those that are added have the learning rates
+    /// that they have in a run of that length
     #[arg(long, short, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     epochs: Option<usize>,
     /// Continue from this checkpoint instead of the newest, such as epoch-0002; later epochs

@@ -61,14 +61,24 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         );
     }
     let answers = read(&options.answers)?;
-    if !submission.keys().eq(answers.keys()) {
-        bail!(
-            "{} has {} images and {} has {}, which are not the same; name the answers to these images with --answers",
-            options.submission.display(),
-            Thousands(submission.len()),
-            options.answers.display(),
-            Thousands(answers.len())
-        );
+    for (one, other, names) in [
+        (
+            &submission,
+            &answers,
+            [&options.submission, &options.answers],
+        ),
+        (
+            &answers,
+            &submission,
+            [&options.answers, &options.submission],
+        ),
+    ] {
+        if let Some(image) = one.keys().find(|image| !other.contains_key(image)) {
+            let [one, other] = names.map(|name| name.display());
+            bail!(
+                "image {image} is in {one}, but not in {other}; name the answers to these images with --answers"
+            );
+        }
     }
     let rows = submission.values().zip(answers.values());
     let score = Score::new(
@@ -107,7 +117,9 @@ fn read(path: &Path) -> Result<BTreeMap<u64, u64>> {
         .trim(Trim::All)
         .from_path(path)
         .with_context(|| format!("{name} cannot be read"))?;
-    let header = reader.headers().with_context(|| format!("{name}:1"))?;
+    let header = reader
+        .headers()
+        .with_context(|| format!("{name} cannot be read as CSV"))?;
     let has = |column| header.iter().any(|name| name == column);
     if header.is_empty() {
         bail!("{name} is empty, expected a header ImageId,Label and rows");
@@ -119,7 +131,7 @@ fn read(path: &Path) -> Result<BTreeMap<u64, u64>> {
     let header = header.clone();
     let mut labels = BTreeMap::new();
     for record in reader.records() {
-        let record = record.with_context(|| format!("{name} cannot be read"))?;
+        let record = record.with_context(|| format!("{name} cannot be read as CSV"))?;
         let line = record.position().map_or(0, csv::Position::line);
         let Ok(Row { image, label }) = record.deserialize(Some(&header)) else {
             let found = text(&record);

@@ -122,8 +122,9 @@ pub(super) fn check_report_folder(folder: &Path) -> Result<()> {
 
 /// Writes the report of the runs in `store`, and prints its gist.
 fn write_report(study: &Study, file: &Path, store: &Store, folder: &Path) -> Result<Report> {
-    let plan = Plan::new(study)?;
     let name = study_runner::name(file);
+    let study = &store.with_earlier_seeds(&name, study);
+    let plan = Plan::new(study)?;
     let records = store.records_of(&name)?;
     store.merge(&name, &plan, &records)?;
     let curves = study_runner::curves(study)?;

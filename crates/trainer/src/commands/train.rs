@@ -144,7 +144,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     if let [first, ..] = config.extensions[..] {
         console.say(&format!(
-            "the learning rate rises anew after epoch {}, as in a run that was made longer: without [[extensions]] in the configuration it rises once",
+            "the configuration is of a run that was made longer after epoch {}, where the learning rate jumps; without its [[extensions]] and with other epochs it has one schedule",
             first.after_epoch
         ));
     }

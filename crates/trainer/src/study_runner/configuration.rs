@@ -23,7 +23,7 @@ impl StudyRunner {
         }
         for field in ["ensemble", "extensions", "data.fingerprint"] {
             if find(&spec.overrides, field).is_some() {
-                bail!("{field} is not a field of studies; leave it away");
+                bail!("{field} is not a field of studies; leave it out");
             }
         }
         let mut config: RunConfig = spec

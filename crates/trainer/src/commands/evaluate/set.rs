@@ -105,12 +105,12 @@ impl EvaluationSet {
         let note = match &known {
             Ok(0) => None,
             Ok(known) => Some(format!(
-                "{} of these images {} for training or validation, so that new images may be read worse",
+                "{} for training or validation, so that new images may be read worse",
                 match *known {
-                    known if known == all => String::from("all"),
-                    known => Thousands(known).to_string(),
-                },
-                if *known == 1 { "was used" } else { "were used" }
+                    known if known == all => String::from("all of these images were used"),
+                    1 => String::from("one of these images was used"),
+                    known => format!("{} of these images were used", Thousands(known)),
+                }
             )),
             Err(member) => Some(format!(
                 "whether {} was trained with some of these images is not known, as its own are not where they were",

@@ -101,7 +101,6 @@ pub fn run_study(
     let signals = Signals::listen()?;
     let study = runner.plan.study();
     let name = study_runner::name(&paths.study);
-    let other_seeds = runner.store.other_seeds(&name, study);
     runner.store.save_study(&name, study)?;
     let mut records = runner.store.records()?;
     if parallelism.retry_failed {
@@ -113,12 +112,6 @@ pub fn run_study(
     let mut display = StudyDisplay::new(output, done, runner.plan.total());
     for warning in records.warnings() {
         display.say(&format!("warning: {warning}"));
-    }
-    if let Some(count) = other_seeds {
-        display.say(&format!(
-            "note: this study was run with {count} seeds before; if its results were looked at then, write earlier_seeds = [{count}] in {}",
-            paths.study.display()
-        ));
     }
     if pending > 0 {
         introduce(runner, done, &display);
