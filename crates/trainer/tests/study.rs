@@ -419,6 +419,15 @@ fn runs_of_other_images_are_not_mixed_in() {
     let study = study.replace("seeds = 2", "seeds = 1");
     fs::write(folder.path("study.toml"), study).unwrap();
     folder.succeed(&format!("{RUN} --jobs 1 --folder runs --out report"));
+    // More seeds are told of by the report, however little the program says.
+    let study = fs::read_to_string(folder.path("study.toml")).unwrap();
+    let more = study.replace("seeds = 1", "seeds = 2");
+    fs::write(folder.path("study.toml"), more).unwrap();
+    let quiet = RUN.replace("--json", "--quiet");
+    folder.succeed(&format!("{quiet} --jobs 1 --folder runs --out report"));
+    let report = fs::read_to_string(folder.path("report/report.md")).unwrap();
+    let caveat = "The number of seeds was changed; before, it was 1.";
+    assert!(report.contains(caveat), "{report}");
     let error = folder.fail("study run study.toml --data built-in --folder runs --out report");
     insta::assert_snapshot!(error, @"error: the runs in runs are of other images than built-in digits; name those with --data, or another folder for new runs with --folder");
 }

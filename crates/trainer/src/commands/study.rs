@@ -120,12 +120,20 @@ pub(super) fn check_report_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the report of the runs in `store`, and prints its gist.
+/// Writes the report of the runs in `store`, which must have some: a report of none would take the place of a good
+/// one.
 fn write_report(study: &Study, file: &Path, store: &Store, folder: &Path) -> Result<Report> {
     let name = study_runner::name(file);
     let study = &store.with_earlier_seeds(&name, study);
     let plan = Plan::new(study)?;
     let records = store.records_of(&name)?;
+    if plan.done(&records) == 0 {
+        bail!(
+            "there are no runs of this study in {}; make them with `trainer study run {}`, or name their folder with --folder",
+            store.folder().display(),
+            as_argument(file)
+        );
+    }
     store.merge(&name, &plan, &records)?;
     let curves = study_runner::curves(study)?;
     let command = report_command(file, store.folder(), folder);

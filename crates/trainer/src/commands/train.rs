@@ -142,7 +142,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             if steps == 1 { "" } else { "s" }
         ));
     }
-    if let [first, ..] = config.extensions[..] {
+    if let [first, ..] = config.extensions[..]
+        && config.schedule.kind != ScheduleKind::Constant
+    {
         console.say(&format!(
             "the configuration is of a run that was made longer after epoch {}, where the learning rate jumps; without its [[extensions]] and with other epochs it has one schedule",
             first.after_epoch

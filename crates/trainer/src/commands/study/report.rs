@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
-use study::{Plan, Store, Study};
+use study::{Store, Study};
 
 use super::{StudyPaths, check_report_folder, results, show_report, write_report};
-use crate::shell::as_argument;
-use crate::study_runner;
 
 /// Options of `trainer study report`.
 #[derive(Debug, Args)]
@@ -34,22 +32,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         paths, out, quiet, ..
     } = options;
     let study = Study::read(&paths.study)?;
-    let folder = paths.folder();
-    let store = Store::at(&folder);
-    let done = |store: &Store| -> Result<usize> {
-        let records = store.records_of(&study_runner::name(&paths.study))?;
-        Ok(Plan::new(&study)?.done(&records))
-    };
-    if !folder.is_dir() || done(&store)? == 0 {
-        bail!(
-            "there are no runs of this study in {}; make them with `trainer study run {}`, or name their folder with --folder",
-            folder.display(),
-            as_argument(&paths.study)
-        );
-    }
     let out = results(&paths.study, out.as_deref());
     check_report_folder(&out)?;
-    let report = write_report(&study, &paths.study, &store, &out)?;
+    let report = write_report(&study, &paths.study, &Store::at(&paths.folder()), &out)?;
     if !*quiet {
         show_report(&report)?;
     }
