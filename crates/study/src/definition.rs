@@ -4,6 +4,7 @@
 mod change;
 mod check;
 mod contender;
+mod place;
 mod problem;
 mod seeds;
 
@@ -20,7 +21,8 @@ use crate::metric::Metric;
 use crate::plan::Track;
 
 pub use contender::Contender;
-pub use problem::{DefinitionError, Place, Problem, toml_message};
+pub use place::Place;
+pub use problem::{DefinitionError, Problem, toml_message};
 pub use seeds::Seeds;
 
 /// The configuration field that holds the activation function.
@@ -349,7 +351,7 @@ impl Study {
             message: toml_message(&error),
         })?;
         study.check().map_err(|problem| DefinitionError::Invalid {
-            place: Place::new(path, text, problem::span(text, &problem)),
+            place: Place::new(path, text, place::span(text, &problem.path())),
             problem: Box::new(problem),
         })?;
         Ok(study)

@@ -24,6 +24,7 @@ use study::{Curves, Dataset, Plan, Store, Study};
 use crate::backend::{Backend, Processor};
 use crate::config::DataConfig;
 
+pub use configuration::FieldError;
 pub use work::work;
 
 /// Where the runs of studies go that are not told otherwise.

@@ -390,13 +390,16 @@ fn wrong_studies_are_explained_in_a_line() {
         let error = folder.fail(&format!("{RUN} --folder runs {arguments}"));
         error.lines().next().unwrap().to_owned()
     };
-    insta::assert_snapshot!(error(("\"tanh\"]", "\"tanhh\"]"), ""), @"error: the study's run `tanhh`: unknown activation `tanhh`; the closest are `tanh`, `mish`, `lisht`; `trainer activations` lists all");
-    insta::assert_snapshot!(error(("epochs = 2", "epoch = 2"), ""), @"error: the study's run `sigmoid`: unknown field `epoch`, expected one of `seed`, `backend`, `kernels`, `epochs`, `batch_size`, `data`, `augmentation`, `optimizer`, `schedule`, `loss`, `label_smoothing`, `averaging`, `early_stopping`, `network`, `ensemble`, `extensions`");
-    insta::assert_snapshot!(error(("epochs = 2", "epochs = 0"), ""), @"error: the study's run `sigmoid`: epochs must be at least 1");
+    insta::assert_snapshot!(error(("\"tanh\"]", "\"tanhh\"]"), ""), @"error: study.toml:3:26: unknown activation `tanhh`; the closest are `tanh`, `mish`, `lisht`; `trainer activations` lists all");
+    insta::assert_snapshot!(error(("epochs = 2", "epoch = 2"), ""), @"error: study.toml:8:9: unknown field `epoch`, expected one of `seed`, `backend`, `kernels`, `epochs`, `batch_size`, `data`, `augmentation`, `optimizer`, `schedule`, `loss`, `label_smoothing`, `averaging`, `early_stopping`, `network`, `ensemble`, `extensions`");
+    insta::assert_snapshot!(error(("epochs = 2", "epochs = 0"), ""), @"error: study.toml:8:10: epochs must be at least 1");
+    insta::assert_snapshot!(error(("hidden_units = 12", "hidden_units = \"many\""), ""), @r#"error: study.toml:14:16: invalid type: string "many", expected a whole number that is not negative"#);
+    insta::assert_snapshot!(error(("\"none\", \"batch\"", "\"none\", \"bach\""), ""), @"error: study.toml:25:19: unknown normalization `bach`; expected `batch`, `layer`, `group:G` with G ≥ 1, or `none`");
+    insta::assert_snapshot!(error(("[common]", "[common]\noptimizer.learning_rate = -1.0"), ""), @"error: study.toml:28:27: learning_rate is -1, but must be positive");
     insta::assert_snapshot!(error(("data.test_fraction = 0.2", "data.test_fraction = 0.0"), ""), @"error: sigmoid, normalization none: test_fraction is 0, but the verdict is by test-accuracy; set data.test_fraction, such as 0.1, under [fixed]");
-    insta::assert_snapshot!(error(("epochs = 2", "backend = \"wgpu\""), ""), @"error: backend is not a field of studies; name it with --backend");
-    insta::assert_snapshot!(error(("epochs = 2", "ensemble.members = 7"), ""), @"error: ensemble is not a field of studies; leave it out");
-    insta::assert_snapshot!(error(("epochs = 2", "data.fingerprint = \"x\""), ""), @"error: data.fingerprint is not a field of studies; leave it out");
+    insta::assert_snapshot!(error(("epochs = 2", "backend = \"wgpu\""), ""), @"error: study.toml:8:11: backend is not a field of studies; name it with --backend");
+    insta::assert_snapshot!(error(("epochs = 2", "ensemble.members = 7"), ""), @"error: study.toml:8:1: ensemble is not a field of studies; leave it out");
+    insta::assert_snapshot!(error(("epochs = 2", "data.fingerprint = \"x\""), ""), @"error: study.toml:8:20: data.fingerprint is not a field of studies; leave it out");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 0"), ""), @"error: study.toml:4:9: there are no seeds; write seeds = 10 for the seeds 0 to 9");
     insta::assert_snapshot!(error(("kernel = 3", "kernel = 4"), ""), @"error: sigmoid, normalization none: the network cannot be built for these images: stage 1: kernel is 4, but must be odd");
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 3"), "--jobs 0"), @"error: invalid value '0' for '--jobs <N>': expected a whole number of at least 1");

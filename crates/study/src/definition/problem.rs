@@ -1,13 +1,10 @@
 //! What can be wrong with a study file, where, and what to do.
 
-use std::fmt;
 use std::io;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
-
-use toml::de::{DeTable, DeValue};
+use std::path::PathBuf;
 
 use super::Expectation;
+use super::place::{Place, Step};
 use crate::field::FieldConflict;
 use crate::metric::Metric;
 use crate::plan::Track;
@@ -65,41 +62,6 @@ pub fn toml_message(error: &toml::de::Error) -> String {
         _ => return message,
     };
     format!("{before}expected {words}")
-}
-
-/// A place in a file: `experiments/tutorial.toml:12:3`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The file.
-    pub path: PathBuf,
-    /// Line and column, both from 1, the column in characters; none where the whole file is meant.
-    pub position: Option<(usize, usize)>,
-}
-
-impl Place {
-    /// The place of these bytes of a file's text.
-    pub fn new(path: &Path, text: &str, span: Option<Range<usize>>) -> Self {
-        let position = span.and_then(|span| {
-            let before = text.get(..span.start)?;
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-            Some((line, column))
-        });
-        Self {
-            path: path.to_owned(),
-            position,
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.path.display().fmt(f)?;
-        match self.position {
-            Some((line, column)) => write!(f, ":{line}:{column}"),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Something in a study that makes no sense.
@@ -286,15 +248,9 @@ pub enum Problem {
     Margin(f64),
 }
 
-/// One step on the way to a value in a file.
-enum Step {
-    Key(String),
-    Index(usize),
-}
-
 impl Problem {
     /// The way to the value that causes the problem.
-    fn path(&self) -> Vec<Step> {
+    pub(super) fn path(&self) -> Vec<Step> {
         let key = |key: &str| vec![Step::Key(key.to_owned())];
         let item = |list: &str, index: usize| vec![Step::Key(list.to_owned()), Step::Index(index)];
         let inner = |table: &str, inner: &str| {
@@ -355,33 +311,5 @@ impl Problem {
             Self::Power(_) => inner("verdict", "power"),
             Self::Margin(_) => inner("verdict", "margin"),
         }
-    }
-}
-
-/// Where the file says what causes the problem, as far as it does say it.
-pub(super) fn span(text: &str, problem: &Problem) -> Option<Range<usize>> {
-    fn walk(value: &DeValue<'_>, steps: &[Step]) -> Option<Range<usize>> {
-        let (step, rest) = steps.split_first()?;
-        match (step, value) {
-            (Step::Key(key), DeValue::Table(table)) => in_table(table, key, rest),
-            (Step::Index(index), DeValue::Array(values)) => {
-                let value = values.get(*index)?;
-                walk(value.get_ref(), rest).or(Some(value.span()))
-            }
-            _ => None,
-        }
-    }
-    fn in_table(table: &DeTable<'_>, key: &str, rest: &[Step]) -> Option<Range<usize>> {
-        let (key, value) = table.get_key_value(key)?;
-        walk(value.get_ref(), rest).or(Some(match value.get_ref() {
-            // The span of a table can be that of all that is in it.
-            DeValue::Table(_) => key.span(),
-            _ => value.span(),
-        }))
-    }
-    let table = DeTable::parse(text).ok()?;
-    match problem.path().split_first()? {
-        (Step::Key(key), rest) => in_table(table.get_ref(), key, rest),
-        (Step::Index(_), _) => None,
     }
 }

@@ -1,12 +1,24 @@
 //! From the fields that a study sets to the whole configuration of a run.
 
-use anyhow::{Context, Result, anyhow, bail};
-use study::{RunSpec, toml_message};
+use anyhow::{Context, Result, anyhow};
+use study::{Fields, RunSpec, toml_message};
 use toml::{Table, Value};
 
 use super::StudyRunner;
 use crate::backend::Backend;
 use crate::config::RunConfig;
+
+/// A field that a study sets, and that makes no sense in a run's configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("the study's run `{}`: {message}", spec.contender)]
+pub struct FieldError {
+    /// The run.
+    pub spec: Box<RunSpec>,
+    /// The field, where one alone is the reason.
+    pub field: Option<String>,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
 
 impl StudyRunner {
     /// The configuration of a planned run.
@@ -14,29 +26,56 @@ impl StudyRunner {
     /// # Errors
     ///
     /// If the study sets a field that there is not, or to something that makes no sense.
-    pub fn configuration(&self, spec: &RunSpec) -> Result<RunConfig> {
-        let whose = || format!("the study's run `{}`", spec.contender);
-        for (field, option) in [("backend", "--backend"), ("data.path", "--data")] {
+    pub fn configuration(&self, spec: &RunSpec) -> Result<RunConfig, FieldError> {
+        let error = |field: Option<&str>, message| FieldError {
+            spec: Box::new(spec.clone()),
+            field: field.map(str::to_owned),
+            message,
+        };
+        for (field, instead) in [
+            ("backend", "name it with --backend"),
+            ("data.path", "name it with --data"),
+            ("ensemble", "leave it out"),
+            ("extensions", "leave it out"),
+            ("data.fingerprint", "leave it out"),
+        ] {
             if find(&spec.overrides, field).is_some() {
-                bail!("{field} is not a field of studies; name it with {option}");
+                let message = format!("{field} is not a field of studies; {instead}");
+                return Err(error(Some(field), message));
             }
         }
-        for field in ["ensemble", "extensions", "data.fingerprint"] {
-            if find(&spec.overrides, field).is_some() {
-                bail!("{field} is not a field of studies; leave it out");
-            }
-        }
-        let mut config: RunConfig = spec
-            .overrides
-            .clone()
-            .try_into()
-            .map_err(|error: toml::de::Error| anyhow!(toml_message(&error)))
-            .with_context(whose)?;
+        let mut config = checked(&spec.overrides).map_err(|message| {
+            let alone = wrong_alone(&spec.overrides);
+            alone.map_or_else(
+                || error(None, message),
+                |(field, message)| error(Some(&field), message),
+            )
+        })?;
         config.backend = self.processor.backend;
         config.data.fingerprint = Some(self.fingerprint.clone());
-        config.check().with_context(whose)?;
         Ok(config)
     }
+}
+
+/// The configuration with these fields, or what is wrong with it.
+fn checked(fields: &Table) -> Result<RunConfig, String> {
+    let config: Result<RunConfig, toml::de::Error> = fields.clone().try_into();
+    let config = config.map_err(|error| toml_message(&error))?;
+    match config.check() {
+        Ok(()) => Ok(config),
+        Err(error) => Err(format!("{:#}", anyhow!(error))),
+    }
+}
+
+/// The first field that would be wrong whatever the others are, and what is wrong with it.
+fn wrong_alone(fields: &Table) -> Option<(String, String)> {
+    let fields = Fields::from_table(fields).ok()?;
+    fields.iter().find_map(|(field, value)| {
+        let mut alone = Fields::default();
+        alone.insert(field, value.clone()).ok()?;
+        let message = checked(&alone.to_table()).err()?;
+        Some((field.to_owned(), message))
+    })
 }
 
 /// What all runs have in common besides what the study sets.

@@ -1,6 +1,7 @@
 //! `trainer study run`: a study from its file to its report.
 
 use std::ffi::OsString;
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,7 +19,7 @@ use crate::console::print;
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, Jobs, JobsEnding, Probe};
 use crate::study_runner::display::StudyDisplay;
-use crate::study_runner::{self, StudyRunner};
+use crate::study_runner::{self, FieldError, StudyRunner};
 
 /// Options of `trainer study run`.
 #[derive(Debug, Args)]
@@ -70,7 +71,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let images = resources.images()?;
     let source = images.source().clone();
     let runner = StudyRunner::new(&study, &paths.folder(), images, resources.backend)
-        .map_err(|error| of_other_images(error, &paths.folder(), &source))?;
+        .map_err(|error| of_other_images(error, &paths.folder(), &source))
+        .map_err(|error| with_place(error, &study, &paths.study))?;
     run_study(&runner, paths, resources, parallelism, *output, &out)
 }
 
@@ -83,6 +85,22 @@ fn of_other_images(error: anyhow::Error, folder: &Path, source: &Source) -> anyh
         ),
         _ => error,
     }
+}
+
+/// The error of a field that the study sets, with the place where the study's file does so.
+fn with_place(error: anyhow::Error, study: &Study, file: &Path) -> anyhow::Error {
+    let Some(FieldError {
+        spec,
+        field: Some(field),
+        message,
+    }) = error.downcast_ref()
+    else {
+        return error;
+    };
+    // Without the text the file alone is named.
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let place = study.place_of(field, spec, file, &text);
+    anyhow!("{place}: {message}")
 }
 
 /// Makes the runs of a study, which is also in the file, then the report in the folder `out`.
