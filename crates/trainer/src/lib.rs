@@ -22,6 +22,7 @@ mod interrupt;
 mod jobs;
 mod measuring;
 mod metrics;
+mod names;
 mod optimizer;
 mod output_files;
 mod probe;

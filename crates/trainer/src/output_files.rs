@@ -67,12 +67,20 @@ pub fn check_folder_of(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses to replace a file at `path` that is no PNG picture.
+/// Refuses a name of another kind of file than a PNG picture, and to replace such a file.
 ///
 /// # Errors
 ///
-/// See [`check_replaceable`].
+/// If the name has another ending, or see [`check_replaceable`].
 pub fn check_picture(path: &Path) -> Result<()> {
+    if let Some(ending) = path.extension()
+        && !ending.eq_ignore_ascii_case("png")
+    {
+        bail!(
+            "{} would be a PNG picture by another name; name one that ends in .png",
+            path.display()
+        );
+    }
     check_replaceable(path, "a PNG picture", |start| {
         start.starts_with(&picture::SIGNATURE)
     })
@@ -140,10 +148,15 @@ mod tests {
         write_picture(&path, &sheet).unwrap();
         write_picture(&path, &sheet).unwrap();
         assert_eq!(fs::read(&path).unwrap(), sheet.png().unwrap());
-        let mine = folder.path().join("train.csv");
-        fs::write(&mine, "label").unwrap();
-        let error = write_picture(&mine, &sheet).unwrap_err().to_string();
-        assert!(error.ends_with("name another place with --out"), "{error}");
-        assert_eq!(fs::read(&mine).unwrap(), b"label");
+        for (name, remedy) in [
+            ("train.csv", "name one that ends in .png"),
+            ("photo.PNG", "name another place with --out"),
+        ] {
+            let mine = folder.path().join(name);
+            fs::write(&mine, "label").unwrap();
+            let error = write_picture(&mine, &sheet).unwrap_err().to_string();
+            assert!(error.ends_with(remedy), "{error}");
+            assert_eq!(fs::read(&mine).unwrap(), b"label");
+        }
     }
 }

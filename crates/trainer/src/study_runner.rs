@@ -23,6 +23,7 @@ use study::{Curves, Dataset, Plan, Store, Study};
 
 use crate::backend::{Backend, Processor};
 use crate::config::DataConfig;
+use crate::names::stem;
 
 pub use configuration::FieldError;
 pub use work::work;
@@ -128,15 +129,9 @@ fn dataset(images: &LabelledImages) -> Dataset {
     }
 }
 
-/// The name of the study in this file: `tutorial` for `experiments/tutorial.toml`.
-pub fn name(file: &Path) -> String {
-    let stem = file.file_stem().unwrap_or_default();
-    stem.to_string_lossy().into_owned()
-}
-
 /// The folder of the runs of the study in this file, unless another is named.
 pub fn folder(file: &Path, named: Option<&Path>) -> PathBuf {
-    named.map_or_else(|| Path::new(STUDIES).join(name(file)), Path::to_owned)
+    named.map_or_else(|| Path::new(STUDIES).join(stem(file)), Path::to_owned)
 }
 
 /// f and f′ of all contenders.

@@ -59,7 +59,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("data show --rotation x"), @"error: invalid value 'x' for '--rotation <DEGREES>': expected a number");
     insta::assert_snapshot!(error("data show --shear 60"), @"error: shear is 60, but must be 0 to 45 degrees");
     insta::assert_snapshot!(error("data show train.csv --shift 28"), @"error: shift is 28, but must be less than the 28 pixels of an image's side");
-    insta::assert_snapshot!(error("data show train.csv --out test.csv"), @"error: test.csv is there already and is not a PNG picture; name another place with --out");
+    insta::assert_snapshot!(error("data show train.csv --out test.csv"), @"error: test.csv would be a PNG picture by another name; name one that ends in .png");
     insta::assert_snapshot!(error("data show --config short.toml"), @"error: short.toml has no table [augmentation]");
     insta::assert_snapshot!(error("evaluate ."), @"error: . is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
     fs::write(

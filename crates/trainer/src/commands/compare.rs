@@ -13,6 +13,7 @@ use toml::{Table, Value};
 use super::study::run::{Parallelism, run_study};
 use super::study::{Resources, StudyPaths, check_report_folder};
 use crate::cli::{Output, count, number};
+use crate::names::for_files;
 use crate::shell::as_argument;
 use crate::study_runner::{self, StudyRunner};
 use crate::toml_file::difference;
@@ -228,8 +229,7 @@ impl Options {
     fn name(&self) -> String {
         self.name.clone().unwrap_or_else(|| {
             let names: Vec<String> = self.activations.iter().map(Activation::to_string).collect();
-            // `:` and `,` of parameters trouble some file systems and shells.
-            let name = format!("compare-{}", names.join("-")).replace([':', ','], "-");
+            let name = for_files(&format!("compare-{}", names.join("-")));
             // So long as file systems allow.
             name.chars().take(120).collect()
         })

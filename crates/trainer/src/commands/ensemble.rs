@@ -16,8 +16,8 @@ use crate::console::{Console, Style};
 use crate::ensemble::Ensemble;
 use crate::ensemble_runner::{Members, Processes};
 use crate::interrupt::Signals;
+use crate::names::stem;
 use crate::saved_model::SavedNetwork;
-use crate::study_runner;
 use crate::toml_file::read_toml;
 
 /// Where ensembles go that are not told otherwise.
@@ -139,7 +139,7 @@ impl Options {
     fn folder(&self) -> PathBuf {
         self.out
             .clone()
-            .unwrap_or_else(|| Path::new(ENSEMBLES).join(study_runner::name(&self.recipe)))
+            .unwrap_or_else(|| Path::new(ENSEMBLES).join(stem(&self.recipe)))
     }
 
     /// The arguments of a process that takes part.

@@ -17,6 +17,7 @@ use study::{Plan, Store, Study};
 
 use crate::backend::Backend;
 use crate::console::{print, print_text};
+use crate::names::stem;
 use crate::shell::as_argument;
 use crate::study_runner::{self, RESULTS};
 
@@ -94,10 +95,7 @@ impl StudyPaths {
 
 /// The folder of a study's report, unless another is named.
 fn results(study: &Path, named: Option<&Path>) -> PathBuf {
-    named.map_or_else(
-        || Path::new(RESULTS).join(study_runner::name(study)),
-        Path::to_owned,
-    )
+    named.map_or_else(|| Path::new(RESULTS).join(stem(study)), Path::to_owned)
 }
 
 /// Refuses to make a report's folder of something else.
@@ -123,7 +121,7 @@ pub(super) fn check_report_folder(folder: &Path) -> Result<()> {
 /// Writes the report of the runs in `store`, which must have some: a report of none would take the place of a good
 /// one.
 fn write_report(study: &Study, file: &Path, store: &Store, folder: &Path) -> Result<Report> {
-    let name = study_runner::name(file);
+    let name = stem(file);
     let study = &store.with_earlier_seeds(&name, study);
     let plan = Plan::new(study)?;
     let records = store.records_of(&name)?;

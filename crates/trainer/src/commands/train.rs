@@ -16,6 +16,7 @@ use crate::config::{
 use crate::console::{Console, Style};
 use crate::exit::exit;
 use crate::interrupt::Signals;
+use crate::names::{for_files, stem};
 use crate::run_directory::{RUNS, RunDirectory};
 use crate::shell::as_argument;
 use crate::toml_file::read_toml;
@@ -219,16 +220,14 @@ impl Options {
             Some(path) => RunDirectory::create_at(path),
             None => {
                 let network = match (&self.config, self.preset.unwrap_or_default()) {
-                    (Some(file), _) => stem(file),
+                    (Some(file), _) => name_of(file),
                     (None, preset) => preset.to_string(),
                 };
                 let name = format!(
                     "{network}-{}-seed{}-{}",
                     config.network.activation, config.seed, config.backend
                 );
-                // `:` and `,` of parameters trouble some file systems and shells.
-                let name = name.replace([':', ','], "-");
-                RunDirectory::create_below(Path::new(RUNS), &name)
+                RunDirectory::create_below(Path::new(RUNS), &for_files(&name))
             }
         }
     }
@@ -240,16 +239,14 @@ fn set<T: Clone>(field: &mut T, option: &Option<T>) {
     }
 }
 
-/// The name of a file without its ending; of a run's `config.toml`, that of its folder.
-fn stem(file: &Path) -> String {
-    let named = match file.file_name() {
-        Some(name) if name == "config.toml" => file.parent().and_then(Path::file_name),
-        _ => file.file_stem(),
-    };
-    named.map_or_else(
-        || String::from("run"),
-        |name| name.to_string_lossy().into_owned(),
-    )
+/// What a run is called after its configuration's file: by the file, or of a run's `config.toml` by its
+/// folder.
+fn name_of(file: &Path) -> String {
+    let folder = file.parent().and_then(Path::file_name);
+    match (stem(file), folder) {
+        (name, Some(folder)) if name == "config" => folder.to_string_lossy().into_owned(),
+        (name, _) => name,
+    }
 }
 
 fn description(config: &RunConfig, images: &LabelledImages) -> String {

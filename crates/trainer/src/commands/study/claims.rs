@@ -9,6 +9,7 @@ use study::analysis::Analysis;
 use study::{Plan, Store, Study, report};
 
 use crate::console::print;
+use crate::names::stem;
 use crate::study_runner::{self, RESULTS};
 
 /// Options of `trainer study claims`.
@@ -47,7 +48,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let analysis =
             Analysis::new(&plan, &records).with_context(|| format!("{}", file.display()))?;
         if let Some(claim) = analysis.claim() {
-            let report = Path::new(RESULTS).join(study_runner::name(file));
+            let report = Path::new(RESULTS).join(stem(file));
             claims.push((
                 claim.clone(),
                 report.join("report.md").display().to_string(),

@@ -18,8 +18,9 @@ use crate::cli::{Output, count};
 use crate::console::print;
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, Jobs, JobsEnding, Probe};
+use crate::names::stem;
 use crate::study_runner::display::StudyDisplay;
-use crate::study_runner::{self, FieldError, StudyRunner};
+use crate::study_runner::{FieldError, StudyRunner};
 
 /// Options of `trainer study run`.
 #[derive(Debug, Args)]
@@ -118,7 +119,7 @@ pub fn run_study(
 ) -> Result<ExitCode> {
     let signals = Signals::listen()?;
     let study = runner.plan.study();
-    let name = study_runner::name(&paths.study);
+    let name = stem(&paths.study);
     runner.store.save_study(&name, study)?;
     let mut records = runner.store.records()?;
     if parallelism.retry_failed {
