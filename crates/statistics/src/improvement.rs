@@ -25,11 +25,11 @@ impl Direction {
         }
     }
 
-    /// 1 for a contender that is ahead, ½ for a tie, 0 otherwise.
-    fn ahead(self, difference: f64) -> f64 {
+    /// 1 for a contender that is ahead by more than `rounding`, ½ for a tie, 0 otherwise.
+    fn ahead(self, difference: f64, rounding: f64) -> f64 {
         match self.improvement(difference) {
+            improvement if improvement.abs() <= rounding => 0.5,
             improvement if improvement > 0.0 => 1.0,
-            0.0 => 0.5,
             _ => 0.0,
         }
     }
@@ -53,8 +53,8 @@ pub fn paired_differences(contender: &[f64], baseline: &[f64]) -> Result<Vec<f64
     Ok(contender.iter().zip(baseline).map(|(c, b)| c - b).collect())
 }
 
-/// The probability that the contender beats the baseline with the same seed, ties counting half: the
-/// share of `differences`, contender minus baseline, that are improvements. From 0 to 1, and the
+/// The probability that the contender beats the baseline with the same seed, ties counting half, which those
+/// are too that differ by rounding alone: the share of `differences`, contender minus baseline, that are improvements. From 0 to 1, and the
 /// "probability of improvement" of Agarwal et al. 2021 (arXiv:2108.13264) for runs that are paired.
 ///
 /// # Errors
@@ -65,6 +65,11 @@ pub fn paired_probability_of_improvement(
     direction: Direction,
 ) -> Result<f64, Error> {
     check::values(differences, 1)?;
-    let wins: f64 = differences.iter().map(|&d| direction.ahead(d)).sum();
+    let largest = differences.iter().fold(0.0, |a: f64, d| a.max(d.abs()));
+    let rounding = check::ROUNDING * largest;
+    let wins: f64 = differences
+        .iter()
+        .map(|&d| direction.ahead(d, rounding))
+        .sum();
     Ok(wins / differences.len() as f64)
 }

@@ -34,6 +34,19 @@ fn better_or_worse() {
     assert_eq!(comparison.probability_of_improvement, 0.0);
 }
 
+/// 0.3 − 0.2 and 0.1 are not the same number, but no more than rounding apart.
+#[test]
+fn what_differs_by_rounding_is_a_tie() {
+    let rounding = (0.3 - 0.2) - 0.1;
+    assert_ne!(rounding, 0.0);
+    let ahead = |differences: &[f64]| {
+        paired_probability_of_improvement(differences, Direction::HigherIsBetter).unwrap()
+    };
+    assert_eq!(ahead(&[0.1, rounding, -0.1, -rounding]), 0.5);
+    assert_eq!(ahead(&[0.1, rounding]), 0.75);
+    assert_eq!(ahead(&[0.0, 0.0]), 0.5);
+}
+
 /// Differences that are significant, but smaller than matters.
 #[test]
 fn equivalent() {

@@ -176,6 +176,16 @@ impl<'a> Analysis<'a> {
         Wording::new(self.direction)
     }
 
+    /// Which cell it is, where there are several: `common track, depth 8`.
+    pub(crate) fn place(&self, cell: &Cell<'_>) -> String {
+        let has_tracks = self.cells.iter().any(|other| other.track != cell.track);
+        let parts = [
+            has_tracks.then(|| format!("{} track", cell.track)),
+            Some(cell.setting.to_string()).filter(|setting| !setting.is_empty()),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
     /// The cells that the verdict is taken from.
     pub fn deciding(&self) -> impl Iterator<Item = &Cell<'a>> {
         self.cells.iter().filter(|cell| cell.decides)

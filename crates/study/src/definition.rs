@@ -51,10 +51,10 @@ pub struct Study {
     /// The seeds of the runs, the same for every contender, so that runs are paired.
     #[serde(default)]
     pub seeds: Seeds,
-    /// Numbers of seeds that the study was made with before. A report says so, as a level allows for one
-    /// look at the results.
+    /// Other seeds that the study was made with before. A report says so, as a level allows for one look at
+    /// the results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub earlier_seeds: Vec<usize>,
+    pub earlier_seeds: Vec<Seeds>,
     /// Validation accuracies, 0 to 1, that times are taken to.
     #[serde(default = "accuracies")]
     pub accuracies: Vec<f64>,

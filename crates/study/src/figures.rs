@@ -123,12 +123,7 @@ impl Source<'_> {
 
     /// Which cell it is, where there are several: `common track, depth 8`.
     pub(crate) fn place(&self, cell: &Cell<'_>) -> String {
-        let track = format!("{} track", cell.track);
-        let parts = [
-            Some(track).filter(|_| self.study.tracks().len() > 1),
-            Some(cell.setting.to_string()).filter(|setting| !setting.is_empty()),
-        ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        self.analysis.place(cell)
     }
 
     /// The numbers of the contenders' runs in a cell, and which cell it is.

@@ -15,6 +15,17 @@ pub(crate) fn percent(share: f64, places: usize) -> String {
     format!("{} %", decimals(100.0 * share, places))
 }
 
+/// An accuracy that somebody chose, in per cent, with as many decimals as it has, at least one: `97.0 %`.
+pub(crate) fn chosen_accuracy(accuracy: f64) -> String {
+    let percentage = 100.0 * accuracy;
+    let is_told = |places: &i32| {
+        let scale = 10_f64.powi(*places);
+        ((percentage * scale).round() / scale - percentage).abs() < 1e-9
+    };
+    let places = (1..6).find(is_told).unwrap_or(6);
+    percent(accuracy, places as usize)
+}
+
 /// The confidence that goes with a level: `95 %` with 0.05.
 pub(crate) fn confidence(level: f64) -> String {
     // Rounded, as 1 − 0.05 is not quite 0.95.
@@ -64,6 +75,14 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     }
 }
 
+/// `relu (depth 8)`; the name alone where there is one place only.
+pub(crate) fn with_place(name: &str, place: &str) -> String {
+    match place {
+        "" => name.to_owned(),
+        place => format!("{name} ({place})"),
+    }
+}
+
 /// With a capital letter first.
 pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
@@ -109,6 +128,10 @@ mod tests {
         assert_eq!(decimals(-0.001, 2), "0.00");
         assert_eq!(decimals(-1.5, 1), "−1.5");
         assert_eq!(percent(0.991, 2), "99.10 %");
+        assert_eq!(chosen_accuracy(0.97), "97.0 %");
+        assert_eq!(chosen_accuracy(0.9985), "99.85 %");
+        assert_eq!(chosen_accuracy(0.9999), "99.99 %");
+        assert_eq!(chosen_accuracy(1.0), "100.0 %");
         assert_eq!(scientific(0.123_456, 4), "0.1235");
         assert_eq!(scientific(1.234e-7, 4), "1.234e−7");
         assert_eq!(scientific(0.0, 4), "0");

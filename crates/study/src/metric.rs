@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use statistics::Direction;
 
 use self::facts::WhenDiverged;
-use crate::format::percent;
+use crate::format::chosen_accuracy;
 use crate::record::{RunRecord, Status};
 
 /// One number of a run. Written as its name: `test-accuracy`, `seconds-to:0.98`.
@@ -112,7 +112,10 @@ impl Metric {
     pub fn title(self) -> String {
         let title = self.facts().title;
         match self.accuracy() {
-            Some(accuracy) => format!("{title} to {} validation accuracy", percent(accuracy, 1)),
+            Some(accuracy) => format!(
+                "{title} to {} validation accuracy",
+                chosen_accuracy(accuracy)
+            ),
             None => title.to_owned(),
         }
     }
@@ -210,6 +213,13 @@ impl Metric {
                 self.measured(run)
             }
         }
+    }
+
+    /// Whether the run came to its end without reaching the accuracy that has to be reached.
+    pub(crate) fn is_out_of_reach_of(self, run: &RunRecord) -> bool {
+        self.accuracy().is_some()
+            && run.status == Status::Finished
+            && matches!(self.value(run), Value::Assumed(_))
     }
 
     fn measured(self, run: &RunRecord) -> Value {

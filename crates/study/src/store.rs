@@ -396,8 +396,9 @@ impl Store {
         Ok(records)
     }
 
-    /// Saves a study as it is run. Its `name` tells its files from those of others. Where the one before has
-    /// runs, and something that decides the verdict was changed since, that one is kept.
+    /// Saves a study as it is run, with the seeds that it had before. Its `name` tells its files from those of
+    /// others. Where the one before has runs, and something that decides the verdict was changed since, that one
+    /// is kept.
     ///
     /// # Errors
     ///
@@ -405,14 +406,14 @@ impl Store {
     pub fn save_study(&self, name: &str, study: &Study) -> Result<(), StoreError> {
         create_folder(&self.folder)?;
         let path = self.file_of(name, "study.toml");
-        if let Ok(before) = Study::read(&path)
-            && !study.changes_since(&before).is_empty()
-            && has_runs(&before, &self.records()?)
-        {
-            self.keep_earlier(name, &before)?;
+        let mut study = study.clone();
+        if let Ok(before) = Study::read(&path) {
+            if !study.changes_since(&before).is_empty() && has_runs(&before, &self.records()?) {
+                self.keep_earlier(name, &before)?;
+            }
+            study.note_seeds_of(&before);
         }
-        let noted = self.with_earlier_seeds(name, study);
-        noted.save(&path).map_err(|error| content(&path, &error))
+        study.save(&path).map_err(|error| content(&path, &error))
     }
 
     /// Keeps a definition, beside all others that decide otherwise: none is ever overwritten.
@@ -439,26 +440,6 @@ impl Store {
 
     fn earlier_file(&self, name: &str, number: usize) -> PathBuf {
         self.file_of(name, &format!("earlier-{number}.toml"))
-    }
-
-    /// The study with the numbers of seeds that it had before, by its own word and by what was saved of it, each
-    /// time that it was run.
-    pub fn with_earlier_seeds(&self, name: &str, study: &Study) -> Study {
-        let mut study = study.clone();
-        let Ok(there) = Study::read(&self.file_of(name, "study.toml")) else {
-            return study;
-        };
-        let mut counts = std::mem::take(&mut study.earlier_seeds);
-        let now = study.seeds.list().len();
-        let earlier = there.earlier_seeds.iter().copied();
-        let last = (there.seeds != study.seeds).then(|| there.seeds.list().len());
-        for count in earlier.filter(|&count| count != now).chain(last) {
-            if !counts.contains(&count) {
-                counts.push(count);
-            }
-        }
-        study.earlier_seeds = counts;
-        study
     }
 
     /// Writes all results of a study into one file, which is the same byte for byte however the study

@@ -334,7 +334,7 @@ fn a_comparison_from_the_command_line() {
     let text = folder.succeed(&compare.replace("--seeds 1", "--seeds 2"));
     assert!(text.contains("2 of 4 runs are done"), "{text}");
     // Whoever adds seeds may have looked at the verdict before.
-    let warning = "The number of seeds was changed; before, it was 1.";
+    let warning = "The seeds were changed; before, there were 1.";
     let report = fs::read_to_string(folder.path("experiments/results/mine/report.md")).unwrap();
     assert!(report.contains(warning), "{report}");
     let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
@@ -429,7 +429,7 @@ fn runs_of_other_images_are_not_mixed_in() {
     let quiet = RUN.replace("--json", "--quiet");
     folder.succeed(&format!("{quiet} --jobs 1 --folder runs --out report"));
     let report = fs::read_to_string(folder.path("report/report.md")).unwrap();
-    let caveat = "The number of seeds was changed; before, it was 1.";
+    let caveat = "The seeds were changed; before, there were 1.";
     assert!(report.contains(caveat), "{report}");
     let error = folder.fail("study run study.toml --data built-in --folder runs --out report");
     insta::assert_snapshot!(error, @"error: the runs in runs are of other images than built-in digits; name those with --data, or another folder for new runs with --folder");

@@ -11,6 +11,10 @@ use crate::plan::{RunSpec, Setting, Track};
 use crate::record::{RunRecord, Status};
 use crate::records::Records;
 
+/// A function that takes less than this, in nanoseconds per element, costs nothing that could be told from the
+/// spread of the time to fill the array that it is applied to (0.04), which is taken off.
+const NO_COST: f64 = 0.02;
+
 /// The results of one track in one setting.
 #[derive(Clone, Debug)]
 pub struct Cell<'a> {
@@ -291,7 +295,7 @@ impl<'a> Cell<'a> {
             .map(|((first, second), comparison)| Pair {
                 first,
                 second,
-                comparison,
+                comparison: self.arms[first].by_measured_scores(&self.arms[second], comparison),
             })
             .collect();
         let contenders = self.order(criteria);
@@ -377,12 +381,9 @@ impl<'a> Arm<'a> {
     }
 
     /// Runs that came to their end without reaching the accuracy that they are compared by.
-    pub fn never_reached(&self) -> usize {
-        let assumed = self.runs.iter().filter(|run| {
-            let is_finished = run.run.is_some_and(|run| run.status == Status::Finished);
-            is_finished && matches!(run.score, Value::Assumed(_))
-        });
-        assumed.count()
+    pub fn never_reached(&self, metric: Metric) -> usize {
+        let runs = self.records();
+        runs.filter(|run| metric.is_out_of_reach_of(run)).count()
     }
 
     /// Whether the runs are so few that nothing can be told from the baseline, whatever the results.
@@ -397,22 +398,48 @@ impl<'a> Arm<'a> {
             .collect()
     }
 
-    /// Its scores less those of another contender, for the seeds that both have scores of.
-    pub(super) fn differences(&self, other: &Self) -> Vec<f64> {
-        self.paired_differences(other, |run| run.score.number())
+    /// The scores of this contender and another, for the seeds that both have scores of.
+    fn paired_scores<'s>(&'s self, other: &'s Self) -> impl Iterator<Item = (Value, Value)> {
+        self.paired(other)
+            .map(|(run, other)| (run.score, other.score))
+            .filter(|scores| !matches!(scores, (Value::Missing, _) | (_, Value::Missing)))
     }
 
-    /// What it has of something less what another contender has, for the seeds that both have it of.
-    fn paired_differences(
-        &self,
-        other: &Self,
-        number: impl Fn(&SeedRun<'_>) -> Option<f64>,
-    ) -> Vec<f64> {
-        let paired = self.runs.iter().filter_map(|run| {
+    /// Its scores less those of another contender, for the seeds that both have scores of. Of two that are
+    /// assumed nothing is known, not even which is larger.
+    pub(super) fn differences(&self, other: &Self) -> Vec<f64> {
+        self.paired_scores(other)
+            .filter_map(|scores| match scores {
+                (Value::Assumed(_), Value::Assumed(_)) => Some(0.0),
+                (score, other) => Some(score.number()? - other.number()?),
+            })
+            .collect()
+    }
+
+    /// The comparison with another contender, of which no assumed score can show that they are equivalent.
+    fn by_measured_scores(&self, other: &Self, mut comparison: Comparison) -> Comparison {
+        let is_assumed = |score| matches!(score, Value::Assumed(_));
+        let mut scores = self.paired_scores(other);
+        if comparison.verdict == Verdict::Equivalent
+            && scores.any(|(score, other)| is_assumed(score) || is_assumed(other))
+        {
+            comparison.verdict = Verdict::Undecided {
+                reason: Reason::Inconclusive,
+                new_study: None,
+            };
+        }
+        comparison
+    }
+
+    /// The runs of this contender and another with the same seed.
+    fn paired<'s>(
+        &'s self,
+        other: &'s Self,
+    ) -> impl Iterator<Item = (&'s SeedRun<'a>, &'s SeedRun<'a>)> {
+        self.runs.iter().filter_map(|run| {
             let other = other.runs.iter().find(|other| other.seed == run.seed)?;
-            Some(number(run)? - number(other)?)
-        });
-        paired.collect()
+            Some((run, other))
+        })
     }
 
     /// How many times as much as another contender it costs.
@@ -423,16 +450,33 @@ impl<'a> Arm<'a> {
     ) -> Result<Vec<RelativeCost>, statistics::Error> {
         let mut costs = Vec::new();
         for metric in COSTS {
-            let logarithms = self.paired_differences(other, |run| {
+            if other.costs_nothing(metric) {
+                continue;
+            }
+            let logarithm = |run: &SeedRun<'_>| {
                 let cost = metric.value(run.ended()?).number()?;
                 (cost > 0.0).then(|| cost.ln())
-            });
+            };
+            let logarithms: Vec<f64> = self
+                .paired(other)
+                .filter_map(|(run, other)| Some(logarithm(run)? - logarithm(other)?))
+                .collect();
             if let Some(logarithm) = Estimate::new(&logarithms, mean, criteria)? {
                 let ratio = logarithm.map(f64::exp);
                 costs.push(RelativeCost { metric, ratio });
             }
         }
         Ok(costs)
+    }
+
+    /// Whether it takes no more time than what it was measured in takes to vary.
+    fn costs_nothing(&self, metric: Metric) -> bool {
+        let is_of_an_element = matches!(
+            metric,
+            Metric::ForwardNanoseconds | Metric::BackwardNanoseconds
+        );
+        let median = median(&self.values(metric));
+        is_of_an_element && median.is_ok_and(|median| median < NO_COST)
     }
 
     fn time_to_accuracy(&self, accuracy: f64) -> TimeToAccuracy {
@@ -548,7 +592,11 @@ pub(super) fn compare_with_baseline(
         }
         let comparisons = compare_of(wanted, &differences, criteria, powers)?;
         for ((cell, index), comparison) in places.into_iter().zip(comparisons) {
-            cells[cell].arms[index].comparison = Some(comparison);
+            let arms = &mut cells[cell].arms;
+            let reference = arms.iter().find(|arm| arm.name == baseline);
+            let comparison =
+                reference.map(|reference| arms[index].by_measured_scores(reference, comparison));
+            arms[index].comparison = comparison;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use statistics::{Comparison, Direction, Verdict};
 use super::wording::{difference, found, preliminary, seeds, short_amount};
 use super::{Analysis, Cell};
 use crate::definition::{Expectation, Study};
-use crate::format::{confidence, count};
+use crate::format::{confidence, count, with_place};
 
 /// So many comparisons fit into a row of a table; of more, the smallest and the largest difference.
 const SPELT_OUT: usize = 6;
@@ -62,6 +62,9 @@ struct Item<'a> {
     expectation: Expectation,
     /// None without common seeds.
     comparison: Option<&'a Comparison>,
+    /// Whether the difference is at least what was found, as some of its runs, and none of the baseline's, never
+    /// reached the accuracy that they are compared by.
+    is_least: bool,
     is_met: Option<bool>,
 }
 
@@ -156,6 +159,7 @@ fn items<'a>(study: &'a Study, analysis: &'a Analysis<'_>) -> Vec<Item<'a>> {
     let cells: Vec<&Cell<'_>> = analysis.deciding().collect();
     let mut items = Vec::new();
     for cell in &cells {
+        let baseline = cell.arms.iter().find(|arm| arm.name == analysis.baseline);
         // In the order of the study, not of the names.
         for arm in &cell.arms {
             let Some(&expectation) = study.verdict.expect.get(&arm.name) else {
@@ -171,6 +175,8 @@ fn items<'a>(study: &'a Study, analysis: &'a Analysis<'_>) -> Vec<Item<'a>> {
                 },
                 expectation,
                 comparison,
+                is_least: arm.never_reached(analysis.metric) > 0
+                    && baseline.is_some_and(|arm| arm.never_reached(analysis.metric) == 0),
                 is_met: comparison.and_then(|comparison| {
                     expectation.is_met(comparison.verdict, analysis.criteria.direction)
                 }),
@@ -206,7 +212,11 @@ impl Item<'_> {
             return format!("{place} without a run to compare");
         };
         let word = analysis.wording().word(comparison.verdict);
-        let difference = difference(analysis.metric, comparison);
+        let mean = comparison.differences.mean;
+        let difference = match self.is_least && mean > 0.0 {
+            true => format!("by at least {}", analysis.metric.format_difference(mean)),
+            false => difference(analysis.metric, comparison),
+        };
         format!("{place} {word}, {difference}")
     }
 
@@ -308,13 +318,18 @@ fn endings(items: &[Item<'_>], analysis: &Analysis<'_>) -> String {
         }
     }
     let mut text = String::new();
+    let are_several = analysis.deciding().count() > 1;
     for cell in analysis.deciding() {
         for arm in &cell.arms {
             let is_compared = items.iter().any(|item| item.name == arm.name);
-            let never = arm.never_reached();
+            let never = arm.never_reached(analysis.metric);
             if never > 0 && (is_compared || arm.name == analysis.baseline) {
                 let runs = count(arm.runs.len(), "run");
-                text += &format!("; {never} of {runs} of {} never got there", arm.name);
+                let place = match are_several {
+                    true => with_place(&arm.name, &cell.setting.to_string()),
+                    false => arm.name.clone(),
+                };
+                text += &format!("; {never} of {runs} of {place} never got there");
             }
         }
     }

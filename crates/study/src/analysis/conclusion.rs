@@ -124,8 +124,7 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
     }
     let outcomes = outcomes(&arms, analysis);
     if outcomes.is_empty() {
-        let nothing = format!("Nothing can be compared with {baseline} yet.");
-        return (nothing, Vec::new());
+        return (nothing_to_compare(baseline, analysis), Vec::new());
     }
     let headline = overview_headline(study, cell, &outcomes, analysis);
     let mut evidence: Vec<String> = if arms.len() <= SENTENCES + 1 {
@@ -173,6 +172,22 @@ fn overview_headline(
     )
 }
 
+fn nothing_to_compare(baseline: &str, analysis: &Analysis<'_>) -> String {
+    let has_scores = analysis
+        .deciding()
+        .flat_map(|cell| &cell.arms)
+        .any(|arm| arm.name == baseline && arm.mean.is_some());
+    match analysis.run_counts.is_complete() {
+        false => format!("Nothing can be compared with {baseline} yet."),
+        true if has_scores => {
+            format!("Nothing can be compared with {baseline}: no run of the others has a score.")
+        }
+        true => {
+            format!("Nothing can be compared with {baseline}, as none of its runs has a score.")
+        }
+    }
+}
+
 /// That the seeds are too few for any of these contenders; none if they are enough for one.
 fn too_few_in_all(study: &Study, arms: &[&Arm<'_>], analysis: &Analysis<'_>) -> Option<String> {
     let compared: Vec<_> = arms.iter().filter(|arm| arm.comparison.is_some()).collect();
@@ -183,7 +198,7 @@ fn too_few_in_all(study: &Study, arms: &[&Arm<'_>], analysis: &Analysis<'_>) -> 
             "Too few seeds to tell any contender from {}: n = {n} cannot reach the level {} in {}, whatever the results.",
             study.baseline(),
             analysis.criteria.level,
-            count(compared.len(), "comparison"),
+            count(study.comparisons(), "comparison"),
         )
     })
 }
@@ -222,10 +237,7 @@ fn several(study: &Study, cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> (Stri
     let number = compared.count();
     let baseline = study.baseline();
     if number == 0 {
-        return (
-            format!("Nothing can be compared with {baseline} yet."),
-            Vec::new(),
-        );
+        return (nothing_to_compare(baseline, analysis), Vec::new());
     }
     if let Some(headline) = too_few_in_all(study, &arms, analysis) {
         return (headline, Vec::new());

@@ -26,7 +26,7 @@ pub struct TrackShift {
     pub common: Estimate,
     /// Mean on the tuned track.
     pub tuned: Estimate,
-    /// Place of its mean on the common track, 1 being best, among those that are here.
+    /// Place of its mean on the common track, 1 being best, among those that are here; equal means share one.
     pub common_place: usize,
     /// The same on the tuned track.
     pub tuned_place: usize,
@@ -61,14 +61,21 @@ pub(super) fn compare_tracks(
             });
         }
         let gain = |value: f64| criteria.direction.improvement(value);
-        shifts.sort_by(|a, b| gain(b.common.value).total_cmp(&gain(a.common.value)));
-        (1..)
-            .zip(&mut shifts)
-            .for_each(|(place, shift)| shift.common_place = place);
+        for index in 0..shifts.len() {
+            let place = |mean: fn(&TrackShift) -> f64| {
+                let own = gain(mean(&shifts[index]));
+                1 + shifts
+                    .iter()
+                    .filter(|other| gain(mean(other)) > own)
+                    .count()
+            };
+            let (common, tuned) = (
+                place(|shift| shift.common.value),
+                place(|shift| shift.tuned.value),
+            );
+            (shifts[index].common_place, shifts[index].tuned_place) = (common, tuned);
+        }
         shifts.sort_by(|a, b| gain(b.tuned.value).total_cmp(&gain(a.tuned.value)));
-        (1..)
-            .zip(&mut shifts)
-            .for_each(|(place, shift)| shift.tuned_place = place);
         comparisons.push(TrackComparison {
             setting: tuned.setting.clone(),
             agreement: agreement(&shifts),

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Analysis, Cell, fewest_images};
-use crate::definition::{Study, listed};
+use crate::definition::{Seeds, Study, listed};
 use crate::field::Difference;
-use crate::format::{count, decimals, percent};
+use crate::format::{count, decimals, percent, with_place};
 use crate::metric::Metric;
 use crate::plan::RateChoice;
 use crate::record::{Environment, RunRecord, Status};
@@ -29,13 +29,14 @@ pub(super) fn warnings(
 ) -> Vec<String> {
     [
         preliminary(analysis),
-        seeds_changed(study),
+        seeds_changed(study, records),
         definition_changed(study, records),
         diverged(analysis),
         failed(analysis, done),
         several_machines(analysis),
         several_versions(analysis),
         hardly_trained(analysis),
+        thrown_off(analysis),
         overfitted(analysis),
         few_images(study, analysis),
         uneven_times(analysis),
@@ -62,12 +63,15 @@ fn preliminary(analysis: &Analysis<'_>) -> Option<String> {
     })
 }
 
-fn seeds_changed(study: &Study) -> Option<String> {
-    let earlier = &study.earlier_seeds;
+fn seeds_changed(study: &Study, records: &Records) -> Option<String> {
+    let mut noted = study.clone();
+    for (_, earlier) in records.earlier() {
+        noted.note_seeds_of(earlier);
+    }
+    let earlier: Vec<String> = noted.earlier_seeds.iter().map(Seeds::to_string).collect();
     (!earlier.is_empty()).then(|| {
-        let earlier: Vec<String> = earlier.iter().map(usize::to_string).collect();
         format!(
-            "The number of seeds was changed; before, it was {}. If the results were looked at then, p-values are too small and intervals too short: they allow for one look, at a number that was chosen beforehand.",
+            "The seeds were changed; before, there were {}. If the results were looked at then, p-values are too small and intervals too short: they allow for one look, at a number that was chosen beforehand.",
             listed(&earlier)
         )
     })
@@ -160,10 +164,20 @@ fn several_versions(analysis: &Analysis<'_>) -> Option<String> {
 /// nothing about the function where more steps would bring it down.
 fn hardly_trained(analysis: &Analysis<'_>) -> Option<String> {
     let guessing = contenders_mostly(analysis, |run| {
-        guesses(run) && !has_learnt_training_images(run)
+        guesses(run) && !has_learnt_training_images(run) && !is_far_off(run)
     })?;
     Some(format!(
         "Most networks of {guessing} have a test loss no better than guessing: if they were trained for too few steps, the verdict is about the first steps. More epochs, smaller batches or more images would tell."
+    ))
+}
+
+/// Networks that are sure of what is wrong, of the training images too: their steps were too long.
+fn thrown_off(analysis: &Analysis<'_>) -> Option<String> {
+    let thrown = contenders_mostly(analysis, |run| {
+        guesses(run) && !has_learnt_training_images(run) && is_far_off(run)
+    })?;
+    Some(format!(
+        "Most networks of {thrown} have a test loss more than twice that of guessing, and have not learnt the training images either, as where the learning rate is too high. A lower one would tell."
     ))
 }
 
@@ -182,6 +196,13 @@ fn guesses(run: &RunRecord) -> bool {
     let loss = run.test.as_ref().and_then(|test| test.loss);
     let is_high = |(loss, classes)| loss >= loss_of_guessing(classes);
     run.status == Status::Finished && loss.zip(run.classes).is_some_and(is_high)
+}
+
+/// Whether the test loss is more than twice that of guessing.
+fn is_far_off(run: &RunRecord) -> bool {
+    let loss = run.test.as_ref().and_then(|test| test.loss);
+    let is_far = |(loss, classes)| loss > 2.0 * loss_of_guessing(classes);
+    loss.zip(run.classes).is_some_and(is_far)
 }
 
 /// Whether the loss on the training images has come down to half that of guessing.
@@ -245,21 +266,18 @@ fn never_reached(analysis: &Analysis<'_>) -> Option<String> {
     let mut places = Vec::new();
     for cell in &analysis.cells {
         for arm in &cell.arms {
-            let never = arm.never_reached();
+            let never = arm.never_reached(analysis.metric);
             if never > 0 {
-                let setting = match cell.setting.to_string() {
-                    setting if setting.is_empty() => setting,
-                    setting => format!(" ({setting})"),
-                };
                 let runs = count(arm.runs.len(), "run");
-                places.push(format!("{never} of {runs} of {}{setting}", arm.name));
+                let place = with_place(&arm.name, &analysis.place(cell));
+                places.push(format!("{never} of {runs} of {place}"));
             }
         }
     }
     let places: Vec<&str> = places.iter().map(String::as_str).collect();
     (!places.is_empty()).then(|| {
         format!(
-            "The accuracy was never reached by {}; the score of such a run is that of one epoch more than it had, so that means and differences are at least what is said.",
+            "The accuracy was never reached by {}; the score of such a run is that of one epoch more than it had, so that its contender's mean is at least what is said. How far two such contenders differ is not known.",
             listed(&places)
         )
     })
@@ -285,10 +303,7 @@ fn places(analysis: &Analysis<'_>, is_one: fn(&RateChoice) -> bool) -> Option<St
         .choices
         .iter()
         .filter(|choice| is_one(choice))
-        .map(|choice| match choice.setting.to_string() {
-            setting if setting.is_empty() => choice.contender.clone(),
-            setting => format!("{} ({setting})", choice.contender),
-        })
+        .map(|choice| with_place(&choice.contender, &choice.setting.to_string()))
         .collect();
     (!places.is_empty()).then(|| listed(&places))
 }

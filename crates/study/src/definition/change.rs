@@ -14,6 +14,17 @@ impl Study {
         Difference::all(&earlier.deciding_fields(), &self.deciding_fields()).collect()
     }
 
+    /// Notes the seeds of an earlier definition, and those that it has noted itself, where they are others.
+    pub fn note_seeds_of(&mut self, earlier: &Self) {
+        for seeds in earlier.earlier_seeds.iter().chain([&earlier.seeds]) {
+            let are_known =
+                seeds.are(&self.seeds) || self.earlier_seeds.iter().any(|known| seeds.are(known));
+            if !are_known {
+                self.earlier_seeds.push(seeds.clone());
+            }
+        }
+    }
+
     /// What decides, with the defaults filled in, so that two ways to write the same do not differ.
     fn deciding_fields(&self) -> Fields {
         let labelled = |factor: &Factor| Factor {

@@ -1,6 +1,7 @@
 //! The seeds of a study's runs.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,11 @@ impl Seeds {
         }
     }
 
+    /// Whether they are the same, however they are written.
+    pub(super) fn are(&self, others: &Self) -> bool {
+        self == others || self.list() == others.list()
+    }
+
     /// The seeds, if they are all there and all different.
     pub(crate) fn check(&self) -> Result<Vec<u64>, Problem> {
         match *self {
@@ -76,6 +82,21 @@ impl Seeds {
             return Err(Problem::SameSeed);
         }
         Ok(seeds)
+    }
+}
+
+/// How many there are, and which, where they do not begin with 0.
+impl fmt::Display for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seeds = self.list();
+        let are_in_a_row = seeds
+            .windows(2)
+            .all(|pair| pair[0].checked_add(1) == Some(pair[1]));
+        match seeds[..] {
+            [0, ..] if are_in_a_row => seeds.len().fmt(f),
+            [first, ..] if are_in_a_row => write!(f, "{} from {first} on", seeds.len()),
+            _ => write!(f, "a list of {}", seeds.len()),
+        }
     }
 }
 

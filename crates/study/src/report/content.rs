@@ -261,7 +261,7 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
     ]));
     if let Some(width) = width_for_other_images(analysis) {
         blocks.push(Block::Paragraph(format!(
-            "The seeds split the same images anew, so that their runs share most of what they are trained and scored on: p-values and intervals are about these images. For others of the kind, intervals should be up to {} times as wide, by the correction of Nadeau and Bengio (2003).",
+            "The seeds split the same images anew, so that their runs share part of what they are trained and scored on: p-values and intervals are about these images. For others of the kind, intervals should be up to {} times as wide, by the correction of Nadeau and Bengio (2003).",
             decimals(width, 1)
         )));
     }
@@ -340,13 +340,16 @@ fn tests(analysis: &Analysis<'_>) -> String {
 
 /// What is chosen by which images, and what becomes of runs that did not come to their end.
 fn chosen_by(study: &Study, analysis: &Analysis<'_>) -> String {
-    let trials = if study.tuned.is_some() {
-        ", but the trials that choose a learning rate split the same images anew, and so learn from some that are test images of others"
+    let (chosen, trials) = if study.tuned.is_some() {
+        (
+            "The learning rate and the epoch are",
+            " The trials that choose a learning rate split the same images anew, so that some of the images that they learn from or choose by are test images of final runs.",
+        )
     } else {
-        ""
+        ("The epoch is", "")
     };
     format!(
-        "The learning rate and the epoch are chosen on validation images; no run chooses anything by its test images{trials}. {} A run that failed is left out with the run that it is paired with.",
+        "{chosen} chosen on validation images; no run chooses anything by its test images.{trials} {} A run that failed is left out with the run that it is paired with.",
         analysis.metric.treatment_of_diverged()
     )
 }

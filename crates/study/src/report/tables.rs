@@ -7,7 +7,9 @@ use crate::analysis::{
     Arm, COSTS, Cell, Estimate, RankRange, TrackComparison, has_smallest_p_value,
 };
 use crate::figures::Source;
-use crate::format::{capital, confidence, decimals, p_number, percent, scientific};
+use crate::format::{
+    capital, chosen_accuracy, confidence, decimals, p_number, percent, scientific,
+};
 use crate::metric::Metric;
 use crate::record::RunRecord;
 
@@ -246,7 +248,7 @@ pub(super) fn times_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Table {
             .study
             .accuracies
             .iter()
-            .map(|&accuracy| percent(accuracy, 1)),
+            .map(|&accuracy| chosen_accuracy(accuracy)),
     );
     let order = cell.full_order(&source.analysis.criteria);
     let rows = order

@@ -138,6 +138,25 @@ fn costs_are_ratios_paired_by_seed() {
     assert!((1.5 - 1e-12..step.ratio.value).contains(&interval.lower));
     assert!((step.ratio.value..2.0 + 1e-12).contains(&interval.upper));
 
+    // Beside what costs nothing that can be measured, any cost is a multitude.
+    for (baseline, is_told) in [(0.01, false), (0.05, true)] {
+        let timed = all.iter().cloned().map(|mut run| {
+            let cost = match run.specs[0].contender.as_str() {
+                "sigmoid" => baseline,
+                _ => 0.5,
+            };
+            run.times = Some(Times {
+                forward_nanoseconds: Some(cost),
+                ..Times::default()
+            });
+            run
+        });
+        let timed = Records::new(timed.collect());
+        let analysis = Analysis::new(&plan, &timed).unwrap();
+        let costs = &analysis.cells[0].arms[1].relative_costs;
+        assert_eq!(costs.len(), usize::from(is_told), "{costs:?}");
+    }
+
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report");
     report::write(&plan, &all, &study::Curves::default(), "x", &path).unwrap();
@@ -217,6 +236,34 @@ fn too_few_seeds_are_not_ranked() {
         ),
         "{}",
         analysis.conclusion.headline
+    );
+}
+
+/// Where the baseline has no score, no more runs would help, and where another has none, it is still one of
+/// those that the level is for.
+#[test]
+fn contenders_without_scores_are_named_as_such() {
+    let headline = |seeds: usize, without: &'static str| {
+        let head = "title = \"x\"\ncontenders = [\"sigmoid\", \"tanh\", \"relu\"]\n";
+        let text = format!("{head}seeds = {seeds}\n[verdict]\nmetric = \"test-loss\"");
+        let study = Study::parse(&text, Path::new("a.toml")).unwrap();
+        let (plan, records) = records(&study, |spec| (spec.contender != without).then_some(0.9));
+        let runs = records.iter().cloned().map(|mut run| {
+            if let Some(test) = &mut run.test {
+                test.loss = Some(0.2 + 0.01 * run.specs[0].seed as f64);
+            }
+            run
+        });
+        let records = Records::new(runs.collect());
+        Analysis::new(&plan, &records).unwrap().conclusion.headline
+    };
+    assert_eq!(
+        headline(8, "sigmoid"),
+        "Nothing can be compared with sigmoid, as none of its runs has a score."
+    );
+    assert_eq!(
+        headline(6, "relu"),
+        "Too few seeds to tell any contender from sigmoid: n = 6 cannot reach the level 0.05 in 2 comparisons, whatever the results."
     );
 }
 
@@ -402,16 +449,22 @@ fn networks_that_guess_are_doubted() {
     }
 }
 
-/// Networks that are sure of what is wrong need no more epochs.
+/// Networks that are sure of what is wrong need no more epochs, and those whose loss is far above that of
+/// guessing smaller steps.
 #[test]
 fn overfitted_networks_are_told_from_those_that_guess() {
-    for (training_loss, expected) in [(2.0, "too few steps"), (0.01, "they are overfitted")] {
+    for (loss, training_loss, expected) in [
+        (3.0, 2.0, "too few steps"),
+        (3.0, 0.01, "they are overfitted"),
+        (80.0, 0.01, "they are overfitted"),
+        (80.0, 75.0, "the learning rate is too high"),
+    ] {
         let study = study("seeds = 8");
         let (plan, records) = records(&study, |_| Some(0.5));
         let mut runs: Vec<RunRecord> = records.iter().cloned().collect();
         for run in &mut runs {
             run.classes = Some(10);
-            run.test.as_mut().unwrap().loss = Some(3.0);
+            run.test.as_mut().unwrap().loss = Some(loss);
             run.epochs = vec![Epoch {
                 training: Score {
                     loss: Some(training_loss),
@@ -424,7 +477,9 @@ fn overfitted_networks_are_told_from_those_that_guess() {
         let warnings = Analysis::new(&plan, &records).unwrap().warnings;
         let found: Vec<_> = warnings
             .iter()
-            .filter(|warning| warning.contains("no better than guessing"))
+            .filter(|warning| {
+                warning.contains("that of guessing") || warning.contains("than guessing")
+            })
             .collect();
         let [warning] = &found[..] else {
             panic!("{warnings:?}");
@@ -514,6 +569,76 @@ fn nothing_is_equivalent_by_few_images_of_any_kind() {
     }
 }
 
+/// Scores that are assumed show no equivalence: not those of runs that never reached the accuracy, not even
+/// beside one another, nor those of runs that diverged beside runs that guess.
+#[test]
+fn what_is_assumed_shows_no_equivalence() {
+    // In units of what reaches the accuracy: after so many epochs of three, or never.
+    let compared = |baseline: usize, other: usize, metric: &str| {
+        let study = study(&format!(
+            "seeds = 8\n[verdict]\nmetric = \"{metric}:0.9\"\nmargin = 5.0"
+        ));
+        let (plan, records) = records(&study, |_| Some(0.5));
+        let runs = records.iter().cloned().map(|mut run| {
+            let (reached, seconds) = match run.specs[0].contender.as_str() {
+                "sigmoid" => (baseline, 1.0),
+                _ => (other, 2.0),
+            };
+            run.epochs = (1..=3)
+                .map(|epoch| Epoch {
+                    epoch,
+                    validation: Score {
+                        accuracy: Some(if epoch < reached { 0.5 } else { 0.95 }),
+                        ..Score::default()
+                    },
+                    ..Epoch::default()
+                })
+                .collect();
+            let times = EpochTimes {
+                training_seconds: seconds,
+                ..EpochTimes::default()
+            };
+            run.times = Some(Times {
+                epochs: vec![times; 3],
+                ..Times::default()
+            });
+            run
+        });
+        let records = Records::new(runs.collect());
+        let analysis = Analysis::new(&plan, &records).unwrap();
+        let comparison = analysis.cells[0].arms[1].comparison.unwrap();
+        (
+            comparison.verdict,
+            comparison.differences.mean,
+            analysis.warnings.join("\n"),
+        )
+    };
+    let never = 4;
+    let inconclusive = Verdict::Undecided {
+        reason: statistics::Reason::Inconclusive,
+        new_study: None,
+    };
+    let (verdict, difference, warnings) = compared(2, 2, "epochs-to");
+    assert_eq!((verdict, difference), (Verdict::Equivalent, 0.0));
+    assert!(!warnings.contains("never reached"), "{warnings}");
+    let (verdict, difference, warnings) = compared(3, never, "epochs-to");
+    assert_eq!((verdict, difference), (inconclusive, 1.0));
+    let warning = "The accuracy was never reached by 8 of 8 runs of tanh; the score of such a run is that of one epoch more than it had, so that its contender's mean is at least what is said. How far two such contenders differ is not known.";
+    assert!(warnings.contains(warning), "{warnings}");
+    // Of two that never got there, the one whose epochs take longer is not slower.
+    for metric in ["epochs-to", "seconds-to"] {
+        let (verdict, difference, _) = compared(never, never, metric);
+        assert_eq!((verdict, difference), (inconclusive, 0.0), "{metric}");
+    }
+
+    let study = study("seeds = 8");
+    let (plan, guessing) = records(&study, |spec| (spec.contender != "tanh").then_some(0.1));
+    let analysis = Analysis::new(&plan, &guessing).unwrap();
+    let comparison = analysis.cells[0].arms[1].comparison.unwrap();
+    assert_eq!(comparison.differences.mean, 0.0);
+    assert_eq!(comparison.verdict, inconclusive);
+}
+
 /// Whoever has no score, as all its runs diverged, still is one of those that were asked about: without it six
 /// seeds that agree would show a difference, 2 / 2⁶, and they do not with two comparisons.
 #[test]
@@ -601,7 +726,7 @@ const DOUBTS: [Doubt; 6] = [
         },
         harmless: 0.9,
         harmful: 0.89,
-        warning: "The accuracy was never reached by 1 of 6 runs of tanh; the score of such a run is that of one epoch more than it had, so that means and differences are at least what is said.",
+        warning: "The accuracy was never reached by 1 of 6 runs of tanh; the score of such a run is that of one epoch more than it had, so that its contender's mean is at least what is said. How far two such contenders differ is not known.",
     },
     Doubt {
         // Up to this rate.
@@ -888,6 +1013,31 @@ fn shifts_between_the_tracks() {
         (2, 1)
     );
     assert_eq!(comparison.shifts[0].difference.unwrap().count, 8);
+    // Equal means share a place.
+    let (plan, equal) = self::records(&study, |_| Some(0.9));
+    let trials = equal.iter().cloned().map(|mut run| {
+        run.chosen_epoch = Some(1);
+        run.epochs = vec![Epoch {
+            epoch: 1,
+            validation: Score {
+                accuracy: Some(0.9),
+                ..Score::default()
+            },
+            ..Epoch::default()
+        }];
+        run
+    });
+    let trials = Records::new(trials.collect());
+    let mut equal = trials.clone();
+    for spec in plan.pending(&trials) {
+        equal.push(scored(&spec, Some(0.9)));
+    }
+    let equal = Analysis::new(&plan, &equal).unwrap();
+    let places = equal.track_comparisons[0].shifts.iter();
+    let places: Vec<_> = places
+        .map(|shift| (shift.common_place, shift.tuned_place))
+        .collect();
+    assert_eq!(places, [(1, 1), (1, 1)]);
     assert!(
         analysis
             .cells

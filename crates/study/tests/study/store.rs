@@ -81,37 +81,63 @@ fn records_come_back() {
     assert_eq!(store.record(&run.id).unwrap().unwrap(), back);
 }
 
-/// Whoever changes the number of seeds may have looked at the results before: the report says so, as often as
-/// it was changed.
+/// Whoever changes the seeds may have looked at the results before: the report says so, as often as they were
+/// changed, and whichever others they are.
 #[test]
-fn other_numbers_of_seeds_are_noted() {
+fn other_seeds_are_noted() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::create(folder.path(), &base()).unwrap();
-    let with = |seeds: i64| Study {
-        seeds: toml::Value::Integer(seeds).try_into().unwrap(),
-        ..study()
+    let with = |seeds: &str| -> Study {
+        let table: toml::Table = format!("seeds = {seeds}").parse().unwrap();
+        Study {
+            seeds: table["seeds"].clone().try_into().unwrap(),
+            ..study()
+        }
+    };
+    let saved = |study: &Study| {
+        store.save_study("x", study).unwrap();
+        let saved = Study::read(&folder.path().join("x.study.toml")).unwrap();
+        let earlier = saved.earlier_seeds.iter().map(ToString::to_string);
+        earlier.collect::<Vec<_>>()
     };
     for (seeds, earlier) in [
-        (4, &[][..]),
-        (4, &[]),
-        (6, &[4]),
-        (6, &[4]),
-        (8, &[4, 6]),
-        (4, &[6, 8]),
+        ("4", &[][..]),
+        ("{ first = 0, count = 4 }", &[]),
+        ("[0, 1, 2, 3]", &[]),
+        ("6", &["4"]),
+        ("8", &["4", "6"]),
+        ("4", &["6", "8"]),
+        ("{ first = 50, count = 4 }", &["6", "8", "4"]),
+        ("[7, 9]", &["6", "8", "4", "4 from 50 on"]),
+        ("4", &["6", "8", "4 from 50 on", "a list of 2"]),
     ] {
-        let noted = store.with_earlier_seeds("x", &with(seeds));
-        assert_eq!(noted.earlier_seeds, earlier, "{seeds}");
-        store.save_study("x", &with(seeds)).unwrap();
-        let noted = store.with_earlier_seeds("x", &with(seeds));
-        assert_eq!(noted.earlier_seeds, earlier, "{seeds}");
+        for _ in 0..2 {
+            assert_eq!(saved(&with(seeds)), earlier, "{seeds}");
+        }
     }
     // What the study says itself is not said twice.
     let said = Study {
-        earlier_seeds: vec![6, 2],
-        ..with(4)
+        earlier_seeds: vec![with("8").seeds],
+        ..with("4")
     };
-    let noted = store.with_earlier_seeds("x", &said);
-    assert_eq!(noted.earlier_seeds, [6, 2, 8]);
+    assert_eq!(saved(&said), ["8", "6", "4 from 50 on", "a list of 2"]);
+    // The report says so, whether the study was run with the present seeds or not.
+    work(
+        &store,
+        &Plan::new(&with("4")).unwrap(),
+        &AtomicUsize::new(0),
+        1,
+    );
+    for (seeds, earlier) in [
+        ("4", "8, 6, 4 from 50 on and a list of 2"),
+        ("3", "8, 6, 4 from 50 on, a list of 2 and 4"),
+    ] {
+        let plan = Plan::new(&with(seeds)).unwrap();
+        let records = store.records_of("x").unwrap();
+        let warnings = Analysis::new(&plan, &records).unwrap().warnings.join("\n");
+        let warning = format!("The seeds were changed; before, there were {earlier}. ");
+        assert!(warnings.contains(&warning), "{warnings}");
+    }
 }
 
 /// Whoever changes what decides when there are results may have looked at them: the report says so, as long as

@@ -259,10 +259,7 @@ fn unless_another(mut study: Study, file: &Path) -> Result<Study> {
         return Ok(study);
     }
     let there = Study::read(file)?;
-    study.earlier_seeds.clone_from(&there.earlier_seeds);
-    if there.seeds != study.seeds {
-        study.earlier_seeds.push(there.seeds.list().len());
-    }
+    study.note_seeds_of(&there);
     let same = Study {
         seeds: study.seeds.clone(),
         earlier_seeds: study.earlier_seeds.clone(),

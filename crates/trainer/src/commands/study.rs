@@ -122,7 +122,6 @@ pub(super) fn check_report_folder(folder: &Path) -> Result<()> {
 /// one.
 fn write_report(study: &Study, file: &Path, store: &Store, folder: &Path) -> Result<Report> {
     let name = stem(file);
-    let study = &store.with_earlier_seeds(&name, study);
     let plan = Plan::new(study)?;
     let records = store.records_of(&name)?;
     if plan.done(&records) == 0 {
