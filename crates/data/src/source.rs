@@ -216,10 +216,21 @@ const NO_FILE: &str = "it is a pipe or a device; write it to a file, which can b
 
 /// A file, to be read from its beginning, and its first four bytes.
 fn open(path: &Path) -> Result<(File, Vec<u8>), Error> {
-    let open_error = |cause| Error::Open {
-        file: path.display().to_string(),
-        cause,
+    let open_error = |cause: io::Error| {
+        let file = path.display().to_string();
+        match cause.kind() {
+            ErrorKind::NotFound => Error::Missing {
+                file,
+                built_in: crate::BUILT_IN,
+            },
+            _ => Error::Open { file, cause },
+        }
     };
+    let found = path.metadata().map_err(open_error)?;
+    // To open a pipe would be to wait for somebody who writes into it.
+    if !found.is_file() && !found.is_dir() {
+        return Err(open_error(io::Error::other(NO_FILE)));
+    }
     let mut opened = File::open(path).map_err(open_error)?;
     let mut start = Vec::new();
     opened

@@ -184,7 +184,7 @@ fn a_link_to_nothing_is_an_error() {
     std::os::unix::fs::symlink("moved.csv", &path).unwrap();
     assert!(matches!(
         training_error(folder.path()),
-        Error::Open { file, .. } if file == path.display().to_string()
+        Error::Missing { file, .. } if file == path.display().to_string()
     ));
 }
 
@@ -210,7 +210,7 @@ fn what_is_not_there() {
     );
     assert!(matches!(
         training_error(&empty.path().join("none.csv")),
-        Error::Open { .. }
+        Error::Missing { .. }
     ));
 
     let archive = folder(&[("digit-recognizer.zip", &zip(&[("readme.txt", "")]))]);
@@ -316,7 +316,7 @@ fn all_tables_of_a_file_a_folder_or_an_archive() {
     let error = data::tables(Some(&at("empty.zip"))).unwrap_err();
     assert!(matches!(error, Error::NotInArchive { .. }), "{error}");
     let error = data::tables(Some(&at("nowhere.csv"))).unwrap_err();
-    assert!(matches!(error, Error::Open { .. }), "{error}");
+    assert!(matches!(error, Error::Missing { .. }), "{error}");
     // An archive with one of the tables, found by its folder; and with none.
     fs::create_dir(at("part")).unwrap();
     fs::write(at("part/digit-recognizer.zip"), zip(&[("test.csv", TEST)])).unwrap();

@@ -108,6 +108,11 @@ impl Metric {
         }
     }
 
+    /// Whether it is how long it takes to reach an accuracy.
+    pub fn is_time_to_accuracy(self) -> bool {
+        self.accuracy().is_some()
+    }
+
     /// In words, for headings: "test accuracy".
     pub fn title(self) -> String {
         let title = self.facts().title;
@@ -217,7 +222,7 @@ impl Metric {
 
     /// Whether the run came to its end without reaching the accuracy that has to be reached.
     pub(crate) fn is_out_of_reach_of(self, run: &RunRecord) -> bool {
-        self.accuracy().is_some()
+        self.is_time_to_accuracy()
             && run.status == Status::Finished
             && matches!(self.value(run), Value::Assumed(_))
     }

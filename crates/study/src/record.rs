@@ -255,7 +255,8 @@ pub struct Environment {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Times {
-    /// Wall-clock seconds from the first step to the last score, across interruptions.
+    /// Wall-clock seconds of training, scoring and measuring in the epochs that ended, across interruptions; without
+    /// checkpoints, and without measuring what the function costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_seconds: Option<f64>,
     /// Median seconds of a training step, with forward and backward pass and the optimizer.

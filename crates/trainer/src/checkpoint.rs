@@ -142,6 +142,11 @@ impl RunState {
         self.gradients = GradientsSoFar::default();
     }
 
+    /// Whether there is nothing left to train.
+    pub fn is_at_its_end(&self) -> bool {
+        self.position.epoch > self.config.total_epochs() || self.has_stopped_early()
+    }
+
     /// Whether the run has ended before its last epoch, because its best one is long past.
     pub fn has_stopped_early(&self) -> bool {
         let stopping = self.config.early_stopping;

@@ -45,7 +45,8 @@ pub struct BatchInput {
 /// Loss and hits of one batch, on the host.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchScore {
-    /// Mean over the batch of the loss that is trained with, label smoothing included, in nats.
+    /// Mean over the batch of the loss that is trained with, in nats; label smoothing is included in training
+    /// steps alone.
     pub loss: f64,
     /// Number of images read correctly.
     pub correct: usize,

@@ -512,12 +512,17 @@ impl RunConfig {
     fn check_extensions(&self) -> Result<(), ConfigError> {
         let mut before = self.epochs;
         for extension in &self.extensions {
-            let longer = extension.epochs > before && extension.after_epoch <= before;
             in_range(
-                longer,
+                extension.epochs > before,
                 "extensions.epochs",
                 extension.epochs,
                 "more than the epochs before it; without [[extensions]], epochs alone counts",
+            )?;
+            in_range(
+                extension.after_epoch <= before,
+                "extensions.after_epoch",
+                extension.after_epoch,
+                "one of the epochs before it; without [[extensions]], epochs alone counts",
             )?;
             before = extension.epochs;
         }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use burn::train::Interrupter;
 use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
 use burn::train::metric::MetricDefinition;
-use burn::train::renderer::tui::TuiMetricsRendererWrapper;
 use burn::train::renderer::{
     EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
     MetricsRendererTraining,
@@ -16,6 +15,7 @@ use burn::train::renderer::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::dashboard::dashboard;
 use crate::history::{EpochRecord, SplitRecord};
 
 /// How a training shows what it does.
@@ -155,9 +155,7 @@ impl Console {
     ) -> Box<dyn MetricsRenderer> {
         if self.style == Style::Dashboard {
             let checkpoint = first_epoch.checked_sub(1).filter(|&epoch| epoch > 0);
-            let dashboard = TuiMetricsRendererWrapper::new(interrupter.clone(), checkpoint);
-            let_ctrl_c_through();
-            return Box::new(dashboard);
+            return dashboard(interrupter, checkpoint);
         }
         Box::new(ProgressRenderer {
             bar: self.bar.clone(),
@@ -241,33 +239,6 @@ pub fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
         train.images_per_second(),
         train.seconds + valid.map_or(0.0, |valid| valid.seconds),
     )
-}
-
-/// The dashboard puts the terminal into raw mode, in which Ctrl+C is a key like any other, and
-/// ignores that key. Here Ctrl+C becomes a signal again.
-fn let_ctrl_c_through() {
-    #[cfg(unix)]
-    {
-        use rustix::termios::{
-            LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr,
-        };
-        // The dashboard's own thread sets raw mode, a moment after it is started.
-        for _ in 0..200 {
-            if crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
-                let stdin = std::io::stdin();
-                if let Ok(mut modes) = tcgetattr(&stdin) {
-                    modes.local_modes.insert(LocalModes::ISIG);
-                    // But not Ctrl+Z and Ctrl+\, which would leave the terminal as it is.
-                    modes.special_codes[SpecialCodeIndex::VSUSP] = 0;
-                    modes.special_codes[SpecialCodeIndex::VQUIT] = 0;
-                    // Without it, the dashboard's own `q` still stops the training.
-                    let _ = tcsetattr(&stdin, OptionalActions::Now, &modes);
-                }
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
 }
 
 /// Moves the progress bar; the numbers are shown by [`Console::epoch`].

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use burn::data::dataloader::DataLoader;
 use burn::module::Module;
 use burn::optim::GradientsParams;
+use burn::tensor::Device;
 use burn::train::metric::Adaptor;
 use burn::train::metric::store::EventStoreClient;
 use burn::train::{
@@ -255,8 +256,10 @@ impl Fit {
             };
             let batch = batch?;
             self.unproven = Some(batch.clone());
+            let device = batch.images.device();
             let start = Instant::now();
             let output = self.learner.train_step(batch);
+            self.wait_for(&device)?;
             let measuring = Instant::now();
             self.measure_gradients(&output.grads)?;
             let measuring = measuring.elapsed();
@@ -264,6 +267,7 @@ impl Fit {
             self.state.learning_rate = self.learner.lr_current().base();
             self.learner.optimizer_step(output.grads);
             self.move_average(epoch);
+            self.wait_for(&device)?;
             let step = start.elapsed().saturating_sub(measuring);
             self.step_seconds.push(step.as_secs_f64());
             self.state.position.batch += 1;
@@ -283,6 +287,14 @@ impl Fit {
         self.state.tally = tally.get();
         self.state.time = clock.stop();
         Ok(SplitRecord::new(self.state.tally, self.state.time))
+    }
+
+    /// Waits for what is computed, where steps are timed: a GPU is only told what to do, and works meanwhile.
+    fn wait_for(&self, device: &Device) -> Result<()> {
+        if self.measuring.is_some() {
+            device.sync().context("the device has failed")?;
+        }
+        Ok(())
     }
 
     /// The network that is validated and saved: the moving average, where there is one.

@@ -203,6 +203,7 @@ impl Evaluation {
             confusion,
         }
     }
+
     /// The accuracy in percent, for people, with its interval.
     pub fn accuracy_text(&self) -> String {
         accuracy_text(self.accuracy, self.accuracy_interval)

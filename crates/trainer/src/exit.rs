@@ -26,7 +26,15 @@ pub fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
     let path = training.run.path();
     let run = path.display().to_string();
     match ending {
-        Ending::Finished => Ok(ExitCode::SUCCESS),
+        Ending::Finished => {
+            if training.config.data.validation_fraction > 0.0 {
+                let run = as_argument(path);
+                training.console.say(&format!(
+                    "next: `trainer errors {run}` shows what it misreads, `trainer compare relu gelu tanh` what a function changes"
+                ));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Ending::Interrupted => {
             let line = format!(
                 "stopped and saved; continue with `trainer resume {}`",

@@ -22,7 +22,8 @@ pub struct EpochRecord {
 /// Score and time of one pass over some images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SplitRecord {
-    /// Mean per image of the loss that is trained with, label smoothing included, in nats.
+    /// Mean per image of the loss that is trained with, in nats; of training images with label smoothing, of
+    /// validation images without.
     pub loss: f64,
     /// Share of images read correctly, 0 to 1.
     pub accuracy: f64,

@@ -126,8 +126,8 @@ impl Probe<'_> {
         let (one_after_the_other, at_once) = (speed(one)?, speed(many)?);
         (self.say)(&format!(
             "{count} runs at once train {} images/s together, one with {cores} threads {}: making {} (--jobs changes that)",
-            Thousands(at_once as usize),
-            Thousands(one_after_the_other as usize),
+            Thousands(at_once.round() as usize),
+            Thousands(one_after_the_other.round() as usize),
             if at_once > one_after_the_other {
                 format!("{count} at once")
             } else {

@@ -12,11 +12,14 @@ pub mod cli;
 mod commands;
 mod config;
 mod console;
+mod dashboard;
 mod ensemble;
 mod ensemble_runner;
 mod epoch_loop;
 pub mod evaluation;
 mod exit;
+#[cfg(unix)]
+mod hangup;
 mod history;
 mod interrupt;
 mod jobs;

@@ -257,6 +257,7 @@ macro_rules! numeric_from_state {
 }
 
 numeric_from_state!(LossMetric, AccuracyMetric, ThroughputMetric);
+
 /// Keeps nothing of what Burn's Learner logs: `history.rs` has what an epoch gave, and the dashboard its
 /// own curves. Burn's logger in memory would hold the numbers of every step until the end.
 pub struct NoMetricLog;

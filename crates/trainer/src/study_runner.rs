@@ -99,6 +99,12 @@ impl StudyRunner {
                 ))
                 .with_context(name);
             }
+            if config.early_stopping.is_some() && metric.is_time_to_accuracy() {
+                return Err(anyhow!(
+                    "early_stopping is set, but the verdict is by {metric}, by which a run that gives up early would look fast; leave it out"
+                ))
+                .with_context(name);
+            }
             if config.data.validation_fraction == 0.0 {
                 return Err(anyhow!(
                     "validation_fraction is 0, but studies choose by validation"

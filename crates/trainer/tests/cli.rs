@@ -35,7 +35,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--epochs x"), @"error: invalid value 'x' for '--epochs <N>': expected a whole number that is not negative");
     insta::assert_snapshot!(error("-e -1"), @"error: invalid value '-1' for '--epochs <N>': expected a whole number that is not negative");
     insta::assert_snapshot!(error("--seed 1.5"), @"error: invalid value '1.5' for '--seed <N>': expected a whole number that is not negative");
-    insta::assert_snapshot!(error("--lr fast"), @"error: invalid value 'fast' for '--lr <X>': expected a number");
+    insta::assert_snapshot!(error("--lr fast"), @"error: invalid value 'fast' for '--lr <RATE>': expected a number");
     insta::assert_snapshot!(error("predict run --data built-in"), @"error: the built-in digits have labels; `trainer data make` writes them as files, with a test.csv to predict");
     insta::assert_snapshot!(error("--epochs 0"), @"error: epochs must be at least 1");
     insta::assert_snapshot!(error("--lr -1"), @"error: learning_rate is -1, but must be positive");
@@ -43,14 +43,14 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--label-smoothing -0.1"), @"error: label_smoothing is -0.1, but must be at least 0 and below 1");
     insta::assert_snapshot!(error("--early-stopping 0"), @"error: early_stopping.patience must be at least 1");
     insta::assert_snapshot!(error("evaluate run --tta 2 --tta-strength 2"), @"error: invalid value '2' for '--tta-strength <SHARE>': expected a number from 0 to 1");
-    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: cannot be opened: No such file or directory (os error 2)");
+    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, get MNIST by `trainer data fetch`, or name `built-in` for digits that the program draws");
     insta::assert_snapshot!(error("--backend flex --backend cuda"), @"error: the argument '--backend <BACKEND>' cannot be used multiple times");
     insta::assert_snapshot!(error("--backend cuda"), @"error: this build has no `cuda` backend; build it with `cargo run -p trainer --features cuda`, or use --backend flex or ndarray");
     insta::assert_snapshot!(error("--config nowhere.toml"), @"error: cannot read nowhere.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(error("resume nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
     insta::assert_snapshot!(error("errors nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
     insta::assert_snapshot!(error("data check"), @"error: the following required arguments were not provided:");
-    insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: cannot be opened: No such file or directory (os error 2)");
+    insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, get MNIST by `trainer data fetch`, or name `built-in` for digits that the program draws");
     insta::assert_snapshot!(error("data check tiny.toml"), @r#"error: tiny.toml, line 2, column 1: found "backend = \"flex\"", expected label, pixel0, pixel1, … in the header"#);
     insta::assert_snapshot!(error("data fetch --mirror ftp://example.org"), @"error: ftp://example.org: found no usable address of a mirror, expected one such as https://example.org/mnist");
     insta::assert_snapshot!(error("data fetch --out ."), @"error: ./train.csv is there already; name another folder with --out, or replace it with --replace");
@@ -105,7 +105,10 @@ fn a_run_from_images_to_submission() {
         "{printed}"
     );
     assert!(printed.contains("\nepoch 2/2  train loss "), "{printed}");
-    assert!(printed.ends_with("everything is in run\n"), "{printed}");
+    assert!(
+        printed.contains("\neverything is in run\nnext: `trainer errors run` shows"),
+        "{printed}"
+    );
 
     let summary = folder.summary("run");
     assert_eq!(summary["validation"]["images"], 120);
@@ -132,7 +135,7 @@ fn a_run_from_images_to_submission() {
     for expected in [
         "wrote 1,200 predictions of test.csv to out.csv\nvalidation images of ",
         &format!("\naccuracy {accuracy:.2} % (95 % interval "),
-        "\nthe epoch was chosen by these images, so new images may be read a little worse; --model last avoids that\n",
+        "\nnote: the epoch was chosen by these images, so new images may be read a little worse; --model last avoids that\n",
     ] {
         assert!(printed.contains(expected), "{expected}: {printed}");
     }
@@ -223,8 +226,7 @@ fn a_run_stops_when_it_gets_no_better() {
     // The last network, too, is where it is because of these images.
     for network in ["best", "last"] {
         let printed = folder.succeed(&format!("evaluate run --model {network}"));
-        let expected =
-            "\nthe epoch was chosen by these images, so new images may be read a little worse\n";
+        let expected = "\nnote: the epoch was chosen by these images, so new images may be read a little worse\n";
         assert!(printed.contains(expected), "{network}: {printed}");
     }
     // It has come to its end. A run that has not says so to whoever reads with its network.
@@ -686,7 +688,11 @@ fn images_that_a_network_was_trained_on_are_not_scored_unawares() {
     let folder = Folder::with_digits(300);
     folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet --out run");
     fs::rename(folder.path("train.csv"), folder.path("moved.csv")).unwrap();
-    assert!(folder.fail("evaluate run").contains("cannot be opened"));
+    assert!(
+        folder
+            .fail("evaluate run")
+            .contains("there is no such file")
+    );
     let held_out = folder.succeed("evaluate run --data moved.csv");
     assert!(
         held_out.starts_with("validation images of moved.csv, network of epoch 1:"),
@@ -705,7 +711,7 @@ fn images_that_a_network_was_trained_on_are_not_scored_unawares() {
         trained.starts_with("images of moved.csv, network of epoch 1:\n"),
         "{trained}"
     );
-    let note = "\nall of these images were used for training or validation, so that new images may be read worse\n";
+    let note = "\nnote: all of these images were used for training or validation, so that new images may be read worse\n";
     assert!(trained.contains(note), "{trained}");
 
     // Images of the same file that it left alone are none that it was trained with.
@@ -728,14 +734,14 @@ fn images_that_a_network_was_trained_on_are_not_scored_unawares() {
         said.starts_with("images of some.csv, 2 networks:\n"),
         "{said}"
     );
-    let note = "\n99 of these images were used for training or validation, so";
+    let note = "\nnote: 99 of these images were used for training or validation, so";
     assert!(said.contains(note), "{said}");
     let scores: Value =
         serde_json::from_str(&folder.succeed("evaluate run --data some.csv --json")).unwrap();
     assert_eq!(scores["known_images"], 99);
     fs::rename(folder.path("moved.csv"), folder.path("gone.csv")).unwrap();
     let said = folder.succeed("evaluate run --data some.csv");
-    let note = "\nwhether run was trained with some of these images is not known, as its own are not where they were\n";
+    let note = "\nnote: whether run was trained with some of these images is not known, as its own are not where they were\n";
     assert!(said.contains(note), "{said}");
     let errors = folder.succeed("errors run --data some.csv --out errors");
     assert!(errors.contains(note), "{errors}");

@@ -8,6 +8,8 @@ mod common;
 use std::fs;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use common::Folder;
 
@@ -26,7 +28,11 @@ struct Terminal {
 impl Terminal {
     fn start(folder: &Folder, run: &str) -> Self {
         let program = env!("CARGO_BIN_EXE_trainer");
-        let command = format!("stty rows 40 cols 120; exec {program} {TRAIN} --out {run}");
+        Self::start_command(folder, &format!("exec {program} {TRAIN} --out {run}"))
+    }
+
+    fn start_command(folder: &Folder, command: &str) -> Self {
+        let command = format!("stty rows 40 cols 120; {command}");
         let mut program = Command::new("script")
             .args(["--quiet", "--return", "--command", &command, "/dev/null"])
             .current_dir(folder.path(""))
@@ -62,6 +68,12 @@ impl Terminal {
     fn press(&mut self, keys: &str) {
         self.since_key = self.shown.len();
         self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// As when its window is closed, or the connection to it is lost.
+    fn close(mut self) {
+        self.program.kill().unwrap();
+        self.program.wait().unwrap();
     }
 
     /// The exit status, and all that was shown.
@@ -106,6 +118,46 @@ fn the_dashboards_own_keys_stop_and_save() {
     assert_eq!(code, Some(130), "{shown}");
     assert!(shown.contains("stopped and saved"), "{shown}");
     assert!(has_checkpoint(&folder));
+}
+
+/// The thread that draws must not take the program with it when the terminal is gone: the program is asked to stop by
+/// that, and saves.
+#[test]
+fn a_closed_terminal_stops_and_saves() {
+    let folder = Folder::with_digits(2000);
+    let program = env!("CARGO_BIN_EXE_trainer");
+    // So large that it is in the midst of its first epoch.
+    let train = "--preset classic --data train.csv --epochs 3 --backend flex --out run";
+    let mut terminal = Terminal::start_command(&folder, &format!("exec {program} {train}"));
+    terminal.wait_for("Metrics");
+    terminal.close();
+    assert!(comes_true(|| has_checkpoint(&folder)));
+}
+
+/// One that was started by `nohup` goes on to its end.
+#[test]
+fn a_closed_terminal_may_be_ignored() {
+    let folder = Folder::with_digits(2000);
+    let program = env!("CARGO_BIN_EXE_trainer");
+    let train = "--config tiny.toml --data train.csv --epochs 40 --out run";
+    let mut terminal = Terminal::start_command(
+        &folder,
+        &format!("trap '' HUP; {program} {train}; echo $? > code"),
+    );
+    terminal.wait_for("Metrics");
+    terminal.close();
+    let code = || fs::read_to_string(folder.path("code")).unwrap_or_default();
+    assert!(comes_true(|| !code().is_empty()));
+    assert_eq!(code().trim(), "0");
+    assert!(folder.path("run/summary.json").exists());
+}
+
+/// Whether it becomes so within a minute.
+fn comes_true(is_so: impl Fn() -> bool) -> bool {
+    (0..600).any(|_| {
+        thread::sleep(Duration::from_millis(100));
+        is_so()
+    })
 }
 
 fn has_checkpoint(folder: &Folder) -> bool {

@@ -30,12 +30,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         for activation in Activation::ALL {
             print(&paragraph(activation))?;
         }
-        print(ABOUT_PARAMETERS)?;
+        print(ABOUT)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-const ABOUT_PARAMETERS: &str = "Parameters follow a colon, in this order, with commas between them: leaky-relu:0.2, rrelu:0.1,0.3.\nThose that are left out are as above.";
+const ABOUT: &str = "Slopes are the values of the derivative. C⁰: continuous, with kinks; C¹: with a continuous slope; C∞: smooth.\nZero-centred: of mean zero where the inputs are standard normal.\nParameters follow a colon, in this order, with commas between them: leaky-relu:0.2, rrelu:0.1,0.3.\nThose that are left out are as above.";
 
 #[derive(Serialize)]
 struct Entry {

@@ -42,17 +42,19 @@ pub struct Options {
     /// The network: tiny, small, classic, kaggle or deep:N
     #[arg(long, short, default_value = "small")]
     preset: Preset,
-    /// Passes over the training images [default: 2, and of few images more]
+    /// Passes over the training images [default: 2, or more where there are few
+    /// images]
     #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     epochs: Option<NonZeroUsize>,
-    /// Images for each step of training [default: 256, and of few images fewer]
+    /// Images for each step of training [default: 256, or fewer where there are few
+    /// images]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     batch_size: Option<NonZeroUsize>,
     /// Peak learning rate, the same for all functions [default: that of a single run]
     #[arg(long = "lr", visible_alias = "learning-rate", value_name = "RATE", value_parser = number::<f64>, allow_negative_numbers = true, conflicts_with = "tune")]
     learning_rate: Option<f64>,
-    /// Share of the images not held out that is trained on, above 0 and at most 1 [default: 0.5, and of
-    /// few images 1]
+    /// Share of the images not held out that is trained on, above 0 and at most 1 [default: 0.5, or 1
+    /// where there are few images]
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     training_fraction: Option<f64>,
     /// Also find the best of five learning rates for each function, by three runs with each, and compare

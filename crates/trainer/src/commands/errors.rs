@@ -96,7 +96,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     check_picture(&picture)?;
     check_replaceable(&json, "JSON", |start| start.starts_with(b"{"))?;
     let EvaluationSet {
-        images, name, note, ..
+        images,
+        name,
+        note,
+        known_images,
+        ..
     } = EvaluationSet::new(&ensemble, options.data.as_deref())?;
     let predictions = ensemble.predict(&images, images.side(), options.ensemble.views)?;
     let items = items(&images)?;
@@ -112,7 +116,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     );
     print(&title)?;
     if let Some(note) = &note {
-        print(note)?;
+        print(&format!("note: {note}"))?;
     }
     if comparison.functions.len() > 1 {
         print(&comparison.to_string())?;
@@ -139,17 +143,23 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         limit,
     };
     write_atomically(&page, contents.html().as_bytes())?;
-    let record = Record::new(&name, &items, &Prediction::of(&probabilities), &comparison);
+    let record = Record::new(
+        &name,
+        known_images,
+        &items,
+        &Prediction::of(&probabilities),
+        &comparison,
+    );
     write_atomically(&json, &serde_json::to_vec_pretty(&record)?)?;
     if mistakes.is_empty() {
         print(&format!("the images: {}", page.display()))?;
     } else {
         let which = match mistakes.len() {
             count if count < all => {
-                format!("the {} of which it is most sure", Thousands(count))
+                format!("the {} most confident mistakes", Thousands(count))
             }
-            1 => String::from("this one"),
-            _ => String::from("these, those first of which it is most sure"),
+            1 => String::from("the mistake"),
+            _ => String::from("the mistakes, most confident first"),
         };
         print(&format!(
             "{which}: {} and {}",

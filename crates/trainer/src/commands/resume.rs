@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::backend::Backend;
-use crate::checkpoint::{self, Position, RunState};
+use crate::checkpoint::{self, Position, Restored, RunState};
 use crate::cli::{Output, Run, whole_number};
 use crate::config::{Extension, RunConfig};
 use crate::console::{Console, Style};
@@ -52,7 +52,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let run = RunDirectory::open(&options.run.path)?;
     let _lock = run.lock()?;
     let mut config = run.config()?;
-    config.check()?;
+    config
+        .check()
+        .with_context(|| format!("{}/config.toml", run.path().display()))?;
     let folder = run.checkpoints();
     let mut restored = checkpoint::restore(&folder, options.from.as_deref(), &config)?;
     let position = restored
@@ -91,9 +93,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     run.save_config(&config)?;
     console.say(&match &restored {
+        Some(Restored { state, path, .. }) if state.is_at_its_end() => format!(
+            "all epochs are trained; summing up, from {}",
+            path.display()
+        ),
         Some(restored) => format!(
             "continuing in epoch {} of {}, from {}",
-            restored.state.position.epoch.min(config.total_epochs()),
+            restored.state.position.epoch,
             config.total_epochs(),
             restored.path.display()
         ),

@@ -29,71 +29,72 @@ pub struct Options {
     /// [default: relu]
     #[arg(long, short, value_name = "NAME[:PARAMETERS]")]
     activation: Option<Activation>,
+    /// The network, from small to large: tiny, small, classic, kaggle; or deep:N with N plain layers
+    /// [default: small]
+    #[arg(long, short, conflicts_with = "config")]
+    preset: Option<Preset>,
     /// Compute backend [default: auto]
     #[arg(long, short, value_enum)]
     backend: Option<Backend>,
-    /// Kernels on CPUs: fused (a whole layer at once) or stock (Burn's operations)
-    /// [default: fused]
-    #[arg(long)]
-    kernels: Option<Kernels>,
-    /// The network: tiny, small, classic, kaggle or deep:N [default: small]
-    #[arg(long, short, conflicts_with = "config")]
-    preset: Option<Preset>,
-    /// A run as a file, such as another run's config.toml
-    #[arg(long, short, value_name = "RUN.TOML")]
-    config: Option<PathBuf>,
     /// Labelled images: a CSV file (plain, .gz or Kaggle's .zip), its folder, or built-in [default:
     /// data/, or else built-in]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// Share of the labelled images held out for validation [default: 0.1]
-    #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
-    validation_fraction: Option<f64>,
     /// Passes over the training images [default: 3]
     #[arg(long, short, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     epochs: Option<usize>,
+    /// Number that all random draws come from [default: 0]
+    #[arg(long, short, value_name = "N", value_parser = whole_number::<u64>, allow_negative_numbers = true)]
+    seed: Option<u64>,
+    /// A run as a file, such as another run's config.toml; options that are given go before it
+    #[arg(long, short, value_name = "RUN.TOML")]
+    config: Option<PathBuf>,
+    /// The run's folder, which must not be there yet [default: one below experiments/runs]
+    #[arg(long, short, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What stands in front of every activation: batch, layer, group:G or none [default: batch]
+    #[arg(help_heading = "Network", long)]
+    normalization: Option<Normalization>,
+    /// Standard deviation of the initial weights: he, xavier, lecun, or the one that suits the activation
+    /// function [default: matched]
+    #[arg(help_heading = "Network", long)]
+    initialization: Option<Initialization>,
+    /// Kernels on CPUs: fused (a whole layer at once) or stock (Burn's operations)
+    /// [default: fused]
+    #[arg(help_heading = "Network", long)]
+    kernels: Option<Kernels>,
     /// Images per training step [default: 256]
-    #[arg(long, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
+    #[arg(help_heading = "Training", long, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     batch_size: Option<usize>,
     /// The highest learning rate of the schedule [default: 0.01]
-    #[arg(
-        long,
+    #[arg(help_heading = "Training", long,
         visible_alias = "learning-rate",
-        value_name = "X",
+        value_name = "RATE",
         value_parser = number::<f64>,
         allow_negative_numbers = true
     )]
     lr: Option<f64>,
+    /// How the learning rate changes over the run [default: one-cycle]
+    #[arg(help_heading = "Training", long, value_enum)]
+    schedule: Option<ScheduleKind>,
     /// Optimizer [default: adam]
-    #[arg(long, value_enum)]
+    #[arg(help_heading = "Training", long, value_enum)]
     optimizer: Option<OptimizerKind>,
     /// Weight decay per step [default: 0]
-    #[arg(long, value_name = "X", value_parser = number::<f32>, allow_negative_numbers = true)]
+    #[arg(help_heading = "Training", long, value_name = "RATE", value_parser = number::<f32>, allow_negative_numbers = true)]
     weight_decay: Option<f32>,
-    /// How the learning rate changes over the run [default: one-cycle]
-    #[arg(long, value_enum)]
-    schedule: Option<ScheduleKind>,
     /// Share of every target that is spread evenly over all classes [default: 0]
-    #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
+    #[arg(help_heading = "Training", long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     label_smoothing: Option<f64>,
-    /// Validate and save a moving average of the weights with this decay per step, such as 0.999
-    #[arg(long, value_name = "DECAY", value_parser = number::<f64>, allow_negative_numbers = true)]
+    /// Validate and save a moving average of the weights, with this decay per step, such as 0.999
+    #[arg(help_heading = "Training", long, value_name = "DECAY", value_parser = number::<f64>, allow_negative_numbers = true)]
     averaging: Option<f64>,
-    /// Stop when this many epochs in a row have brought no improvement
-    #[arg(long, value_name = "EPOCHS", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
+    /// Stop when this many epochs in a row are not better by validation accuracy, then loss, than the best
+    #[arg(help_heading = "Training", long, value_name = "EPOCHS", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     early_stopping: Option<usize>,
-    /// What stands in front of every activation: batch, layer, group:G or none [default: batch]
-    #[arg(long)]
-    normalization: Option<Normalization>,
-    /// Standard deviation of the initial weights: matched, he, xavier or lecun [default: matched]
-    #[arg(long)]
-    initialization: Option<Initialization>,
-    /// Number that all random draws come from [default: 0]
-    #[arg(long, short, value_name = "N", value_parser = whole_number::<u64>, allow_negative_numbers = true)]
-    seed: Option<u64>,
-    /// The run's folder, which must not be there yet [default: one below experiments/runs]
-    #[arg(long, short, value_name = "DIR")]
-    out: Option<PathBuf>,
+    /// Share of the labelled images held out for validation [default: 0.1]
+    #[arg(help_heading = "Training", long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
+    validation_fraction: Option<f64>,
     #[command(flatten)]
     output: Output,
 }

@@ -45,11 +45,8 @@ impl StudyRunner {
             }
         }
         let mut config = checked(&spec.overrides).map_err(|message| {
-            let alone = wrong_alone(&spec.overrides);
-            alone.map_or_else(
-                || error(None, message),
-                |(field, message)| error(Some(&field), message),
-            )
+            let field = wrong_alone(&spec.overrides, &message);
+            error(field.as_deref(), message)
         })?;
         config.backend = self.processor.backend;
         config.data.fingerprint = Some(self.fingerprint.clone());
@@ -67,15 +64,17 @@ fn checked(fields: &Table) -> Result<RunConfig, String> {
     }
 }
 
-/// The first field that would be wrong whatever the others are, and what is wrong with it.
-fn wrong_alone(fields: &Table) -> Option<(String, String)> {
+/// The field that by itself, whatever the others are, is wrong in this way.
+fn wrong_alone(fields: &Table, message: &str) -> Option<String> {
     let fields = Fields::from_table(fields).ok()?;
-    fields.iter().find_map(|(field, value)| {
+    let is_wrong = |field: &str, value: &Value| {
         let mut alone = Fields::default();
-        alone.insert(field, value.clone()).ok()?;
-        let message = checked(&alone.to_table()).err()?;
-        Some((field.to_owned(), message))
-    })
+        alone.insert(field, value.clone()).is_ok()
+            && checked(&alone.to_table()).is_err_and(|of_one| of_one == message)
+    };
+    let mut fields = fields.iter();
+    let (field, _) = fields.find(|(field, value)| is_wrong(field, value))?;
+    Some(field.to_owned())
 }
 
 /// What all runs have in common besides what the study sets.

@@ -13,6 +13,8 @@ pub(super) struct Record {
     data: String,
     /// Number of images.
     images: usize,
+    /// Number of them that a network was trained or chosen by; none where that is not known.
+    known_images: Option<usize>,
     /// Number of them that all networks together misread, by the mean of their probabilities.
     misread: usize,
     /// Number of them that every activation function misreads.
@@ -66,6 +68,7 @@ impl Record {
     /// Of the images called `data`, all networks' readings, and those of each activation function.
     pub(super) fn new(
         data: &str,
+        known_images: Option<usize>,
         items: &[Item],
         together: &[Prediction],
         comparison: &Comparison,
@@ -97,6 +100,7 @@ impl Record {
         Self {
             data: data.to_owned(),
             images: items.len(),
+            known_images,
             misread: items
                 .iter()
                 .zip(together)

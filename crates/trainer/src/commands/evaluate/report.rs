@@ -110,9 +110,9 @@ impl Report {
             self.scores.loss,
             Thousands(self.scores.images)
         ));
-        lines.extend(self.note.clone());
+        lines.extend(self.note.as_ref().map(|note| format!("note: {note}")));
         let selected =
-            "the epoch was chosen by these images, so new images may be read a little worse";
+            "note: the epoch was chosen by these images, so new images may be read a little worse";
         match self.selected_on_these_images {
             Selection::None => {}
             Selection::BestEpoch => lines.push(format!("{selected}; --model last avoids that")),

@@ -20,7 +20,7 @@ pub(in crate::commands) struct EvaluationSet {
     pub(in crate::commands) note: Option<String>,
     /// How many of them the networks were trained or validated with; `None` if that is not known, or these
     /// are the images that were held out for it.
-    pub(super) known_images: Option<usize>,
+    pub(in crate::commands) known_images: Option<usize>,
     pub(super) selection: Selection,
 }
 

@@ -10,6 +10,7 @@ use study::{Plan, Store, Study, report};
 
 use crate::console::print;
 use crate::names::stem;
+use crate::shell::as_argument;
 use crate::study_runner::{self, RESULTS};
 
 /// Options of `trainer study claims`.
@@ -45,6 +46,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
         let store = Store::at(&study_runner::folder(file, options.folder.as_deref()));
         let (plan, records) = (Plan::new(&study)?, store.records()?);
+        if plan.done(&records) == 0 {
+            eprintln!(
+                "note: {} is left out, as there are no runs of it in {}; make them with `trainer study run {}`",
+                file.display(),
+                store.folder().display(),
+                as_argument(file)
+            );
+            continue;
+        }
         let analysis =
             Analysis::new(&plan, &records).with_context(|| format!("{}", file.display()))?;
         if let Some(claim) = analysis.claim() {
@@ -57,7 +67,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     if claims.is_empty() {
         bail!(
-            "none of these studies has a claim: a table [claim] with a text, and what is expected under [verdict]"
+            "none of these studies has runs and a claim, which is a table [claim] with a text, and what is expected under [verdict]"
         );
     }
     let rows = claims
