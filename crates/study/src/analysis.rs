@@ -190,6 +190,11 @@ impl<'a> Analysis<'a> {
     pub fn deciding(&self) -> impl Iterator<Item = &Cell<'a>> {
         self.cells.iter().filter(|cell| cell.decides)
     }
+
+    /// Whether a caveat says that times of training say little.
+    pub fn has_uneven_times(&self) -> bool {
+        self.deciding().any(Cell::has_uneven_times)
+    }
 }
 
 /// The study's criteria, without a margin where one image is more than it: equal scores then show no more than

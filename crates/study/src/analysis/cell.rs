@@ -80,6 +80,9 @@ pub const COSTS: [Metric; 4] = [
     Metric::TrainingSeconds,
 ];
 
+/// Times of the steps of one contender with a larger ratio are those of the machine.
+const UNEVEN_TIMES: f64 = 1.3;
+
 /// How many times as much as the baseline a contender costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RelativeCost {
@@ -242,6 +245,12 @@ impl<'a> Cell<'a> {
             (seconds.len() > 1 && least > 0.0).then(|| (most / least, arm.name.as_str()))
         });
         spreads.max_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    /// Whether the times of training say more about the machine than about the contenders.
+    pub fn has_uneven_times(&self) -> bool {
+        self.spread_of_steps()
+            .is_some_and(|(ratio, _)| ratio > UNEVEN_TIMES)
     }
 
     /// What the first of two contenders is to the second, and the mean difference of their scores.

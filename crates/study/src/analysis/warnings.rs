@@ -14,9 +14,6 @@ use crate::records::Records;
 /// Measuring that takes a larger share of a run's time is worth a warning.
 const MUCH_MEASURING: f64 = 0.05;
 
-/// Steps of one contender whose times have a larger ratio are worth one too.
-const UNEVEN_TIMES: f64 = 1.3;
-
 /// Longer values of what was changed are not spelt out.
 const SHORT_VALUE: usize = 40;
 
@@ -252,14 +249,13 @@ fn few_images(study: &Study, analysis: &Analysis<'_>) -> Option<String> {
 
 /// Times that differ much within a contender are those of the machine.
 fn uneven_times(analysis: &Analysis<'_>) -> Option<String> {
-    let spreads = analysis.deciding().filter_map(Cell::spread_of_steps);
+    let uneven = analysis.deciding().filter(|cell| cell.has_uneven_times());
+    let spreads = uneven.filter_map(Cell::spread_of_steps);
     let (ratio, name) = spreads.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (ratio > UNEVEN_TIMES).then(|| {
-        format!(
-            "Times of training say little: of one contender's runs ({name}) the slowest takes {} times as long for a step as the fastest, as where other programs run beside.",
-            decimals(ratio, 2)
-        )
-    })
+    Some(format!(
+        "Times of training say little: of one contender's runs ({name}) the slowest takes {} times as long for a step as the fastest, as where other programs run beside.",
+        decimals(ratio, 2)
+    ))
 }
 
 fn never_reached(analysis: &Analysis<'_>) -> Option<String> {

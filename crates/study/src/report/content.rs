@@ -185,9 +185,9 @@ fn reasons(
             tables::times_to_accuracy(source, cell),
         ),
     ];
-    let scores = tables::scores(source, cell);
+    let scores = tables::scores(cell);
     blocks.extend(scores.map(|table| folded("Accuracy, loss and calibration", table)));
-    if let Some(table) = tables::inflation(source, cell) {
+    if let Some(table) = tables::inflation(cell) {
         blocks.extend([
             heading("Choosing the epoch on the test images"),
             Block::Paragraph(inflation(cell)),
@@ -200,7 +200,7 @@ fn reasons(
             "Inside the network",
             figures.inside,
             "Measurements",
-            tables::inside(source, cell),
+            tables::inside(cell),
         ),
     ] {
         if !figures.is_empty() || table.is_some() {

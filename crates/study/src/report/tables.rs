@@ -76,7 +76,7 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
                 metric.unit(),
                 confidence(criteria.level)
             ),
-            &format!("difference{} [interval]", metric.unit_of_differences()),
+            &format!("mean difference{} [interval]", metric.unit_of_differences()),
             "p (Holm)",
             &format!("P({})", analysis.wording().better()),
             &format!("SD{}", metric.unit_of_differences()),
@@ -127,7 +127,7 @@ pub(super) fn all_results(source: Source<'_>) -> Option<Table> {
             "contender",
             "runs",
             &format!("mean{} [interval]", metric.unit()),
-            &format!("difference{} [interval]", metric.unit_of_differences()),
+            &format!("mean difference{} [interval]", metric.unit_of_differences()),
             "p (Holm)",
             "verdict",
             "role",
@@ -174,9 +174,12 @@ pub(super) fn tracks(source: Source<'_>, comparison: &TrackComparison) -> Table 
         ),
         head: head(&[
             "contender",
-            &format!("common{} [interval]", metric.unit()),
-            &format!("tuned{} [interval]", metric.unit()),
-            &format!("tuned − common{} [interval]", metric.unit_of_differences()),
+            &format!("common mean{} [interval]", metric.unit()),
+            &format!("tuned mean{} [interval]", metric.unit()),
+            &format!(
+                "mean of tuned − common{} [interval]",
+                metric.unit_of_differences()
+            ),
             "place",
         ]),
         rows,
@@ -192,7 +195,7 @@ pub(super) fn choices(source: Source<'_>) -> Table {
             choice
                 .trials
                 .iter()
-                .map(|trial| trial.learning_rate.to_string())
+                .map(|trial| format!("mean with {}", trial.learning_rate))
                 .collect()
         })
         .unwrap_or_default();
@@ -248,13 +251,12 @@ pub(super) fn times_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Table {
             .study
             .accuracies
             .iter()
-            .map(|&accuracy| chosen_accuracy(accuracy)),
+            .map(|&accuracy| format!("median to {}", chosen_accuracy(accuracy))),
     );
-    let order = cell.full_order(&source.analysis.criteria);
-    let rows = order
-        .into_iter()
-        .map(|index| {
-            let arm = &cell.arms[index];
+    let rows = cell
+        .arms
+        .iter()
+        .map(|arm| {
             let mut row = vec![arm.name.clone()];
             row.extend(arm.times_to_accuracy.iter().map(|time| {
                 if time.runs == 0 {
@@ -290,15 +292,14 @@ pub(super) fn times_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Table {
 }
 
 /// What choosing the epoch on the test images would have made of it; none where that is not known.
-pub(super) fn inflation(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
+pub(super) fn inflation(cell: &Cell<'_>) -> Option<Table> {
     if cell.arms.iter().all(|arm| arm.inflation.is_none()) {
         return None;
     }
-    let order = cell.full_order(&source.analysis.criteria);
-    let rows = order
-        .into_iter()
-        .filter_map(|index| {
-            let arm = &cell.arms[index];
+    let rows = cell
+        .arms
+        .iter()
+        .filter_map(|arm| {
             let inflation = arm.inflation?;
             let points = |share: f64| decimals(100.0 * share, 3);
             let interval = inflation.interval.map_or_else(String::new, |interval| {
@@ -315,7 +316,7 @@ pub(super) fn inflation(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
         caption: String::from(
             "Test accuracy of the epoch that is best on the test images, less that of the epoch chosen on the validation images, in percentage points.",
         ),
-        head: head(&["contender", "runs", "inflation [interval]"]),
+        head: head(&["contender", "runs", "mean inflation [interval]"]),
         rows,
     })
 }
@@ -327,13 +328,28 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
     if metrics.is_empty() {
         return None;
     }
+    // Intervals of what is that of the machine would look like knowledge.
+    let uneven = source.analysis.has_uneven_times() || cell.has_uneven_times();
+    let with_interval = |metric: &Metric| !(uneven && is_of_training(*metric));
+    let interval = match metrics.iter().any(with_interval) {
+        true => format!(
+            " with its {} interval{}",
+            confidence(source.analysis.criteria.level),
+            if uneven {
+                " (without one for the times of training, which say little)"
+            } else {
+                ""
+            }
+        ),
+        false => String::new(),
+    };
     let mut columns = vec![String::from("contender"), String::from("parameters")];
     for metric in &metrics {
         columns.push(match metric {
-            Metric::SecondsPerStep => String::from("step"),
-            Metric::ForwardNanoseconds => String::from("forward, per element"),
-            Metric::BackwardNanoseconds => String::from("backward, per element"),
-            _ => String::from("training"),
+            Metric::SecondsPerStep => String::from("median step"),
+            Metric::ForwardNanoseconds => String::from("median forward, per element"),
+            Metric::BackwardNanoseconds => String::from("median backward, per element"),
+            _ => String::from("median training"),
         });
     }
     let rows = cell
@@ -347,7 +363,8 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
             ];
             row.extend(metrics.iter().map(|&metric| {
                 let own = median(&arm.values(metric)).ok();
-                let cost = own.map(|own| format!("{}{}", metric.format(own), ratio(arm, metric)));
+                let ratio = ratio(arm, metric, with_interval(&metric));
+                let cost = own.map(|own| format!("{}{ratio}", metric.format(own)));
                 or_none(cost)
             }));
             row
@@ -355,9 +372,8 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
         .collect();
     Some(Table {
         caption: format!(
-            "Medians over the seeds; in parentheses how many times as much as {}, the geometric mean of the ratios by seed with its {} interval. Each run is timed when it is made, whatever else the machine does then: {}",
+            "Medians over the seeds; in parentheses how many times as much as {}, the geometric mean of the ratios by seed{interval}. Each run is timed when it is made, whatever else the machine does then: {}",
             source.study.baseline(),
-            confidence(source.analysis.criteria.level),
             spread_of_steps(cell)
         ),
         head: columns,
@@ -365,14 +381,20 @@ pub(super) fn costs(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
     })
 }
 
+/// Whether it is the time of steps of training, and not of the activation alone.
+fn is_of_training(metric: Metric) -> bool {
+    matches!(metric, Metric::SecondsPerStep | Metric::TrainingSeconds)
+}
+
 /// How many times as much as the baseline a contender costs, in parentheses after a space; empty if that is
 /// not known.
-fn ratio(arm: &Arm<'_>, metric: Metric) -> String {
+fn ratio(arm: &Arm<'_>, metric: Metric, with_interval: bool) -> String {
     let mut costs = arm.relative_costs.iter();
     let Some(cost) = costs.find(|cost| cost.metric == metric) else {
         return String::new();
     };
-    let interval = cost.ratio.interval.map_or_else(String::new, |interval| {
+    let interval = cost.ratio.interval.filter(|_| with_interval);
+    let interval = interval.map_or_else(String::new, |interval| {
         let [lower, upper] = [interval.lower, interval.upper].map(|end| decimals(end, 2));
         format!(" [{lower}, {upper}]")
     });
@@ -507,19 +529,18 @@ impl Measurement {
 }
 
 /// What was seen inside the networks; none if nothing was.
-pub(super) fn inside(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
+pub(super) fn inside(cell: &Cell<'_>) -> Option<Table> {
     let caption = "Means over the sites after the last epoch unless the column says otherwise; medians over the seeds.";
-    medians(source, cell, MEASUREMENTS, caption)
+    medians(cell, MEASUREMENTS, caption)
 }
 
 /// How well the chosen networks read, and how well their probabilities fit; none if nothing was scored.
-pub(super) fn scores(source: Source<'_>, cell: &Cell<'_>) -> Option<Table> {
+pub(super) fn scores(cell: &Cell<'_>) -> Option<Table> {
     let caption = "The networks of the chosen epochs, without dropout; losses are cross-entropies in nats; medians over the seeds.";
-    medians(source, cell, SCORES, caption)
+    medians(cell, SCORES, caption)
 }
 
 fn medians(
-    source: Source<'_>,
     cell: &Cell<'_>,
     columns: impl IntoIterator<Item = Measurement>,
     caption: &str,
@@ -530,12 +551,11 @@ fn medians(
         return None;
     }
     let mut names = vec![String::from("contender")];
-    names.extend(known.iter().map(|column| column.name.to_owned()));
+    names.extend(known.iter().map(|column| format!("median {}", column.name)));
     let rows = cell
-        .full_order(&source.analysis.criteria)
-        .into_iter()
-        .map(|index| {
-            let arm = &cell.arms[index];
+        .arms
+        .iter()
+        .map(|arm| {
             let mut row = vec![arm.name.clone()];
             row.extend(
                 known

@@ -105,24 +105,7 @@ fn one_comparison_by_hand() {
 /// none to compare with.
 #[test]
 fn costs_are_ratios_paired_by_seed() {
-    let (plan, mut all) = records(&study("seeds = 3"), |_| Some(0.98));
-    let timed = all.iter().cloned().map(|mut run| {
-        let spec = &run.specs[0];
-        let milliseconds = match (spec.contender.as_str(), spec.seed) {
-            ("sigmoid", 0) => Some(8.0),
-            ("sigmoid", 1) => Some(12.0),
-            ("sigmoid", _) => None,
-            (_, 0) => Some(12.0),
-            (_, 1) => Some(24.0),
-            (_, _) => Some(100.0),
-        };
-        run.times = Some(Times {
-            seconds_per_step: milliseconds.map(|step| step / 1e3),
-            ..Times::default()
-        });
-        run
-    });
-    all = Records::new(timed.collect());
+    let (plan, all) = with_steps([Some(8.0), Some(12.0), None], [12.0, 24.0, 100.0]);
     let analysis = Analysis::new(&plan, &all).unwrap();
     let [sigmoid, tanh] = &analysis.cells[0].arms[..] else {
         panic!("{:?}", analysis.cells);
@@ -137,8 +120,12 @@ fn costs_are_ratios_paired_by_seed() {
     let interval = step.ratio.interval.unwrap();
     assert!((1.5 - 1e-12..step.ratio.value).contains(&interval.lower));
     assert!((step.ratio.value..2.0 + 1e-12).contains(&interval.upper));
+}
 
-    // Beside what costs nothing that can be measured, any cost is a multitude.
+/// Beside what costs nothing that can be measured, any cost is a multitude.
+#[test]
+fn what_costs_nothing_is_no_measure_of_others() {
+    let (plan, all) = records(&study("seeds = 3"), |_| Some(0.98));
     for (baseline, is_told) in [(0.01, false), (0.05, true)] {
         let timed = all.iter().cloned().map(|mut run| {
             let cost = match run.specs[0].contender.as_str() {
@@ -156,13 +143,73 @@ fn costs_are_ratios_paired_by_seed() {
         let costs = &analysis.cells[0].arms[1].relative_costs;
         assert_eq!(costs.len(), usize::from(is_told), "{costs:?}");
     }
+}
 
+/// Intervals of times that say little would look like knowledge.
+#[test]
+fn ratios_of_uneven_times_have_no_interval() {
+    // The medians of 8 and 12, and of 12, 24 and 100.
+    let uneven = with_steps([Some(8.0), Some(12.0), None], [12.0, 24.0, 100.0]);
+    let said = [
+        "| 10.00 ms |",
+        "| 24.00 ms (× 1.73) |",
+        "ratios by seed. Each",
+    ];
+    assert_costs(&uneven, &said);
+    // 1.5 and 1.6 times as long, whose geometric mean is √2.4.
+    let even = with_steps([Some(8.0), Some(9.0), None], [12.0, 14.4, 15.0]);
+    let said = [
+        "| 14.40 ms (× 1.55 \\[1.50, 1.60\\]) |",
+        "ratios by seed with its 95 % interval. Each",
+    ];
+    assert_costs(&even, &said);
+    // What is timed by itself keeps its interval.
+    let (plan, all) = uneven;
+    let timed = all.iter().cloned().map(|mut run| {
+        let spec = &run.specs[0];
+        let is_baseline = spec.contender == "sigmoid";
+        let forward = if is_baseline {
+            1.0
+        } else {
+            2.0 + spec.seed as f64
+        };
+        if let Some(times) = &mut run.times {
+            times.forward_nanoseconds = Some(forward);
+        }
+        run
+    });
+    let said = [
+        "| 24.00 ms (× 1.73) | 3.00 ns (× 2.88 \\[",
+        "with its 95 % interval (without one for the times of training, which say little). Each",
+    ];
+    assert_costs(&(plan, Records::new(timed.collect())), &said);
+}
+
+/// Three seeds of the sigmoid and of tanh, with steps of so many milliseconds.
+fn with_steps(sigmoid: [Option<f64>; 3], tanh: [f64; 3]) -> (Plan, Records) {
+    let (plan, all) = records(&study("seeds = 3"), |_| Some(0.98));
+    let timed = all.iter().cloned().map(|mut run| {
+        let spec = &run.specs[0];
+        let seed = usize::try_from(spec.seed).unwrap();
+        let milliseconds = match spec.contender.as_str() {
+            "sigmoid" => sigmoid[seed],
+            _ => Some(tanh[seed]),
+        };
+        run.times = Some(Times {
+            seconds_per_step: milliseconds.map(|step| step / 1e3),
+            ..Times::default()
+        });
+        run
+    });
+    (plan, Records::new(timed.collect()))
+}
+
+fn assert_costs((plan, all): &(Plan, Records), said: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report");
-    report::write(&plan, &all, &study::Curves::default(), "x", &path).unwrap();
+    report::write(plan, all, &study::Curves::default(), "x", &path).unwrap();
     let markdown = std::fs::read_to_string(path.join("report.md")).unwrap();
-    // The medians of 8 and 12, and of 12, 24 and 100.
-    for said in ["| 10.00 ms |", "| 24.00 ms (× 1.73 \\[1.50, 2.00\\]) |"] {
+    for said in said {
         assert!(markdown.contains(said), "{said} is not in {markdown}");
     }
 }

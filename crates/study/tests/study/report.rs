@@ -568,3 +568,19 @@ fn adding_runs_keeps_the_earlier_report() {
     assert_eq!(write(12), None);
     assert_eq!(write(4), Some(path.join("earlier/2")));
 }
+
+#[test]
+fn tables_say_what_is_a_mean_and_what_a_median() {
+    let study = Study::compare(&["relu", "tanh"], 6).unwrap();
+    let written = Written::new(&study, &made_up::run(&study, good));
+    let markdown = written.read("report.md");
+    for head in [
+        "| mean, % \\[95 % interval\\] | mean difference, points \\[interval\\] |",
+        "| contender | median test accuracy |",
+        "| contender | median to 90.0 % |",
+        "| contender | parameters | median step |",
+        "| contender | median dead units |",
+    ] {
+        assert!(markdown.contains(head), "{head} is not in {markdown}");
+    }
+}
