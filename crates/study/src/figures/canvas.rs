@@ -13,7 +13,7 @@ use super::palette::{GRID, INK, MUTED, PAPER, Pair, SERIES, dark_rules};
 use super::panel::{Axis, Frame, Panel, Ticks};
 use super::raster;
 
-/// Width of every figure. On a phone it is shrunk by a third at most, with letters still readable.
+/// Width of every figure, which a page shrinks by a few per cent at most; where it is narrower, figures scroll.
 pub(super) const WIDTH: f64 = 560.0;
 /// Sizes of letters.
 pub(super) const TITLE: u32 = 15;

@@ -8,6 +8,9 @@ use crate::definition::Statement;
 use crate::figures::{Figure, dark_rules};
 use crate::format::{capital, file_name};
 
+/// Tables with no more columns fit on a phone.
+const NARROW: usize = 2;
+
 const STYLE: &str = include_str!("style.css");
 
 pub(super) fn page(document: &Document) -> String {
@@ -122,7 +125,7 @@ fn class(status: Option<ClaimStatus>) -> &'static str {
 
 fn table(table: &Table) -> Markup {
     html! {
-        div.table role="region" tabindex="0" aria-label=(table.caption) {
+        div.table.wide[table.head.len() > NARROW] role="region" tabindex="0" aria-label=(table.caption) {
             table {
                 caption { (table.caption) }
                 thead { tr { @for name in &table.head { th scope="col" { (name) } } } }

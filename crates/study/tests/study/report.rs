@@ -584,3 +584,13 @@ fn tables_say_what_is_a_mean_and_what_a_median() {
         assert!(markdown.contains(head), "{head} is not in {markdown}");
     }
 }
+
+/// Letters would be too small to read on a phone, were figures shrunk to it.
+#[test]
+fn what_is_wider_than_a_phone_scrolls_and_says_so() {
+    let study = Study::compare(&["relu", "tanh"], 6).unwrap();
+    let html = Written::new(&study, &made_up::run(&study, good)).read("report.html");
+    assert!(html.contains(".plot svg{display:block;width:100%;min-width:34rem"));
+    assert!(html.contains("scrolls sideways"));
+    assert!(html.contains("<div class=\"table wide\""));
+}
