@@ -128,17 +128,21 @@ impl Axis {
         }
     }
 
-    /// An axis of epochs.
-    pub(super) fn epochs(last: usize) -> Self {
-        let last = last.max(2) as f64;
-        let mut axis = Self::from(1.0 - 0.03 * last, 1.03 * last, 6, |epoch| {
-            format!("{epoch:.0}")
-        })
-        .labelled("epoch");
+    /// An axis with ticks at whole numbers alone.
+    pub(super) fn whole(low: f64, high: f64, count: usize) -> Self {
+        let mut axis = Self::from(low, high, count, |number| decimals(number, 0));
         if let Ticks::Numbers(step, _) = &mut axis.ticks {
             *step = step.max(1.0).round();
         }
         axis
+    }
+
+    /// An axis of epochs, which begin with 1.
+    pub(super) fn epochs(last: usize) -> Self {
+        let last = last.max(1) as f64;
+        // A single one is in the middle.
+        let room = if last > 1.0 { 0.03 * last } else { 0.5 };
+        Self::whole(1.0 - room, last + room, 6).labelled("epoch")
     }
 
     pub(super) fn labelled(self, label: &str) -> Self {
@@ -405,6 +409,27 @@ mod tests {
                 );
             }
         }
+    }
+
+    fn tick_labels(axis: &Axis) -> Vec<String> {
+        let Ticks::Numbers(step, format) = &axis.ticks else {
+            return Vec::new();
+        };
+        let (first, last) = ticks(axis.low, axis.high, *step);
+        (first..=last)
+            .map(|tick| format(tick as f64 * step))
+            .collect()
+    }
+
+    #[test]
+    fn whole_numbers_have_no_ticks_between_them() {
+        assert_eq!(tick_labels(&Axis::whole(0.5, 3.5, 6)), ["1", "2", "3"]);
+        assert_eq!(
+            tick_labels(&Axis::whole(0.5, 12.5, 6)),
+            ["2", "4", "6", "8", "10", "12"]
+        );
+        assert_eq!(tick_labels(&Axis::epochs(1)), ["1"]);
+        assert_eq!(tick_labels(&Axis::epochs(2)), ["1", "2"]);
     }
 
     #[test]

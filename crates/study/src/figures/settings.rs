@@ -186,16 +186,13 @@ pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
             let mut canvas = Canvas::new(&name, HEADER + height)?;
             let (labels, left) = canvas.names(order.iter().map(|&index| &names[index]));
             let half = summary.critical_difference / 2.0;
+            // No rank is 0.
+            let room = half.min(0.9);
             let panel = Panel {
                 width: WIDTH,
                 height,
                 margins: [left, 60.0, 4.0, 42.0],
-                x: Axis::from(
-                    1.0 - half.min(1.0),
-                    names.len() as f64 + half.min(1.0),
-                    6,
-                    |rank| decimals(rank, 0),
-                )
+                x: Axis::whole(1.0 - room, names.len() as f64 + room, 6)
                 .labelled(&format!("average rank, 1 is {}", source.analysis.wording().best())),
                 y: labels,
                 grid: true,

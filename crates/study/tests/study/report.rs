@@ -147,6 +147,17 @@ fn check_svg(svg: &str, name: &str) {
     }
 }
 
+/// All texts of a figure but title and description.
+fn texts(svg: &str) -> Vec<String> {
+    let document = roxmltree::Document::parse(svg).unwrap();
+    let texts = document
+        .descendants()
+        .filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "text")));
+    texts
+        .filter_map(|node| node.text().map(str::to_owned))
+        .collect()
+}
+
 fn good(_: &RunSpec) -> Ability {
     Ability {
         accuracy: 0.98,
@@ -458,6 +469,14 @@ metric = "gradient-decades"
         figures.contains("settings") && figures.contains("ranks"),
         "{figures:?}"
     );
+    // The axis of ranks has no ticks between them, nor one twice.
+    let texts = texts(&written.read("figures/ranks.svg"));
+    let ticks: Vec<&str> = texts
+        .iter()
+        .map(String::as_str)
+        .filter(|text| text.parse::<u32>().is_ok())
+        .collect();
+    assert_eq!(ticks, ["1", "2"]);
     // No two settings share a file, whatever they are called.
     let rankings = figures
         .iter()
