@@ -126,6 +126,26 @@ impl Source<'_> {
         self.analysis.place(cell)
     }
 
+    /// The looks of the contenders, in the study's order.
+    fn looks(&self) -> Vec<usize> {
+        let contenders = self.study.contenders.iter();
+        palette::looks(contenders.map(|contender| contender.activation.as_str()))
+    }
+
+    /// The arms of a cell that have runs, in the study's order, with the looks of their contenders.
+    fn with_runs<'c, 'a>(&self, cell: &'c Cell<'a>) -> Vec<(usize, &'c Arm<'a>)> {
+        self.looks()
+            .into_iter()
+            .zip(&cell.arms)
+            .filter(|(_, arm)| arm.records().next().is_some())
+            .collect()
+    }
+
+    /// Whether others are compared with the contender of this name.
+    fn is_baseline(&self, name: &str) -> bool {
+        self.study.baseline() == name
+    }
+
     /// The numbers of the contenders' runs in a cell, and which cell it is.
     fn run_counts(&self, cell: &Cell<'_>) -> String {
         self.with_place(
@@ -160,13 +180,4 @@ fn seeds(counts: impl Iterator<Item = usize>) -> String {
 /// Number of the contender's scores.
 fn score_count(arm: &Arm<'_>) -> usize {
     arm.summary.map_or(0, |summary| summary.count)
-}
-
-/// The arms of a cell that have runs, with their positions among the contenders.
-fn with_runs<'c, 'a>(cell: &'c Cell<'a>) -> Vec<(usize, &'c Arm<'a>)> {
-    cell.arms
-        .iter()
-        .enumerate()
-        .filter(|(_, arm)| arm.records().next().is_some())
-        .collect()
 }

@@ -37,15 +37,33 @@ const MARKERS: [MarkerShape; 8] = [
     MarkerShape::Hexagon,
 ];
 
-/// Colour of the contender at this position.
-pub(super) fn colour(position: usize) -> &'static str {
-    SERIES[position % SERIES.len()][0]
+/// Of ReLU's and leaky ReLU's, which often coincide, one is solid.
+const DASHES: [Option<&str>; 8] = [
+    Some("9 3 3 3"),
+    Some("10 4"),
+    Some("4 3"),
+    None,
+    Some("16 4"),
+    Some("2 3"),
+    Some("9 3 2 3 2 3"),
+    Some("6 2"),
+];
+
+/// The colour that goes with a look.
+pub(super) fn colour(look: usize) -> &'static str {
+    SERIES[look % SERIES.len()][0]
 }
 
-/// Marker of the contender at this position.
-pub(super) fn marker(position: usize) -> MarkerShape {
+/// The marker that goes with a look.
+pub(super) fn marker(look: usize) -> MarkerShape {
     // Another order than that of the colours, so that 8 × 8 contenders differ.
-    MARKERS[(position + position / SERIES.len()) % MARKERS.len()]
+    MARKERS[(look + look / SERIES.len()) % MARKERS.len()]
+}
+
+/// The dashes of the line that goes with a look; none of a solid one. Each has others, so that of lines that
+/// coincide all are seen.
+pub(super) fn dashes(look: usize) -> Option<&'static str> {
+    DASHES[look % DASHES.len()]
 }
 
 /// Which part of a text its place is.
@@ -54,6 +72,18 @@ pub(super) enum Align {
     Start,
     Middle,
     End,
+}
+
+/// How a name is marked in a figure.
+#[derive(PartialEq)]
+pub(super) struct Key {
+    pub name: String,
+    pub colour: &'static str,
+    pub shape: MarkerShape,
+    /// Of its line.
+    pub dashes: Option<&'static str>,
+    /// Whether its markers are outlines, through which what is below is seen.
+    pub hollow: bool,
 }
 
 /// What a text looks like.
@@ -299,16 +329,39 @@ impl Canvas {
     }
 
     /// A filled shape with an edge in the colour of the page, so that it stands out from what is below.
-    pub(super) fn mark(&mut self, (x, y): (f64, f64), size: f64, shape: MarkerShape, fill: &str) {
+    pub(super) fn mark(&mut self, place: (f64, f64), size: f64, shape: MarkerShape, fill: &str) {
+        let edge = (Color::from(PAPER[0]), 1.0);
+        self.shape(place, size, shape, Some(Color::from(fill)), edge);
+    }
+
+    /// The outline of a shape, through which what is below is seen.
+    pub(super) fn outline(
+        &mut self,
+        place: (f64, f64),
+        size: f64,
+        shape: MarkerShape,
+        colour: &str,
+    ) {
+        self.shape(place, size, shape, None, (Color::from(colour), 1.6));
+    }
+
+    fn shape(
+        &mut self,
+        (x, y): (f64, f64),
+        size: f64,
+        shape: MarkerShape,
+        fill: Option<Color>,
+        (stroke, stroke_width): (Color, f64),
+    ) {
         if shape == MarkerShape::Circle {
             self.scene.add(Primitive::Circle {
                 cx: x,
                 cy: y,
                 r: size,
-                fill: Color::from(fill),
+                fill: fill.unwrap_or(Color::None),
                 fill_opacity: None,
-                stroke: Some(Color::from(PAPER[0])),
-                stroke_width: Some(1.0),
+                stroke: Some(stroke),
+                stroke_width: Some(stroke_width),
             });
             return;
         }
@@ -319,9 +372,9 @@ impl Canvas {
         }
         self.scene.add(Primitive::Path(Box::new(PathData {
             d: d + "Z",
-            fill: Some(Color::from(fill)),
-            stroke: Color::from(PAPER[0]),
-            stroke_width: 1.0,
+            fill: Some(fill.unwrap_or(Color::None)),
+            stroke,
+            stroke_width,
             opacity: None,
             stroke_dasharray: None,
         })));
@@ -343,21 +396,28 @@ impl Canvas {
         })));
     }
 
-    /// Names with their markers in rows, from `y` on. Returns the height that they take.
-    pub(super) fn legend(&mut self, y: f64, entries: &[(String, &str, MarkerShape)]) -> f64 {
-        let row = 18.0;
-        let (mut x, mut line) = (16.0, 0);
-        for (name, colour, shape) in entries {
-            let name = self.fitting(name, SMALL, 200.0);
-            let width = 26.0 + self.width(&name, SMALL);
-            if x + width > WIDTH - 8.0 && x > 16.0 {
-                (x, line) = (16.0, line + 1);
+    /// Names with their lines and markers in rows, from `y` on. Returns the height that they take.
+    pub(super) fn legend(&mut self, y: f64, keys: &[Key]) -> f64 {
+        // Room for dashes to be told apart.
+        let (row, half) = (18.0, 18.0);
+        let (mut x, mut line) = (8.0, 0);
+        for key in keys {
+            let name = self.fitting(&key.name, SMALL, 200.0);
+            let width = 2.0 * half + 5.0 + self.width(&name, SMALL);
+            if x + width > WIDTH - 8.0 && x > 8.0 {
+                (x, line) = (8.0, line + 1);
             }
             let middle = y + row * f64::from(line) + 9.0;
-            self.line((x - 8.0, middle), (x + 8.0, middle), colour, 2.0);
-            self.mark((x, middle), 4.0, *shape, colour);
-            self.text((x + 12.0, middle + 4.0), &name, SMALL, Align::Start);
-            x += width + 10.0;
+            let ends = ((x, middle), (x + 2.0 * half, middle));
+            self.dashed(ends.0, ends.1, key.colour, 2.0, key.dashes);
+            if key.hollow {
+                self.outline((x + half, middle), 4.0, key.shape, key.colour);
+            } else {
+                self.mark((x + half, middle), 4.0, key.shape, key.colour);
+            }
+            let place = (x + 2.0 * half + 5.0, middle + 4.0);
+            self.text(place, &name, SMALL, Align::Start);
+            x += width + 12.0;
         }
         row * f64::from(line + 1)
     }

@@ -2,10 +2,10 @@
 
 use statistics::median;
 
-use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker};
+use super::canvas::{Align, Canvas, HEADER, Key, LABEL, SMALL, WIDTH, colour, marker};
 use super::palette::STEPS;
 use super::panel::{Axis, Frame, Panel};
-use super::{Figure, Source, with_runs};
+use super::{Figure, Source};
 use crate::analysis::{Arm, Cell, TimeToAccuracy};
 use crate::definition::listed;
 use crate::format::{decimals, percent};
@@ -24,11 +24,10 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
         .collect();
     let values = &source.study.accuracies;
     accuracies.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
-    let order = cell.full_order(&source.analysis.criteria);
-    let arms: Vec<&Arm<'_>> = order
+    let arms: Vec<&Arm<'_>> = source
+        .with_runs(cell)
         .into_iter()
-        .map(|index| &cell.arms[index])
-        .filter(|arm| arm.records().next().is_some())
+        .map(|(_, arm)| arm)
         .collect();
     let seconds = arms
         .iter()
@@ -37,18 +36,21 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
     let longest = seconds.reduce(f64::max)?;
     let name = format!("{}time-to-accuracy", source.prefix(cell));
     let text = |index: usize| percent(source.study.accuracies[index], 1);
-    let entries: Vec<_> = accuracies
+    let keys: Vec<Key> = accuracies
         .iter()
         .enumerate()
-        .map(|(place, &index)| {
-            let colour = colour_of_accuracy(place, accuracies.len());
-            (text(index), colour, marker(place))
+        .map(|(place, &index)| Key {
+            name: text(index),
+            colour: colour_of_accuracy(place, accuracies.len()),
+            shape: marker(place),
+            dashes: None,
+            hollow: false,
         })
         .collect();
-    let legend = Canvas::new(&name, 0.0)?.legend(0.0, &entries);
+    let legend = Canvas::new(&name, 0.0)?.legend(0.0, &keys);
     let height = 26.0 * arms.len() as f64 + 46.0;
     let mut canvas = Canvas::new(&name, HEADER + legend + height)?;
-    canvas.legend(HEADER, &entries);
+    canvas.legend(HEADER, &keys);
     let (names, left) = canvas.names(arms.iter().map(|arm| &arm.name));
     let notes: Vec<String> = arms.iter().map(|arm| note(arm, &accuracies)).collect();
     let widest = notes.iter().map(|note| canvas.width(note, 10));
@@ -162,7 +164,7 @@ const TIMES: [Column; 3] = [
 
 /// Seconds per step, and nanoseconds per element of the activation.
 pub(super) fn cost(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
-    let arms = with_runs(cell);
+    let arms = source.with_runs(cell);
     let is_timed = |column: &Column| {
         let mut values = arms.iter().map(|(_, arm)| arm.values(column.metric));
         values.any(|values| !values.is_empty())
@@ -201,9 +203,9 @@ pub(super) fn cost(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
         let frame = canvas.panel(x, HEADER, panel);
         let place = (frame.left, HEADER + 16.0);
         canvas.text(place, column.label, LABEL, Align::Start);
-        for (line, &(position, arm)) in arms.iter().enumerate() {
+        for (line, &(look, arm)) in arms.iter().enumerate() {
             let y = frame.y((arms.len() - line) as f64);
-            column.draw(&mut canvas, &frame, arm, position, (y, row));
+            column.draw(&mut canvas, &frame, arm, look, (y, row));
         }
     }
     let title = String::from("Cost");
@@ -239,19 +241,19 @@ impl Column {
         canvas: &mut Canvas,
         frame: &Frame,
         arm: &Arm<'_>,
-        position: usize,
+        look: usize,
         (y, row): (f64, f64),
     ) {
         let values = arm.values(self.metric);
         for (number, value) in values.iter().enumerate() {
             let dy = (((number * 7) % 11) as f64 - 5.0) * row / 32.0;
             let place = (frame.x(self.scale * value), y + dy);
-            canvas.circle(place, 2.2, colour(position), 0.5);
+            canvas.circle(place, 2.2, colour(look), 0.5);
         }
         if let Ok(median) = median(&values) {
             let at = frame.x(self.scale * median);
-            canvas.line((frame.left, y), (at, y), colour(position), 1.2);
-            canvas.mark((at, y), 4.6, marker(position), colour(position));
+            canvas.line((frame.left, y), (at, y), colour(look), 1.2);
+            canvas.mark((at, y), 4.6, marker(look), colour(look));
         }
     }
 

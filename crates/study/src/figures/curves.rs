@@ -4,7 +4,7 @@ use statistics::{bca_interval, mean};
 
 use super::lines::{Chart, Frontispiece, Point, Series, draw};
 use super::panel::{Axis, bulk};
-use super::{Figure, Source, with_runs};
+use super::{Figure, Source};
 use crate::analysis::{Arm, Cell};
 use crate::format::{confidence, decimals, percent, scientific};
 use crate::record::{Epoch, RunRecord};
@@ -59,32 +59,54 @@ fn extent(series: &[Series]) -> impl Iterator<Item = f64> + '_ {
         })
 }
 
-/// An axis of positive numbers: logarithmic, unless those of all panels, that of `series` and its
-/// neighbours, are close together.
-pub(super) fn ratios<'a>(
-    series: &[Series],
-    panels: impl IntoIterator<Item = &'a [Series]>,
-) -> Axis {
-    let values = || extent(series).filter(|&value| value > 0.0);
-    let decades = panels.into_iter().map(decades).fold(0.0, f64::max);
-    if decades > 3.0 {
-        Axis::logarithmic(values(), |value| {
-            format!("10{}", superscript(value.log10().round() as i32))
-        })
-    } else if decades > 0.8 {
-        Axis::logarithmic(values(), |value| scientific(value, 1))
+/// An axis of positive numbers: logarithmic, unless they are close together.
+fn ratios(series: &mut [Series]) -> Axis {
+    if range(series).is_some_and(|(low, high)| (high / low).log10() > 0.8) {
+        powers(series, 0.0)
     } else {
         Axis::around(extent(series), 5, |value| scientific(value, 2))
     }
 }
 
-/// Over how many powers of ten the positive values of curves and bands reach.
-fn decades(series: &[Series]) -> f64 {
+/// A logarithmic axis that covers `least` powers of ten or more. The library takes what is below 10⁻¹⁰ for
+/// 10⁻¹⁰, so that the curves move up by as many powers of ten as it takes, which the labels leave out.
+pub(super) fn powers(series: &mut [Series], least: f64) -> Axis {
+    let Some((low, high)) = range(series) else {
+        return Axis::logarithmic([], |value| scientific(value, 1));
+    };
+    let [low, high] = [low.log10(), high.log10()];
+    let decades = high - low;
+    let room = (least - decades).max(0.0) / 2.0;
+    // The axis leaves some room below.
+    let lowest = low - room - 0.1 * decades;
+    let up = (-9.0 - lowest).max(0.0).ceil();
+    let factor = 10_f64.powf(up);
+    for point in series.iter_mut().flat_map(|series| &mut series.points) {
+        point.y *= factor;
+        point.band = point.band.map(|(low, high)| (low * factor, high * factor));
+    }
+    let ends = [low - room, high + room].map(|end| 10_f64.powf(end + up));
+    if decades > 3.0 {
+        // As many labels as there is room for.
+        let every = (decades / 8.0).ceil() as i32;
+        Axis::logarithmic(ends, move |value| {
+            let power = (value.log10() - up).round() as i32;
+            if power % every == 0 {
+                format!("10{}", superscript(power))
+            } else {
+                String::new()
+            }
+        })
+    } else {
+        Axis::logarithmic(ends, move |value| scientific(value / factor, 1))
+    }
+}
+
+/// The least and the largest of the positive values of curves and bands.
+fn range(series: &[Series]) -> Option<(f64, f64)> {
     let positive = extent(series).filter(|&value| value > 0.0);
-    let (low, high) = positive.fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
-    (high / low).log10()
+    let pairs = positive.map(|value| (value, value));
+    pairs.reduce(|(low, high), (value, _)| (low.min(value), high.max(value)))
 }
 
 fn superscript(number: i32) -> String {
@@ -102,17 +124,19 @@ fn superscript(number: i32) -> String {
 /// Validation accuracy and training loss: not the loss that is trained with, which contenders may differ in.
 pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
     let series = |measure: &dyn Fn(&Epoch) -> Option<f64>| -> Vec<Series> {
-        with_runs(cell)
+        source
+            .with_runs(cell)
             .into_iter()
-            .map(|(position, arm)| Series {
-                position,
+            .map(|(look, arm)| Series {
+                look,
+                is_baseline: source.is_baseline(&arm.name),
                 name: arm.name.clone(),
                 points: by_epoch(arm, source, measure),
             })
             .collect()
     };
     let accuracy = series(&|epoch| epoch.validation.accuracy);
-    let loss = series(&|epoch| epoch.training_at_end?.loss);
+    let mut loss = series(&|epoch| epoch.training_at_end?.loss);
     let axis = Axis::epochs(epochs(cell));
     // What the first epochs, or contenders far below the others, would squeeze together is cut off.
     let last: Vec<f64> = accuracy
@@ -133,7 +157,7 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         Chart {
             title: String::from("training loss, nats"),
             x: axis,
-            y: ratios(&loss, [&loss[..]]),
+            y: ratios(&mut loss),
             series: loss,
         },
     ];
@@ -142,12 +166,12 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         name: format!("{}learning-curves", source.prefix(cell)),
         title: String::from("Learning curves"),
         about: format!(
-            "Mean over the seeds after each epoch, with the {confidence} interval of the mean as a band. Runs that diverged end where they did; accuracies far below those at the end are cut off. The training loss is the cross-entropy of training images with the network of the end of the epoch, without dropout."
+            "Mean over the seeds after each epoch, with the {confidence} interval of the mean as a band. Runs that diverged end where they did. The training loss is the cross-entropy of training images with the network of the end of the epoch, without dropout."
         ),
         count: source.run_counts(cell),
         source,
     };
-    draw(&front, charts)
+    draw(front, charts)
 }
 
 /// Parameters that activations learn: one chart for each contender that has any.
@@ -156,7 +180,8 @@ pub(super) fn parameters(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         let mut sites = run.epochs.iter().flat_map(|epoch| &epoch.sites);
         sites.any(|site| site.parameter.is_some())
     };
-    let learning = with_runs(cell)
+    let learning = source
+        .with_runs(cell)
         .into_iter()
         .filter(|(_, arm)| arm.records().any(has));
     let charts: Vec<Chart> = learning
@@ -169,7 +194,8 @@ pub(super) fn parameters(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
                 .enumerate()
                 .step_by(every)
                 .map(|(index, site)| Series {
-                    position: index / every,
+                    look: index / every,
+                    is_baseline: false,
                     name: site.name.clone(),
                     points: by_epoch(arm, source, |epoch| epoch.sites.get(index)?.parameter),
                 })
@@ -191,15 +217,50 @@ pub(super) fn parameters(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         count: source.run_counts(cell),
         source,
     };
-    draw(&front, charts)
+    draw(front, charts)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn series(values: &[f64]) -> Vec<Series> {
+        let points = values.iter().map(|&y| Point {
+            x: 1.0,
+            y,
+            band: None,
+        });
+        vec![Series {
+            look: 0,
+            is_baseline: false,
+            name: String::new(),
+            points: points.collect(),
+        }]
+    }
+
     #[test]
-    fn powers() {
+    fn a_factor_of_three_is_not_steep() {
+        let axis = powers(&mut series(&[0.1, 0.3]), 2.0);
+        assert!(axis.log && axis.high / axis.low > 100.0);
+        assert!(axis.low < 0.02 && axis.high > 1.5);
+        assert_eq!(axis.text(0.5), "0.5");
+    }
+
+    /// The library draws nothing below 10⁻¹⁰.
+    #[test]
+    fn the_smallest_values_are_moved_up_and_labelled_as_they_are() {
+        let mut series = series(&[1e-45, 1e-3]);
+        let axis = powers(&mut series, 2.0);
+        let [low, high] = [0, 1].map(|point| series[0].points[point].y);
+        assert!(1e-10 < axis.low && axis.low < low && high < axis.high);
+        assert!((high / low).log10() > 41.9);
+        assert_eq!(axis.text(low * 10_f64.powi(3)), "10⁻⁴²");
+        // Not every power has room for a label.
+        assert_eq!(axis.text(low), "");
+    }
+
+    #[test]
+    fn small_numbers_stand_above() {
         assert_eq!(superscript(-12), "⁻¹²");
         assert_eq!(superscript(304), "³⁰⁴");
     }

@@ -6,7 +6,7 @@ use kuva::render::plots::Plot;
 use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH, colour};
 use super::palette::{CONTEXT, INK, ZERO};
 use super::panel::{Axis, Frame, Panel};
-use super::{Figure, Source, with_runs};
+use super::{Figure, Source};
 use crate::analysis::{Arm, Cell};
 use crate::curves::Curve;
 use crate::format::decimals;
@@ -20,8 +20,7 @@ const BINS: usize = 50;
 
 /// What is drawn of one contender.
 struct Drawn<'a> {
-    /// Its position among the contenders.
-    position: usize,
+    look: usize,
     name: &'a str,
     histogram: Option<Vec<f64>>,
     curve: Option<&'a Curve>,
@@ -29,10 +28,11 @@ struct Drawn<'a> {
 
 /// f and f′ of every contender over the histogram of its pre-activations.
 pub(super) fn functions(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
-    let drawn: Vec<Drawn<'_>> = with_runs(cell)
+    let drawn: Vec<Drawn<'_>> = source
+        .with_runs(cell)
         .into_iter()
-        .map(|(position, arm)| Drawn {
-            position,
+        .map(|(look, arm)| Drawn {
+            look,
             name: &arm.name,
             histogram: histogram(arm),
             curve: source.curves.get(&arm.name),
@@ -93,7 +93,7 @@ impl Drawn<'_> {
         is_first: bool,
     ) {
         let y = Axis::from(Y.0, Y.1, 4, |value| decimals(value, 0));
-        let lines = self.curve.map(|curve| lines(curve, self.position));
+        let lines = self.curve.map(|curve| lines(curve, self.look));
         let panel = Panel {
             width,
             height,
@@ -134,7 +134,7 @@ fn draw_zeros(canvas: &mut Canvas, frame: &Frame) {
     canvas.line((x, frame.top), (x, frame.bottom), ZERO[0], 0.8);
 }
 
-fn lines(curve: &Curve, position: usize) -> Vec<Plot> {
+fn lines(curve: &Curve, look: usize) -> Vec<Plot> {
     let points = |values: &[f64]| -> Vec<(f64, f64)> {
         let pairs = curve.x.iter().copied().zip(values.iter().copied());
         // A little beyond the panel, which cuts off what is outside.
@@ -145,7 +145,7 @@ fn lines(curve: &Curve, position: usize) -> Vec<Plot> {
     };
     let f = LinePlot::new()
         .with_data(points(&curve.f))
-        .with_color(colour(position))
+        .with_color(colour(look))
         .with_stroke_width(2.2);
     let derivative = LinePlot::new()
         .with_data(points(&curve.derivative))

@@ -1,11 +1,14 @@
 //! What arrives at each layer of the gradient.
 
-use super::curves::{point, ratios};
+use super::curves::{point, powers};
 use super::lines::{Chart, Frontispiece, Point, Series, draw};
 use super::panel::Axis;
-use super::{Figure, Source, with_runs};
+use super::{Figure, Source};
 use crate::analysis::{Arm, Cell};
 use crate::record::{Epoch, RunRecord, SMALLEST_GRADIENT};
+
+/// The axis covers so many powers of ten at least, so that what does not matter does not look steep.
+const LEAST_DECADES: f64 = 2.0;
 
 /// The gradient norm of every layer, in the first and the last epoch.
 pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
@@ -26,16 +29,12 @@ pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         .take(if single { 1 } else { 2 })
         .map(|(title, epoch)| (title, series(source, cell, epoch)))
         .collect();
-    let axes: Vec<Axis> = panels
-        .iter()
-        .map(|(_, one)| ratios(one, panels.iter().map(|(_, series)| &series[..])))
-        .collect();
-    let charts = panels.into_iter().zip(axes).map(|((title, series), axis)| {
+    let charts = panels.into_iter().map(|(title, mut series)| {
         let depths = series.iter().map(|series| series.points.len()).max();
         Chart {
             title: title.to_owned(),
             x: Axis::epochs(depths.unwrap_or(0)).labelled("layer"),
-            y: axis,
+            y: powers(&mut series, LEAST_DECADES).labelled("gradient norm, log scale"),
             series,
         }
     });
@@ -43,12 +42,12 @@ pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         name: format!("{}gradients", source.prefix(cell)),
         title: String::from("Gradient norm by depth"),
         about: String::from(
-            "Norm of the loss gradient with respect to the weights of each layer, from the input (left) to the output: mean of the logarithms over the seeds with its interval. Where a curve falls towards the left, gradients vanish on their way back.",
+            "Norm of the loss gradient with respect to the weights of each layer, from the input (left) to the output: mean of the logarithms over the seeds with its interval. A fall of several powers of ten towards the left is what vanishing gradients look like; a factor of 2 to 5 over a few layers does not matter.",
         ),
         count: source.run_counts(cell),
         source,
     };
-    draw(&front, charts.collect())
+    draw(front, charts.collect())
 }
 
 /// The norms by layer of every contender.
@@ -57,9 +56,10 @@ fn series(
     cell: &Cell<'_>,
     epoch: fn(&RunRecord) -> Option<&Epoch>,
 ) -> Vec<Series> {
-    with_runs(cell)
+    source
+        .with_runs(cell)
         .into_iter()
-        .map(|(position, arm)| {
+        .map(|(look, arm)| {
             let sites = arm.records().map(|run| run.sites.len()).max().unwrap_or(0);
             let points = (0..sites).filter_map(|index| {
                 let norms: Vec<f64> = arm
@@ -77,7 +77,8 @@ fn series(
                 })
             });
             Series {
-                position,
+                look,
+                is_baseline: source.is_baseline(&arm.name),
                 name: arm.name.clone(),
                 points: points.collect(),
             }

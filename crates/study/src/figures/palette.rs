@@ -18,7 +18,7 @@ pub(crate) const GRID: Pair = ["#e3e7eb", "#262c34"];
 pub(crate) const CONTEXT: Pair = ["#c9cfd6", "#3d444d"];
 pub(crate) const ZERO: Pair = ["#7d8590", "#768390"];
 
-/// Contenders, in the study's order.
+/// Contenders, by their [looks].
 pub(crate) const SERIES: [Pair; 8] = [
     ["#4a8ff7", "#53a9fe"],
     ["#7a4504", "#d26142"],
@@ -29,6 +29,36 @@ pub(crate) const SERIES: [Pair; 8] = [
     ["#015f7e", "#0c86b2"],
     ["#8b9096", "#979ca2"],
 ];
+
+/// What many studies compare looks the same in all of them: the place in this list is the look.
+const FAMILIAR: [&str; 7] = [
+    "relu",
+    "sigmoid",
+    "tanh",
+    "leaky-relu",
+    "gelu",
+    "silu",
+    "elu",
+];
+
+/// A look for each of these activation functions, no two the same: as many different colours as there are,
+/// and with more contenders than colours, another marker.
+pub(crate) fn looks<'a>(activations: impl Iterator<Item = &'a str>) -> Vec<usize> {
+    let mut taken = Vec::new();
+    let familiar: Vec<Option<usize>> = activations
+        .map(|activation| {
+            let look = FAMILIAR.iter().position(|one| *one == activation)?;
+            // Of two with one function, as with and without dropout, the first has its look.
+            (!taken.contains(&look)).then(|| taken.push(look))?;
+            Some(look)
+        })
+        .collect();
+    let mut free = (0..).filter(|look| !taken.contains(look));
+    familiar
+        .into_iter()
+        .filter_map(|look| look.or_else(|| free.next()))
+        .collect()
+}
 
 /// Shares from none to all.
 pub(crate) const STEPS: [Pair; 6] = [
@@ -65,6 +95,20 @@ pub(crate) fn dark_rules(scope: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_functions_look_the_same_in_all_studies() {
+        let looks = |names: &[&str]| super::looks(names.iter().copied());
+        assert_eq!(looks(&["relu", "sigmoid", "tanh"]), [0, 1, 2]);
+        assert_eq!(looks(&["tanh", "snake", "relu", "mish"]), [2, 1, 0, 3]);
+        assert_eq!(looks(&["relu", "relu", "relu"]), [0, 1, 2]);
+        // Eight have eight colours.
+        let mut eight = looks(&[
+            "elu", "selu", "mish", "relu", "snake", "prelu", "softsign", "gelu",
+        ]);
+        eight.sort_unstable();
+        assert_eq!(eight, (0..8).collect::<Vec<_>>());
+    }
 
     /// A colour that stood for two things could not be turned into two.
     #[test]

@@ -117,6 +117,14 @@ impl Axis {
         }
     }
 
+    /// A number as it would stand at the axis; empty of an axis without numbers.
+    pub(super) fn text(&self, value: f64) -> String {
+        match &self.ticks {
+            Ticks::Numbers(_, format) => format(value),
+            Ticks::None | Ticks::Names(_) => String::new(),
+        }
+    }
+
     /// An axis of names, the first at 1.
     pub(super) fn names(names: Vec<String>) -> Self {
         Self {

@@ -49,12 +49,13 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     }
     canvas.panel(0.0, HEADER, panel);
 
+    let looks = source.looks();
     let mut edge = false;
     for (line, &index) in order.iter().enumerate() {
         let row = Row {
             source,
             arm: &cell.arms[index],
-            index,
+            look: looks.get(index).copied().unwrap_or(index),
             frame: &frame,
             y: frame.y((rows - line) as f64),
             height: row,
@@ -139,8 +140,7 @@ fn about(source: Source<'_>, cell: &Cell<'_>, best: Option<&Arm<'_>>, edge: bool
 struct Row<'a> {
     source: Source<'a>,
     arm: &'a Arm<'a>,
-    /// Its position among the contenders.
-    index: usize,
+    look: usize,
     frame: &'a Frame,
     y: f64,
     height: f64,
@@ -167,7 +167,7 @@ impl Row<'_> {
             if assumed || x != place.0 {
                 canvas.text((place.0, place.1 + 4.0), "×", LABEL, Align::Middle);
             } else {
-                canvas.circle(place, 2.6, colour(self.index), 0.55);
+                canvas.circle(place, 2.6, colour(self.look), 0.55);
             }
             canvas.end_group();
         }
@@ -192,7 +192,7 @@ impl Row<'_> {
         };
         let (x, y) = (self.frame.x(mean.value), self.y);
         if x == self.frame.within(x) {
-            canvas.mark((x, y), 5.0, marker(self.index), colour(self.index));
+            canvas.mark((x, y), 5.0, marker(self.look), colour(self.look));
             return false;
         }
         let value = self.source.analysis.metric.format(mean.value);
@@ -236,6 +236,7 @@ impl Row<'_> {
 mod tests {
     use kuva::plot::scatter::MarkerShape;
 
+    use super::super::canvas::dashes;
     use super::*;
 
     #[test]
@@ -245,5 +246,7 @@ mod tests {
             .collect();
         assert_eq!(looks.len(), 64);
         assert_eq!(marker(0), MarkerShape::Circle);
+        let lines: std::collections::BTreeSet<_> = (0..8).map(dashes).collect();
+        assert_eq!(lines.len(), 8);
     }
 }

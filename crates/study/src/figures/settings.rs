@@ -103,7 +103,7 @@ fn by_factor(source: Source<'_>, track: Track, factor: &Factor) -> Vec<Figure> {
         count: seeds(cells.iter().flat_map(|cell| &cell.arms).map(score_count)),
         source,
     };
-    draw(&front, charts)
+    draw(front, charts)
 }
 
 /// What a setting says of the other factors.
@@ -119,10 +119,11 @@ fn over_factor<'c>(
     factor: &Factor,
     cells: impl Iterator<Item = &'c Cell<'c>>,
 ) -> Vec<Series> {
-    let contenders = source.study.contenders.iter().enumerate();
+    let contenders = source.study.contenders.iter().zip(source.looks());
     let mut series: Vec<Series> = contenders
-        .map(|(position, contender)| Series {
-            position,
+        .map(|(contender, look)| Series {
+            look,
+            is_baseline: source.is_baseline(contender.name()),
             name: contender.name().to_owned(),
             points: Vec::new(),
         })
@@ -136,10 +137,10 @@ fn over_factor<'c>(
         let Some(place) = labels.iter().position(|known| Some(known) == label) else {
             continue;
         };
-        for (series, arm) in series.iter_mut().zip(&cell.arms) {
+        for ((position, series), arm) in series.iter_mut().enumerate().zip(&cell.arms) {
             series.points.extend(arm.mean.map(|mean| {
                 Point {
-                    x: place as f64 + 1.0 + apart * (series.position as f64 - middle),
+                    x: place as f64 + 1.0 + apart * (position as f64 - middle),
                     y: mean.value,
                     band: mean
                         .interval
@@ -204,13 +205,10 @@ pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
                 let y = frame.y((order.len() - line) as f64);
                 let ends = [rank - half, rank + half].map(|end| frame.within(frame.x(end)));
                 canvas.line((ends[0], y), (ends[1], y), INK[0], 1.6);
-                let position = source
-                    .study
-                    .contenders
-                    .iter()
-                    .position(|contender| contender.name() == names[index])
-                    .unwrap_or(index);
-                canvas.mark((frame.x(rank), y), 5.0, marker(position), colour(position));
+                let mut contenders = source.study.contenders.iter().zip(source.looks());
+                let own = contenders.find(|(contender, _)| contender.name() == names[index]);
+                let look = own.map_or(index, |(_, look)| look);
+                canvas.mark((frame.x(rank), y), 5.0, marker(look), colour(look));
                 let text = decimals(rank, 2);
                 canvas.text((frame.right + 10.0, y + 4.0), &text, SMALL, Align::Start);
             }

@@ -4,7 +4,7 @@ use statistics::mean;
 
 use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH};
 use super::palette::{ON_STEPS, STEPS};
-use super::{Figure, Source, with_runs};
+use super::{Figure, Source};
 use crate::analysis::{Arm, Cell};
 use crate::format::{decimals, percent};
 use crate::record::SiteEpoch;
@@ -70,7 +70,8 @@ fn table(arm: &Arm<'_>, measure: Measure) -> Vec<Vec<Option<f64>>> {
 }
 
 fn figure(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Figure> {
-    let tables: Vec<_> = with_runs(cell)
+    let tables: Vec<_> = source
+        .with_runs(cell)
         .into_iter()
         .map(|(_, arm)| (arm, table(arm, share.measure)))
         .filter(|(_, table)| table.iter().flatten().any(Option::is_some))

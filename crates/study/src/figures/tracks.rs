@@ -2,10 +2,10 @@
 
 use kuva::plot::scatter::MarkerShape;
 
-use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH, colour};
+use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH};
 use super::curves::point;
 use super::lines::{Chart, Frontispiece, Series, draw};
-use super::palette::{CONTEXT, MUTED};
+use super::palette::{CONTEXT, INK, MUTED};
 use super::panel::{Axis, Frame, Panel, bulk};
 use super::{Figure, Source};
 use crate::analysis::{Estimate, TrackComparison, TrackShift};
@@ -98,7 +98,7 @@ fn legend(canvas: &mut Canvas, frame: &Frame) {
     let y = HEADER + 12.0;
     canvas.mark((18.0, y - 4.0), 4.6, MarkerShape::Circle, MUTED[0]);
     canvas.text((28.0, y), "common recipe", SMALL, Align::Start);
-    canvas.mark((140.0, y - 4.0), 4.6, MarkerShape::Diamond, colour(0));
+    canvas.mark((140.0, y - 4.0), 4.6, MarkerShape::Diamond, INK[0]);
     canvas.text((150.0, y), "tuned learning rate", SMALL, Align::Start);
     canvas.muted((frame.right + 10.0, y), "place", SMALL, Align::Start);
 }
@@ -134,7 +134,8 @@ fn draw_shift(canvas: &mut Canvas, frame: &Frame, metric: Metric, shift: &TrackS
         canvas.text((frame.within(x) + offset, y + 4.0), &text, 10, align);
     };
     draw(&shift.common, -3.0, MarkerShape::Circle, MUTED[0]);
-    draw(&shift.tuned, 3.0, MarkerShape::Diamond, colour(0));
+    // Of no contender's colour.
+    draw(&shift.tuned, 3.0, MarkerShape::Diamond, INK[0]);
     let places = format!("{} → {}", shift.common_place, shift.tuned_place);
     canvas.text((frame.right + 10.0, y + 4.0), &places, SMALL, Align::Start);
 }
@@ -166,18 +167,18 @@ pub(super) fn rates(source: Source<'_>) -> Vec<Figure> {
         name: String::from("learning-rates"),
         title: String::from("Trials of the tuned track"),
         about: String::from(
-            "Mean validation accuracy of the trials with each learning rate; beside each name the rate that was chosen. Accuracies far below the best are cut off.",
+            "Mean validation accuracy of the trials with each learning rate; beside each name the rate that was chosen.",
         ),
         count: format!("n = {} for each rate", count(n, "trial")),
         source,
     };
-    draw(&front, charts)
+    draw(front, charts)
 }
 
 /// A contender's mean accuracies over the learning rates, with the one that was chosen beside its name.
 fn over_rates(source: Source<'_>, choice: &RateChoice) -> Series {
-    let names = source.study.contenders.iter();
-    let mut names = names.map(crate::definition::Contender::name);
+    let mut contenders = source.study.contenders.iter().zip(source.looks());
+    let own = contenders.find(|(contender, _)| contender.name() == choice.contender);
     let chosen = choice
         .chosen
         .map_or_else(String::new, |rate| format!(": {}", scientific(rate, 1)));
@@ -193,7 +194,8 @@ fn over_rates(source: Source<'_>, choice: &RateChoice) -> Series {
         .collect();
     points.sort_by(|a, b| a.x.total_cmp(&b.x));
     Series {
-        position: names.position(|name| name == choice.contender).unwrap_or(0),
+        look: own.map_or(0, |(_, look)| look),
+        is_baseline: source.is_baseline(&choice.contender),
         name: format!("{}{chosen}", choice.contender),
         points,
     }

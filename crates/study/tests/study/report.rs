@@ -613,3 +613,149 @@ fn what_is_wider_than_a_phone_scrolls_and_says_so() {
     assert!(html.contains("scrolls sideways"));
     assert!(html.contains("<div class=\"table wide\""));
 }
+
+/// Tanh is good, and the sigmoid never gets anywhere.
+fn one_that_fails(spec: &RunSpec) -> Ability {
+    Ability {
+        accuracy: if spec.contender == "sigmoid" {
+            0.3
+        } else {
+            0.98
+        },
+        diverges_every: 0,
+    }
+}
+
+const FIVE: [&str; 5] = ["relu", "tanh", "sigmoid", "gelu", "leaky-relu"];
+
+#[test]
+fn what_lies_below_a_panel_is_marked() {
+    let study = Study::compare(&FIVE, 6).unwrap();
+    let about = "▼ stands for points that lie below the panel";
+    let written = Written::new(&study, &made_up::run(&study, one_that_fails));
+    let curves = written.read("figures/learning-curves.svg");
+    assert!(curves.contains(about));
+    // About 0.3 − 0.2 · e^−1.4 after the first epoch.
+    let values: Vec<String> = texts(&curves)
+        .into_iter()
+        .filter(|text| text.starts_with("25.") || text.starts_with("24."))
+        .collect();
+    assert_eq!(values.len(), 1, "{:?}", texts(&curves));
+    let written = Written::new(&study, &made_up::run(&study, good));
+    let curves = written.read("figures/learning-curves.svg");
+    assert!(!curves.contains(about));
+}
+
+/// The lines of a figure that have dashes: the colour, and the dashes.
+fn dashed_lines(svg: &str) -> Vec<(String, String)> {
+    let document = roxmltree::Document::parse(svg).unwrap();
+    let nodes = document.descendants();
+    let dashed = nodes.filter_map(|node| {
+        let dashes = node.attribute("stroke-dasharray")?;
+        Some((node.attribute("stroke")?.to_owned(), dashes.to_owned()))
+    });
+    dashed.collect()
+}
+
+#[test]
+fn lines_that_coincide_are_all_seen() {
+    let study = Study::compare(&FIVE, 6).unwrap();
+    let written = Written::new(&study, &made_up::run(&study, good));
+    for figure in ["learning-curves", "gradients"] {
+        let lines = dashed_lines(&written.read(&format!("figures/{figure}.svg")));
+        // Of five, leaky ReLU's is solid.
+        let (legend, panels) = lines.split_at(4);
+        let different: BTreeSet<&String> = legend.iter().map(|(_, dashes)| dashes).collect();
+        assert_eq!(different.len(), 4, "{legend:?}");
+        assert_eq!(panels.len(), 8, "{panels:?}");
+        for panel in panels.chunks(4) {
+            let [mut drawn, mut keys] = [panel.to_vec(), legend.to_vec()];
+            // The baseline, first in the legend, comes last.
+            assert_eq!(drawn.last(), keys.first());
+            drawn.sort();
+            keys.sort();
+            assert_eq!(drawn, keys);
+        }
+    }
+}
+
+/// One colour for one contender, in all figures, and the same one in other studies.
+#[test]
+fn contenders_keep_their_colours() {
+    // Of the palette, by look.
+    let (first, second, third) = ("#4a8ff7", "#7a4504", "#14a95d");
+    for (names, colours, others) in [
+        (["tanh", "mish"], [third, first], [second]),
+        (["sigmoid", "relu"], [second, first], [third]),
+    ] {
+        let study = Study::compare(&names, 6).unwrap();
+        let written = Written::new(&study, &made_up::run(&study, good));
+        for figure in [
+            "cost",
+            "functions",
+            "gradients",
+            "learning-curves",
+            "ranking",
+        ] {
+            let svg = written.read(&format!("figures/{figure}.svg"));
+            let has = |colour: &str| {
+                let [fill, stroke] = ["fill", "stroke"].map(|what| format!(" {what}=\"{colour}\""));
+                svg.contains(&fill) || svg.contains(&stroke)
+            };
+            assert!(colours.iter().all(|colour| has(colour)), "{figure}");
+            assert!(!others.iter().any(|colour| has(colour)), "{figure}");
+        }
+    }
+}
+
+#[test]
+fn figures_that_are_no_rankings_have_the_order_of_the_study() {
+    let study = Study::compare(&["sigmoid", "tanh", "relu"], 6).unwrap();
+    // The last is the best.
+    let records = made_up::run(&study, |spec| Ability {
+        accuracy: if spec.contender == "relu" {
+            0.992
+        } else {
+            0.982
+        },
+        diverges_every: 0,
+    });
+    let written = Written::new(&study, &records);
+    let names = |figure: &str| -> Vec<String> {
+        let texts = texts(&written.read(&format!("figures/{figure}.svg")));
+        let names = texts.into_iter();
+        names
+            .filter(|text| study.contenders.iter().any(|one| one.name() == text))
+            .collect()
+    };
+    for figure in ["learning-curves", "gradients", "functions"] {
+        assert_eq!(names(figure), ["sigmoid", "tanh", "relu"], "{figure}");
+    }
+    // Axes count from below.
+    for figure in ["cost", "time-to-accuracy"] {
+        assert_eq!(names(figure), ["relu", "tanh", "sigmoid"], "{figure}");
+    }
+    // A ranking: the best above.
+    assert_eq!(names("ranking")[2], "relu");
+    let markdown = written.read("report.md");
+    let (_, table) = markdown
+        .split_once("| contender | median dead units |")
+        .unwrap();
+    let names: Vec<&str> = table
+        .lines()
+        .skip(2)
+        .take(3)
+        .filter_map(|line| line.split(' ').nth(1))
+        .collect();
+    assert_eq!(names, ["sigmoid", "tanh", "relu"]);
+}
+
+#[test]
+fn gradients_are_on_a_logarithmic_scale_that_is_named() {
+    let study = Study::compare(&["relu", "tanh"], 6).unwrap();
+    let written = Written::new(&study, &made_up::run(&study, good));
+    let figure = written.read("figures/gradients.svg");
+    assert!(texts(&figure).contains(&String::from("gradient norm, log scale")));
+    let said = "a factor of 2 to 5 over a few layers does not matter.";
+    assert!(figure.contains(said) && !figure.contains("on their way back"));
+}
