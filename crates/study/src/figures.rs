@@ -43,6 +43,20 @@ pub(crate) struct Figure {
     pub png: Vec<u8>,
 }
 
+/// A figure, or, where it would show nothing, what it would have shown as a sentence.
+pub(crate) enum Illustration {
+    Figure(Box<Figure>),
+    Sentence(String),
+}
+
+/// The illustrations of one part of a report.
+#[derive(Default)]
+pub(crate) struct Illustrations {
+    pub figures: Vec<Figure>,
+    /// In place of figures that would show nothing.
+    pub sentences: Vec<String>,
+}
+
 /// What figures are made of.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
@@ -83,27 +97,59 @@ pub(crate) struct CellFigures {
     /// Each against each other.
     pub matrix: Option<Figure>,
     /// How fast they got there.
-    pub learning: Vec<Figure>,
+    pub learning: Illustrations,
     /// What it cost.
-    pub cost: Vec<Figure>,
+    pub cost: Illustrations,
     /// Why.
-    pub inside: Vec<Figure>,
+    pub inside: Illustrations,
 }
 
 /// The figures about one cell.
 pub(crate) fn cell(source: Source<'_>, cell: &Cell<'_>) -> CellFigures {
+    let figures = |figures: Vec<Figure>| figures.into_iter().map(Illustration::from);
     let mut learning = curves::learning(source, cell);
     learning.extend(cost::time_to_accuracy(source, cell));
-    let mut inside: Vec<Figure> = functions::functions(source, cell).into_iter().collect();
-    inside.extend(sites::all(source, cell));
-    inside.extend(gradients::gradients(source, cell));
-    inside.extend(curves::parameters(source, cell));
+    let functions = functions::functions(source, cell).map(Illustration::from);
+    let inside = functions
+        .into_iter()
+        .chain(sites::all(source, cell))
+        .chain(figures(gradients::gradients(source, cell)))
+        .chain(figures(curves::parameters(source, cell)));
     CellFigures {
         ranking: ranking::ranking(source, cell),
         matrix: matrix::matrix(source, cell),
-        learning,
-        cost: cost::cost(source, cell).into_iter().collect(),
-        inside,
+        learning: learning.into_iter().collect(),
+        cost: cost::cost(source, cell)
+            .map(Illustration::from)
+            .into_iter()
+            .collect(),
+        inside: inside.collect(),
+    }
+}
+
+impl From<Figure> for Illustration {
+    fn from(figure: Figure) -> Self {
+        Self::Figure(Box::new(figure))
+    }
+}
+
+impl FromIterator<Illustration> for Illustrations {
+    fn from_iter<I: IntoIterator<Item = Illustration>>(all: I) -> Self {
+        let mut illustrations = Self::default();
+        for one in all {
+            match one {
+                Illustration::Figure(figure) => illustrations.figures.push(*figure),
+                Illustration::Sentence(sentence) => illustrations.sentences.push(sentence),
+            }
+        }
+        illustrations
+    }
+}
+
+impl Illustrations {
+    /// Whether there is neither a figure nor a sentence.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.figures.is_empty() && self.sentences.is_empty()
     }
 }
 

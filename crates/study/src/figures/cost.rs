@@ -5,42 +5,66 @@ use statistics::median;
 use super::canvas::{Align, Canvas, HEADER, Key, LABEL, SMALL, WIDTH, colour, marker};
 use super::palette::STEPS;
 use super::panel::{Axis, Frame, Panel};
-use super::{Figure, Source};
-use crate::analysis::{Arm, Cell, TimeToAccuracy};
+use super::{Figure, Illustration, Source};
+use crate::analysis::{Arm, Cell};
 use crate::definition::listed;
 use crate::format::{decimals, percent};
 use crate::metric::Metric;
 
-/// The time that each seed took to each accuracy.
-pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
-    // Those that nobody reached have no points.
-    let mut accuracies: Vec<usize> = (0..source.study.accuracies.len())
-        .filter(|&index| {
-            let reached = |time: &TimeToAccuracy| !time.seconds.is_empty();
-            cell.arms
-                .iter()
-                .any(|arm| reached(&arm.times_to_accuracy[index]))
-        })
-        .collect();
-    let values = &source.study.accuracies;
-    accuracies.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+/// Height of a line of those beside the rows.
+const NOTE: f64 = 12.0;
+
+/// The time that each seed took to each accuracy, but to those that all got to at once or never: if nothing is
+/// left, a sentence.
+pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Illustration> {
     let arms: Vec<&Arm<'_>> = source
         .with_runs(cell)
         .into_iter()
         .map(|(_, arm)| arm)
         .collect();
-    let seconds = arms
-        .iter()
-        .flat_map(|arm| &arm.times_to_accuracy)
-        .flat_map(|time| time.seconds.iter().map(|&(_, seconds)| seconds));
-    let longest = seconds.reduce(f64::max)?;
+    let values = &source.study.accuracies;
+    let (mut accuracies, mut never, mut at_once) = (Vec::new(), Vec::new(), Vec::new());
+    let mut all: Vec<usize> = (0..values.len()).collect();
+    all.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    for index in all {
+        let accuracy = percent(values[index], 1);
+        let is_reached = |arm: &&Arm<'_>| arm.times_to_accuracy[index].reached > 0;
+        if let Some(epoch) = common_epoch(&arms, values[index]) {
+            at_once.push(format!("{accuracy} in epoch {epoch}"));
+        } else if arms.iter().any(is_reached) {
+            accuracies.push(index);
+        } else {
+            // There are no points.
+            never.push(accuracy);
+        }
+    }
+    let mut remarks = Vec::new();
+    if let Some(lowest) = never.first() {
+        remarks.push(format!("No run got as far as {lowest}."));
+    }
+    if !at_once.is_empty() {
+        remarks.push(format!(
+            "Every run got to {}: the times differ by the cost of a step alone.",
+            listed(&at_once)
+        ));
+    }
+    let remarks = remarks.join(" ");
+    let seconds = arms.iter().flat_map(|arm| {
+        let times = accuracies
+            .iter()
+            .map(|&index| &arm.times_to_accuracy[index]);
+        times.flat_map(|time| time.seconds.iter().map(|&(_, seconds)| seconds))
+    });
+    let Some(longest) = seconds.reduce(f64::max) else {
+        let is_said = !arms.is_empty() && !remarks.is_empty();
+        return is_said.then_some(Illustration::Sentence(remarks));
+    };
     let name = format!("{}time-to-accuracy", source.prefix(cell));
-    let text = |index: usize| percent(source.study.accuracies[index], 1);
     let keys: Vec<Key> = accuracies
         .iter()
         .enumerate()
         .map(|(place, &index)| Key {
-            name: text(index),
+            name: percent(values[index], 1),
             colour: colour_of_accuracy(place, accuracies.len()),
             shape: marker(place),
             dashes: None,
@@ -48,13 +72,15 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
         })
         .collect();
     let legend = Canvas::new(&name, 0.0)?.legend(0.0, &keys);
-    let height = 26.0 * arms.len() as f64 + 46.0;
+    let notes: Vec<Vec<String>> = arms.iter().map(|arm| notes(arm, &accuracies)).collect();
+    let most = notes.iter().map(Vec::len).max().unwrap_or(0);
+    let row = 26.0_f64.max(NOTE * most as f64 + 4.0);
+    let height = row * arms.len() as f64 + 46.0;
     let mut canvas = Canvas::new(&name, HEADER + legend + height)?;
     canvas.legend(HEADER, &keys);
     let (names, left) = canvas.names(arms.iter().map(|arm| &arm.name));
-    let notes: Vec<String> = arms.iter().map(|arm| note(arm, &accuracies)).collect();
-    let widest = notes.iter().map(|note| canvas.width(note, 10));
-    let right = widest.fold(8.0, f64::max).min(190.0) + 16.0;
+    let widest = notes.iter().flatten().map(|note| canvas.width(note, 10));
+    let right = widest.fold(8.0, f64::max) + 16.0;
     let panel = Panel {
         width: WIDTH,
         height,
@@ -65,26 +91,31 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Fi
         plots: Vec::new(),
     };
     let frame = canvas.panel(0.0, HEADER + legend, panel);
-    for (line, (arm, note)) in arms.iter().zip(&notes).enumerate() {
+    for (line, (arm, notes)) in arms.iter().zip(&notes).enumerate() {
         let y = frame.y((arms.len() - line) as f64);
         draw_times(&mut canvas, &frame, arm, &accuracies, y);
-        let text = canvas.fitting(note, 10, right - 12.0);
-        canvas.muted((frame.right + 8.0, y + 4.0), &text, 10, Align::Start);
+        let first = y + 4.0 - 0.5 * NOTE * (notes.len() as f64 - 1.0);
+        for (number, note) in notes.iter().enumerate() {
+            let place = (frame.right + 8.0, first + NOTE * number as f64);
+            canvas.muted(place, note, 10, Align::Start);
+        }
     }
     let title = String::from("Time to validation accuracy");
     canvas.title(&title);
-    let never: Vec<String> = (0..source.study.accuracies.len())
-        .filter(|index| !accuracies.contains(index))
-        .map(text)
-        .collect();
-    let never = match listed(&never) {
-        none if none.is_empty() => none,
-        some => format!(" No run got to {some}."),
-    };
     let about = format!(
-        "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy, the stronger the colour the higher: every seed as a point, the median as a marker if more than half of them got there. On the right: how many runs got there, if not all did.{never}"
+        "Seconds of training, without scoring and measuring, until the end of the first epoch with that validation accuracy, the stronger the colour the higher: every seed as a point, the median as a marker if more than half of them got there. Times come in steps of one epoch. On the right: how many runs got there, if not all did.{}{remarks}",
+        if remarks.is_empty() { "" } else { " " }
     );
-    Some(canvas.finish(&title, &about, &source.run_counts(cell), source.command))
+    let figure = canvas.finish(&title, &about, &source.run_counts(cell), source.command);
+    Some(figure.into())
+}
+
+/// The epoch at the end of which every run got to an accuracy; none if there are several, or some never did.
+fn common_epoch(arms: &[&Arm<'_>], accuracy: f64) -> Option<usize> {
+    let runs = arms.iter().flat_map(|arm| arm.records());
+    let mut epochs = runs.map(|run| run.epochs_to(accuracy));
+    let first = epochs.next()??;
+    epochs.all(|epoch| epoch == Some(first)).then_some(first)
 }
 
 /// Of an accuracy, the lowest of so many at place 0: no contender has one like it.
@@ -93,18 +124,18 @@ fn colour_of_accuracy(place: usize, count: usize) -> &'static str {
     STEPS[darkest.saturating_sub(count - 1 - place).max(2)][0]
 }
 
-/// How many runs got to each accuracy, where some did and some did not: of those that did not there is no
-/// point. `accuracies` are positions among the study's.
-fn note(arm: &Arm<'_>, accuracies: &[usize]) -> String {
+/// How many runs got to each accuracy, where not all did: of those that did not there is no point.
+/// `accuracies` are positions among the study's.
+fn notes(arm: &Arm<'_>, accuracies: &[usize]) -> Vec<String> {
     let times = accuracies
         .iter()
         .map(|&index| &arm.times_to_accuracy[index]);
-    let some = times.filter(|time| (1..time.runs).contains(&time.reached));
+    let some = times.filter(|time| time.reached < time.runs);
     let notes = some.map(|time| {
         let accuracy = percent(time.accuracy, 1);
         format!("{} of {} to {accuracy}", time.reached, time.runs)
     });
-    notes.collect::<Vec<_>>().join(", ")
+    notes.collect()
 }
 
 /// A contender's times around the line at `y`, each accuracy a little below the one before it.

@@ -4,7 +4,7 @@ use statistics::{bca_interval, mean};
 
 use super::lines::{Chart, Frontispiece, Point, Series, draw};
 use super::panel::{Axis, bulk};
-use super::{Figure, Source};
+use super::{Figure, Illustration, Source};
 use crate::analysis::{Arm, Cell};
 use crate::format::{confidence, decimals, percent, scientific};
 use crate::record::{Epoch, RunRecord};
@@ -122,7 +122,12 @@ fn superscript(number: i32) -> String {
 }
 
 /// Validation accuracy and training loss: not the loss that is trained with, which contenders may differ in.
-pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
+pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Illustration> {
+    if epochs(cell) == 1 {
+        return vec![Illustration::Sentence(String::from(
+            "No run has more than one epoch, so that there are no learning curves.",
+        ))];
+    }
     let series = |measure: &dyn Fn(&Epoch) -> Option<f64>| -> Vec<Series> {
         source
             .with_runs(cell)
@@ -171,7 +176,8 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         count: source.run_counts(cell),
         source,
     };
-    draw(front, charts)
+    let figures = draw(front, charts).into_iter();
+    figures.map(Illustration::from).collect()
 }
 
 /// Parameters that activations learn: one chart for each contender that has any.

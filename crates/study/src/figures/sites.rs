@@ -4,8 +4,9 @@ use statistics::mean;
 
 use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH};
 use super::palette::{ON_STEPS, STEPS};
-use super::{Figure, Source};
+use super::{Illustration, Source};
 use crate::analysis::{Arm, Cell};
+use crate::definition::{Study, listed};
 use crate::format::{decimals, percent};
 use crate::record::SiteEpoch;
 
@@ -21,6 +22,10 @@ struct Share {
     name: &'static str,
     title: &'static str,
     about: &'static str,
+    /// What more there is to say, as a sentence after another; empty if there is nothing.
+    remark: fn(&Study) -> &'static str,
+    /// What is true where all shares are zero.
+    none: &'static str,
     measure: Measure,
 }
 
@@ -29,32 +34,51 @@ const SHARES: [Share; 3] = [
         name: "dead-units",
         title: "Dead units",
         about: "Share of units whose derivative is zero for every validation image",
+        remark: |_| "",
+        none: "No unit is dead at any site after any epoch.",
         measure: |site| site.dead,
     },
     Share {
         name: "saturation",
         title: "Saturated pre-activations",
         about: "Share of pre-activations at which |f′| is below 1 % of its maximum",
+        remark: zero_side,
+        none: "No pre-activation is saturated at any site after any epoch.",
         measure: |site| site.saturated,
     },
     Share {
         name: "sparsity",
         title: "Activations that are zero",
         about: "Share of activations that are exactly zero",
+        remark: |_| "",
+        none: "No activation is exactly zero at any site after any epoch.",
         measure: |site| site.sparsity,
     },
 ];
 
-/// One figure for each share that was measured.
-pub(super) fn all(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
-    let figures = SHARES
-        .iter()
-        .filter_map(|share| figure(source, cell, share));
-    figures.collect()
+/// That half of ReLU is saturated is no fault of it.
+fn zero_side(study: &Study) -> &'static str {
+    let contenders = &study.contenders;
+    if contenders.iter().any(|one| one.activation == "relu") {
+        " ReLU's zero side counts as saturated, and is harmless in itself: a unit that is off for one image is on for another. Dead units are those that are off for all."
+    } else {
+        ""
+    }
 }
 
-/// Means over the seeds: a row for each site, a column for each epoch.
-fn table(arm: &Arm<'_>, measure: Measure) -> Vec<Vec<Option<f64>>> {
+/// One figure for each share that was measured, or a sentence if it is zero everywhere.
+pub(super) fn all(source: Source<'_>, cell: &Cell<'_>) -> Vec<Illustration> {
+    let all = SHARES
+        .iter()
+        .filter_map(|share| illustration(source, cell, share));
+    all.collect()
+}
+
+/// A row for each site, a column for each epoch.
+type Table = Vec<Vec<Option<f64>>>;
+
+/// Means over the seeds.
+fn table(arm: &Arm<'_>, measure: Measure) -> Table {
     let sites = arm.records().map(|run| run.sites.len()).max().unwrap_or(0);
     let epochs = arm.records().map(|run| run.epochs.len()).max().unwrap_or(0);
     let at = |site: usize, epoch: usize| {
@@ -69,13 +93,18 @@ fn table(arm: &Arm<'_>, measure: Measure) -> Vec<Vec<Option<f64>>> {
         .collect()
 }
 
-fn figure(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Figure> {
-    let tables: Vec<_> = source
+fn illustration(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Illustration> {
+    let is_measured = |table: &Table| table.iter().flatten().any(Option::is_some);
+    let measured = source
         .with_runs(cell)
         .into_iter()
         .map(|(_, arm)| (arm, table(arm, share.measure)))
-        .filter(|(_, table)| table.iter().flatten().any(Option::is_some))
-        .collect();
+        .filter(|(_, table)| is_measured(table));
+    // Panels of nothing but zeros would take much room to say little.
+    let (zeros, tables): (Vec<_>, Vec<_>) = measured.partition(|(_, table)| is_zero(table));
+    if tables.is_empty() && !zeros.is_empty() {
+        return Some(Illustration::Sentence(share.none.to_owned()));
+    }
     let (deepest, _) = tables.iter().max_by_key(|(_, table)| table.len())?;
     let epochs = tables
         .iter()
@@ -87,8 +116,12 @@ fn figure(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Figure> 
     let probe = Canvas::new(&name, 0.0)?;
     let sites = labels(&probe, deepest)?;
     let widths = sites.iter().map(|site| probe.width(site, 10));
-    let left = 12.0 + widths.fold(0.0, f64::max) + 6.0;
+    let left = 12.0 + widths.fold(probe.width("epoch", 10), f64::max) + 6.0;
     let width = (WIDTH - left - 6.0) / columns as f64;
+    let numbers = tables.iter().flat_map(|(_, table)| table.iter().flatten());
+    let numbers = numbers.flatten().map(|&share| number(share));
+    let widest = numbers.map(|number| probe.width(&number, 10));
+    let widest = widest.fold(0.0, f64::max);
     let line = if sites.len() > 12 { 8.0 } else { 19.0 };
     let column = ((width - 10.0) / epochs.max(1) as f64).min(60.0);
     let height = line * sites.len() as f64 + 42.0;
@@ -103,7 +136,7 @@ fn figure(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Figure> 
             y: HEADER + height * (index / columns) as f64,
             field: (column, line),
             // In all fields or in none.
-            numbers: line > 12.0 && probe.width("100", 10) + 2.0 <= column,
+            numbers: line > 12.0 && widest + 2.0 <= column,
         };
         map.name(&mut canvas, width - 10.0);
         for row in 0..table.len() {
@@ -112,16 +145,36 @@ fn figure(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Figure> 
             }
             map.fields(&mut canvas, row);
         }
-        map.epochs(&mut canvas);
+        map.epochs(&mut canvas, index % columns == 0);
     }
     legend(&mut canvas, (left, HEADER + height * rows as f64 + 4.0));
     let title = format!("{} by site and epoch", share.title);
     canvas.title(&title);
+    let zeros: Vec<&str> = zeros.iter().map(|(arm, _)| arm.name.as_str()).collect();
+    let zeros = match listed(&zeros) {
+        none if none.is_empty() => none,
+        some => format!(" Zero at all sites after all epochs, and so without a panel: {some}."),
+    };
     let about = format!(
-        "{}, in per cent, mean over the seeds: a row for each site from the input (above) to the output, a column for each epoch.",
-        share.about
+        "{}, in per cent, mean over the seeds: a row for each site from the input (above) to the output, a column for each epoch.{}{zeros}",
+        share.about,
+        (share.remark)(source.study)
     );
-    Some(canvas.finish(&title, &about, &source.run_counts(cell), source.command))
+    let figure = canvas.finish(&title, &about, &source.run_counts(cell), source.command);
+    Some(figure.into())
+}
+
+fn is_zero(table: &Table) -> bool {
+    table.iter().flatten().flatten().all(|&share| share == 0.0)
+}
+
+/// A share in per cent, as there is room for. 0 is none at all.
+fn number(share: f64) -> String {
+    match share {
+        0.0 => String::from("0"),
+        small if small < 0.0005 => String::from("<0.1"),
+        share => decimals(100.0 * share, usize::from(share < 0.1)),
+    }
 }
 
 /// The sites of the network with most of them: by name if there are few, else by number.
@@ -218,8 +271,7 @@ impl HeatMap<'_> {
             );
             canvas.rectangle(corner, size, STEPS[step][0], None);
             if self.numbers {
-                let places = usize::from(value < 0.1 && value > 0.0);
-                let number = decimals(100.0 * value, places);
+                let number = number(value);
                 let ink = ON_STEPS[usize::from(step > 3)];
                 let place = (corner.0 + size.0 / 2.0, corner.1 + line / 2.0 + 3.0);
                 canvas.coloured_text(place, &number, 10, Align::Middle, ink);
@@ -228,15 +280,30 @@ impl HeatMap<'_> {
         }
     }
 
-    /// The numbers of the epochs, below.
-    fn epochs(&self, canvas: &mut Canvas) {
+    /// The numbers of the epochs, below, and that they are epochs where it `is_first` of its row.
+    fn epochs(&self, canvas: &mut Canvas, is_first: bool) {
         let (column, line) = self.field;
         let bottom = self.top() + line * self.sites.len() as f64 + 11.0;
+        if is_first {
+            canvas.muted((self.x - 6.0, bottom), "epoch", 10, Align::End);
+        }
         let every = (22.0 / column).ceil().max(1.0) as usize;
         for epoch in (0..self.epochs).step_by(every) {
             let middle = self.x + column * (epoch as f64 + 0.5);
             let number = (epoch + 1).to_string();
             canvas.muted((middle, bottom), &number, 10, Align::Middle);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_told_from_almost_zero() {
+        let shares = [0.0, 1e-6, 0.0004, 0.0006, 0.012, 0.12, 1.0];
+        let numbers = shares.map(number);
+        assert_eq!(numbers, ["0", "<0.1", "<0.1", "0.1", "1.2", "12", "100"]);
     }
 }

@@ -4,7 +4,7 @@ use super::document::{Block, Document, Table, VerdictBlock};
 use super::tables;
 use crate::analysis::{Analysis, Cell};
 use crate::definition::{Study, listed};
-use crate::figures::{self, CellFigures, Figure, OverallFigures, Source};
+use crate::figures::{self, CellFigures, Figure, Illustrations, OverallFigures, Source};
 use crate::format::{capital, confidence, count, decimals, percent};
 use crate::plan::RunSpec;
 use crate::record::Environment;
@@ -177,14 +177,12 @@ fn reasons(
     figures: CellFigures,
     heading: &dyn Fn(&str) -> Block,
 ) -> Vec<Block> {
-    let mut blocks = vec![
-        heading("Learning"),
-        Block::Figures(figures.learning),
-        folded(
-            "Time to accuracies",
-            tables::times_to_accuracy(source, cell),
-        ),
-    ];
+    let mut blocks = vec![heading("Learning")];
+    blocks.extend(illustrated(figures.learning));
+    blocks.push(folded(
+        "Time to accuracies",
+        tables::times_to_accuracy(source, cell),
+    ));
     let scores = tables::scores(cell);
     blocks.extend(scores.map(|table| folded("Accuracy, loss and calibration", table)));
     if let Some(table) = tables::inflation(cell) {
@@ -204,9 +202,20 @@ fn reasons(
         ),
     ] {
         if !figures.is_empty() || table.is_some() {
-            blocks.extend([heading(title), Block::Figures(figures)]);
+            blocks.push(heading(title));
+            blocks.extend(illustrated(figures));
             blocks.extend(table.map(|table| folded(summary, table)));
         }
+    }
+    blocks
+}
+
+/// Figures, and below them what stands in place of others.
+fn illustrated(illustrations: Illustrations) -> Vec<Block> {
+    let Illustrations { figures, sentences } = illustrations;
+    let mut blocks = vec![Block::Figures(figures)];
+    if !sentences.is_empty() {
+        blocks.push(Block::Paragraph(sentences.join(" ")));
     }
     blocks
 }
