@@ -42,14 +42,20 @@ impl<T> Context<T> for io::Result<T> {
     }
 }
 
-/// Writes `bytes` to `path` so that a crash leaves the old content or the new, never a part.
+/// Writes `bytes` to `path` so that a crash leaves the old content or the new, never a part. Where `path` is a link,
+/// what it leads to is written.
 ///
 /// # Errors
 ///
 /// If the file cannot be written: no space, no permission. The old content is still there.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let partial = hidden_path(path, PARTIAL);
-    let written = write_durably(&partial, bytes).and_then(|()| fs::rename(&partial, path));
+    // A link that leads nowhere is replaced.
+    let target = match path.is_symlink() {
+        true => fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        false => path.to_owned(),
+    };
+    let partial = hidden_path(&target, PARTIAL);
+    let written = write_durably(&partial, bytes).and_then(|()| fs::rename(&partial, &target));
     if written.is_err() {
         // Already failing: that the leftover cannot be removed either adds nothing.
         fs::remove_file(&partial).ok();
@@ -77,8 +83,22 @@ pub fn hidden_path(path: &Path, ending: &str) -> PathBuf {
     // Threads of one process may write the same file.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    path.with_file_name(format!(
+        ".{}.{}-{number}.{ending}",
+        short_name(path),
+        *PROCESS
+    ))
+}
+
+/// Bytes of a name that leave room for more in a file system that allows 255.
+const SHORT: usize = 180;
+
+/// The name of a file, or its beginning, as far as something can be added to it.
+fn short_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}-{number}.{ending}", *PROCESS))
+    let mut short = name.into_owned();
+    short.truncate(short.floor_char_boundary(SHORT));
+    short
 }
 
 /// A new file under a hidden name beside `path`, of which `path` can be made by renaming it. It is locked until
@@ -107,8 +127,7 @@ const ABANDONED: Duration = Duration::from_secs(600);
 
 /// What is left of writing `path`.
 fn partial_files_of(path: &Path) -> Vec<PathBuf> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{name}.");
+    let prefix = format!(".{}.", short_name(path));
     let is_left = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let number = name
@@ -185,6 +204,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
         write_atomically(&path, b"long old content").unwrap();
+        write_atomically(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let [target, link] = ["a.csv", "link.csv"].map(|name| folder.path().join(name));
+        fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink("a.csv", &link).unwrap();
+        write_atomically(&link, b"new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+    }
+
+    #[test]
+    fn names_may_be_as_long_as_the_file_system_allows() {
+        let folder = tempfile::tempdir().unwrap();
+        // Two bytes each, and an odd one, so that the limit falls into a character.
+        let path = folder.path().join(format!("a{}", "é".repeat(127)));
         write_atomically(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Table;
 
-use crate::definition::Study;
+use crate::definition::{DefinitionError, Study};
 use crate::field::{Difference, Fields};
 use crate::id::RunId;
 use crate::json;
@@ -67,6 +67,9 @@ pub enum StoreError {
         /// Its value now.
         here: String,
     },
+    /// A study's definition cannot be saved.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
     /// A run failed that has a result already.
     #[error("run {id}: {reason}; the result that it has from another study is kept")]
     Kept {
@@ -413,7 +416,7 @@ impl Store {
             }
             study.note_seeds_of(&before);
         }
-        study.save(&path).map_err(|error| content(&path, &error))
+        Ok(study.save(&path)?)
     }
 
     /// Keeps a definition, beside all others that decide otherwise: none is ever overwritten.
@@ -427,7 +430,7 @@ impl Store {
             return Ok(());
         }
         let path = self.earlier_file(name, kept.len() + 1);
-        study.save(&path).map_err(|error| content(&path, &error))
+        Ok(study.save(&path)?)
     }
 
     /// The files of the definitions that were kept, the first one first.

@@ -32,7 +32,7 @@ use crate::history::{self, EpochRecord, PassTime};
 use crate::measuring::{EpochMeasurement, GradientsSoFar};
 use crate::metrics::Tally;
 use crate::shell::as_argument;
-use crate::toml_file::{difference, read_toml, to_toml};
+use crate::toml_file::{difference, read_sealed_toml, to_sealed_toml};
 
 /// The version of the layout of checkpoints and saved models.
 pub const FORMAT: u32 = 1;
@@ -225,7 +225,7 @@ pub fn save(folder: &Path, mut state: RunState, records: &Records) -> Result<Pat
             let name = kind.file_name().to_owned();
             state.sha256.insert(name, sha256_hex(bytes));
         }
-        write_durably(&partial.join(SIDE_FILE), to_toml(&state)?.as_bytes())?;
+        write_durably(&partial.join(SIDE_FILE), to_sealed_toml(&state)?.as_bytes())?;
         if path.exists() {
             // The same position again, after a return to an earlier checkpoint.
             remove(&path)?;
@@ -376,7 +376,7 @@ pub fn restore(folder: &Path, name: Option<&str>, config: &RunConfig) -> Result<
 
 fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
     let side_file = path.join(SIDE_FILE);
-    let state: RunState = read_toml(&side_file)?;
+    let state: RunState = read_sealed_toml(&side_file)?;
     if state.format != FORMAT {
         bail!(
             "{} has format {}, but this program reads format {FORMAT}",

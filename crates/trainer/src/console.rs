@@ -135,7 +135,7 @@ impl Console {
             && !self.has_warned.swap(true, Ordering::Relaxed)
         {
             print_error(&format!(
-                "warning: cannot write to stdout: {error}; the training goes on, and its results are in the run's folder"
+                "warning: {error}; the training goes on, and its results are in the run's folder"
             ));
         }
     }
@@ -178,11 +178,15 @@ pub fn progress_bar(is_wanted: bool) -> ProgressBar {
 ///
 /// # Errors
 ///
-/// The system's.
+/// The system's, which says that it was stdout that could not be written to.
 pub fn print(line: &str) -> io::Result<()> {
     match writeln!(stdout(), "{line}") {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("cannot write to stdout: {error}"),
+        )),
+        Ok(()) => Ok(()),
     }
 }
 

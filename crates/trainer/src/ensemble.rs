@@ -48,7 +48,7 @@ pub struct Options {
 pub struct Views {
     /// Views of each image: itself, then augmented as in the run's training, but more gently; their
     /// probabilities are averaged. More than one for runs that were trained with augmentation only
-    #[arg(long = "tta", value_name = "N", default_value = "1", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long = "tta", value_name = "N", default_value = "1", value_parser = views, allow_negative_numbers = true)]
     pub per_image: NonZeroUsize,
     /// Size of the changes in those views, as a share of those in training, 0 to 1
     #[arg(
@@ -152,6 +152,18 @@ pub fn note_if_unfinished(path: &Path) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// More views than this change nothing any more.
+const MOST_VIEWS: usize = 1000;
+
+/// A number of views, from the text of an option.
+fn views(text: &str) -> Result<NonZeroUsize, String> {
+    let views = count(text)?;
+    if views.get() > MOST_VIEWS {
+        return Err(format!("expected at most {MOST_VIEWS}"));
+    }
+    Ok(views)
 }
 
 impl Views {

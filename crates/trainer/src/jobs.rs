@@ -186,7 +186,12 @@ pub fn run(
         match status.code() {
             Some(0) => {}
             Some(code) if code == i32::from(INTERRUPTED) => ending = JobsEnding::Interrupted,
-            _ => failed += 1,
+            Some(_) => failed += 1,
+            // It was killed, and so could not say why.
+            None => {
+                failed += 1;
+                observer.say(&format!("error: a process was ended by {status}"));
+            }
         }
     }
     if signals.requested() {

@@ -38,7 +38,8 @@ pub struct RunLock {
 }
 
 impl RunDirectory {
-    /// Makes the folder `path`, which must not be there yet.
+    /// Makes the folder `path`, which must not be there yet, but for what is left of a run that was stopped before it
+    /// had a configuration.
     ///
     /// # Errors
     ///
@@ -54,6 +55,11 @@ impl RunDirectory {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let name = path.display();
                 if !path.join(CONFIG).exists() {
+                    if is_hardly_begun(path) {
+                        return Ok(Self {
+                            path: path.to_owned(),
+                        });
+                    }
                     bail!("{name} is there already, and is no run; name another --out");
                 }
                 bail!(
@@ -270,4 +276,17 @@ impl RunDirectory {
         text.push(b'\n');
         Ok(write_atomically(&self.path.join(SUMMARY), &text)?)
     }
+}
+/// Whether there is nothing but a lock in a folder, and perhaps a configuration of which a part was written: what a
+/// full disk leaves of a beginning, or another process that has just begun, which holds the lock.
+fn is_hardly_begun(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return false;
+    };
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    let is_left = |name: &str| {
+        name == LOCK || name.starts_with(&format!(".{CONFIG}.")) && name.ends_with(".partial")
+    };
+    names.iter().any(|name| name == LOCK)
+        && names.iter().all(|name| name.to_str().is_some_and(is_left))
 }

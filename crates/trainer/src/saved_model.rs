@@ -19,7 +19,7 @@ use crate::config::Loss;
 use crate::history::EpochRecord;
 use crate::run_directory::RunDirectory;
 use crate::shell::as_argument;
-use crate::toml_file::{read_toml, to_toml};
+use crate::toml_file::{read_sealed_toml, to_sealed_toml};
 
 /// Which of a run's networks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -126,7 +126,7 @@ pub fn save(
         file,
     };
     let side_file = run.path().join(network.side_file());
-    write_atomically(&side_file, to_toml(&card)?.as_bytes())?;
+    write_atomically(&side_file, to_sealed_toml(&card)?.as_bytes())?;
     remove_others(run.path(), network, &card.file)
 }
 
@@ -161,7 +161,7 @@ pub fn card(run: &RunDirectory, network: SavedNetwork) -> Result<Option<ModelCar
     if !run.path().join(&side_file).is_file() {
         return Ok(None);
     }
-    let card: ModelCard = read_toml(&run.path().join(&side_file))?;
+    let card: ModelCard = read_sealed_toml(&run.path().join(&side_file))?;
     if card.format != FORMAT {
         bail!(
             "{}/{side_file} has format {}, but this program reads format {FORMAT}",

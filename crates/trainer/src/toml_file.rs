@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use files::sha256_hex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use study::{Difference, Fields, Place, toml_message};
@@ -19,6 +20,39 @@ use toml::Table;
 /// If the value cannot be written as TOML.
 pub fn to_toml(value: &impl Serialize) -> Result<String> {
     toml::to_string_pretty(value).context("cannot write as TOML")
+}
+
+/// What a sealed file begins with, before the SHA-256 of all that follows this line.
+const SEAL: &str = "# SHA-256 of what follows: ";
+
+/// `value` as TOML behind a first line that tells whether it was changed since.
+///
+/// # Errors
+///
+/// As of [`to_toml`].
+pub fn to_sealed_toml(value: &impl Serialize) -> Result<String> {
+    let text = to_toml(value)?;
+    Ok(format!("{SEAL}{}\n{text}", sha256_hex(text.as_bytes())))
+}
+
+/// Reads a TOML file, which has not been changed if it is sealed; older ones are not.
+///
+/// # Errors
+///
+/// As of [`read_toml`], or if it has been changed.
+pub fn read_sealed_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = read_text(path)?;
+    if let Some((seal, rest)) = text
+        .strip_prefix(SEAL)
+        .and_then(|text| text.split_once('\n'))
+        && seal.trim_end() != sha256_hex(rest.as_bytes())
+    {
+        bail!(
+            "{} is damaged, or was changed by hand: its SHA-256 is not the one in its first line",
+            path.display()
+        );
+    }
+    parse(path, &text)
 }
 
 /// The first field in which two values differ as TOML.
@@ -37,10 +71,45 @@ pub fn difference<T: Serialize>(there: &T, here: &T) -> Result<Option<Difference
 ///
 /// If the file cannot be read or is not what is expected; it names file, line and column.
 pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    toml::from_str(&text).map_err(|error| {
-        let place = Place::new(path, &text, error.span());
+    parse(path, &read_text(path)?)
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let place = Place::new(path, text, error.span());
         anyhow!("{place}: {}", toml_message(&error))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_was_changed_behind_a_seal_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        let value = BTreeMap::from([("mean".to_owned(), 0.128)]);
+        let sealed = to_sealed_toml(&value).unwrap();
+        let read = |text: &str| {
+            fs::write(&path, text).unwrap();
+            read_sealed_toml::<BTreeMap<String, f64>>(&path).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&sealed), Ok(value.clone()));
+        // As earlier versions wrote it.
+        assert_eq!(read(&to_toml(&value).unwrap()), Ok(value));
+        let error = read(&sealed.replace("0.128", "0.928")).unwrap_err();
+        assert!(
+            error.contains("a.toml is damaged, or was changed by hand"),
+            "{error}"
+        );
+        assert!(read(&sealed.replace("0.128", "")).is_err());
+        assert!(read(&sealed.replacen("follows: ", "follows: 0", 1)).is_err());
+    }
 }

@@ -11,7 +11,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::metric::LearningRateMetric;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
-use data::{EpochLoader, LabelledImages, Scaling, Split};
+use data::{EpochLoader, LabelledImages, Scaling, Split, Thousands};
 use files::remove_partial;
 use model::Task;
 
@@ -419,9 +419,9 @@ impl Training {
         } = summary;
         let score = match validation {
             Some(validation) => format!(
-                "best epoch {best_epoch}: {} of {} validation images read correctly",
+                "best epoch {best_epoch}: {} of {} validation images classified correctly",
                 validation.accuracy_text(),
-                validation.images,
+                Thousands(validation.images),
             ),
             None => String::from("no image was held out for validation"),
         };

@@ -244,6 +244,12 @@ fn a_run_stops_when_it_gets_no_better() {
         assert!(said.contains(note), "{command}: {said}");
     }
     fs::write(folder.path("run/summary.json"), summary).unwrap();
+    let card = fs::read_to_string(folder.path("run/best.toml")).unwrap();
+    let changed = card.replacen("mean = 0.", "mean = 0.9", 1);
+    assert_ne!(card, changed);
+    fs::write(folder.path("run/best.toml"), changed).unwrap();
+    insta::assert_snapshot!(folder.fail("evaluate run"), @"error: run/best.toml is damaged, or was changed by hand: its SHA-256 is not the one in its first line");
+    fs::write(folder.path("run/best.toml"), card).unwrap();
     insta::assert_snapshot!(folder.fail("predict run --data train.csv --out test-labels.csv"), @"error: test-labels.csv is the name of the answers to the test images; name another file with --out");
     insta::assert_snapshot!(folder.fail("resume run"), @"error: run has ended after 2 epochs without a better one; to go on, raise patience in run/config.toml");
     let config = fs::read_to_string(folder.path("run/config.toml")).unwrap();
@@ -267,10 +273,18 @@ fn nothing_is_overwritten() {
     insta::assert_snapshot!(folder.fail(file), @"error: test.csv is there already, and is no run; name another --out");
     insta::assert_snapshot!(folder.fail("predict run --data test.csv --out test.csv"), @"error: test.csv is there already and is not a submission; name another place with --out");
     insta::assert_snapshot!(folder.fail("export run --out test.csv"), @"error: test.csv is there already and is not a safetensors file; name another place with --out");
-    for _ in 0..2 {
+    let exported = || {
         folder.succeed("predict run --data test.csv");
         folder.succeed("export run");
+        fs::read(folder.path("model.safetensors")).unwrap()
+    };
+    assert_eq!(exported(), exported());
+    // What is left of a run that was stopped before it had a configuration.
+    fs::create_dir(folder.path("begun")).unwrap();
+    for name in ["run.lock", ".config.toml.1-0.partial"] {
+        fs::write(folder.path("begun").join(name), "").unwrap();
     }
+    folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet --out begun");
     for name in ["tiny-rrelu-seed7-flex", "tiny-rrelu-seed7-flex-2"] {
         folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet");
         assert!(

@@ -8,7 +8,7 @@ use super::panel::{Axis, Frame, Panel};
 use super::{Figure, Illustration, Source};
 use crate::analysis::{Arm, Cell};
 use crate::definition::listed;
-use crate::format::{decimals, percent};
+use crate::format::{chosen_accuracy, decimals};
 use crate::metric::Metric;
 
 /// Height of a line of those beside the rows.
@@ -27,7 +27,7 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Il
     let mut all: Vec<usize> = (0..values.len()).collect();
     all.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
     for index in all {
-        let accuracy = percent(values[index], 1);
+        let accuracy = chosen_accuracy(values[index]);
         let is_reached = |arm: &&Arm<'_>| arm.times_to_accuracy[index].reached > 0;
         if let Some(epoch) = common_epoch(&arms, values[index]) {
             at_once.push(format!("{accuracy} in epoch {epoch}"));
@@ -64,7 +64,7 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Il
         .iter()
         .enumerate()
         .map(|(place, &index)| Key {
-            name: percent(values[index], 1),
+            name: chosen_accuracy(values[index]),
             colour: colour_of_accuracy(place, accuracies.len()),
             shape: marker(place),
             dashes: None,
@@ -132,7 +132,7 @@ fn notes(arm: &Arm<'_>, accuracies: &[usize]) -> Vec<String> {
         .map(|&index| &arm.times_to_accuracy[index]);
     let some = times.filter(|time| time.reached < time.runs);
     let notes = some.map(|time| {
-        let accuracy = percent(time.accuracy, 1);
+        let accuracy = chosen_accuracy(time.accuracy);
         format!("{} of {} to {accuracy}", time.reached, time.runs)
     });
     notes.collect()
@@ -154,7 +154,7 @@ fn draw_times(canvas: &mut Canvas, frame: &Frame, arm: &Arm<'_>, accuracies: &[u
                 Some(format!(
                     "{}, seed {seed}: {} after {} s",
                     arm.name,
-                    percent(time.accuracy, 1),
+                    chosen_accuracy(time.accuracy),
                     decimals(seconds, 1)
                 )),
             );

@@ -1,5 +1,6 @@
 //! `trainer export`: a network for other programs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,6 +9,7 @@ use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
 use clap::Args;
 use data::Thousands;
 use model::Kernels;
+use serde_json::Value;
 
 use crate::backend::Backend;
 use crate::cli::Run;
@@ -65,6 +67,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .save_into(&mut store)
         .map_err(|error| anyhow!("cannot convert the network: {error}"))?;
     let bytes = store.get_bytes().context("cannot convert the network")?;
+    let bytes = with_sorted_header(&bytes).context("cannot convert the network")?;
     files::write_atomically(&options.out, &bytes)?;
     print(&format!(
         "wrote {} parameters to {}",
@@ -79,9 +82,47 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The same file with the fields of its header, and of the metadata in it, in the order of their names: Burn writes the
+/// metadata in another order each time, and the same network is to be the same file.
+///
+/// # Errors
+///
+/// If it is no safetensors file.
+fn with_sorted_header(file: &[u8]) -> Result<Vec<u8>> {
+    let (length, rest) = file.split_first_chunk().context("it has no header")?;
+    let length = usize::try_from(u64::from_le_bytes(*length))?;
+    let (header, tensors) = rest.split_at_checked(length).context("it is cut off")?;
+    let header: BTreeMap<String, BTreeMap<String, Value>> = serde_json::from_slice(header)?;
+    let mut header = serde_json::to_vec(&header)?;
+    // The tensors begin at a multiple of eight bytes, after spaces.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut sorted = u64::try_from(header.len())?.to_le_bytes().to_vec();
+    sorted.extend(header);
+    sorted.extend(tensors);
+    Ok(sorted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_are_sorted() {
+        let file = |header: &str| {
+            let mut file = (header.len() as u64).to_le_bytes().to_vec();
+            file.extend(header.bytes());
+            file.extend([1, 2, 3]);
+            file
+        };
+        let given = file(r#"{"w":{"dtype":"U8"},"__metadata__":{"b":"2","a":"{\"x\":1}"}}"#);
+        let sorted = file(concat!(
+            r#"{"__metadata__":{"a":"{\"x\":1}","b":"2"},"w":{"dtype":"U8"}}"#,
+            " "
+        ));
+        assert_eq!(with_sorted_header(&given).unwrap(), sorted);
+        assert!(with_sorted_header(&given[..20]).is_err());
+        assert!(with_sorted_header(b"{}").is_err());
+    }
 
     #[test]
     fn other_files_are_told_from_safetensors() {

@@ -45,6 +45,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     files
         .may_write(Existing::Keep)
         .map_err(|error| match error {
+            Error::Exists { path } if !files.train.exists() => anyhow!(
+                "{} is there already, but not {}, as where `trainer data make` was killed; remove it, or name another folder with --out",
+                path.display(),
+                files.train.display()
+            ),
             Error::Exists { path } => anyhow!(
                 "{} is there already, and is not overwritten; name another folder with --out",
                 path.display()
