@@ -1,6 +1,7 @@
 //! Everything about contenders and their baselines, at once.
 
 use crate::bootstrap::{Interval, RESAMPLES, bca_interval};
+use crate::check;
 use crate::equivalence::equivalence_test;
 use crate::error::Error;
 use crate::holm::holm;
@@ -64,7 +65,7 @@ pub fn compare(
     differences: &[impl AsRef<[f64]>],
     criteria: &Criteria,
 ) -> Result<Vec<Comparison>, Error> {
-    compare_of(
+    compare_in_family(
         differences.len(),
         differences,
         criteria,
@@ -72,29 +73,34 @@ pub fn compare(
     )
 }
 
-/// The same as [`compare`], of a family of so many `comparisons`, of which some may have no differences: the
+/// The same as [`compare`], of a family of `family_size` comparisons, of which some may have no differences: the
 /// p-values are corrected for them too, as otherwise a contender without scores would make the others'
 /// differences easier to show. With one `powers` for several families nothing is simulated twice.
 ///
 /// # Errors
 ///
-/// As of [`compare`].
-pub fn compare_of(
-    comparisons: usize,
+/// As of [`compare`]; [`Error::Parameter`] for a family that is smaller than the comparisons in it.
+pub fn compare_in_family(
+    family_size: usize,
     differences: &[impl AsRef<[f64]>],
     criteria: &Criteria,
     powers: &mut Powers,
 ) -> Result<Vec<Comparison>, Error> {
     criteria.check()?;
+    check::parameter(
+        "the size of a family",
+        family_size as f64,
+        family_size >= differences.len(),
+        "at least the number of comparisons in it",
+    )?;
     let tests = differences
         .iter()
         .map(|differences| tests(differences.as_ref(), criteria))
         .collect::<Result<Vec<_>, _>>()?;
-    let comparisons = comparisons.max(tests.len());
     let adjusted = |p_value: &dyn Fn(usize) -> f64| {
         let mut p_values: Vec<f64> = (0..tests.len()).map(p_value).collect();
         // Without differences nothing is shown.
-        p_values.resize(comparisons, 1.0);
+        p_values.resize(family_size, 1.0);
         holm(&p_values)
     };
     let difference = adjusted(&|index| tests[index].0)?;
@@ -114,7 +120,7 @@ pub fn compare_of(
                 differences,
                 tests[index],
                 adjusted,
-                comparisons,
+                family_size,
                 criteria,
                 powers,
             )

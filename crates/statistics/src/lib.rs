@@ -56,7 +56,7 @@ mod summary;
 mod verdict;
 
 pub use bootstrap::{Interval, RESAMPLES, bca_interval};
-pub use comparison::{Comparison, compare, compare_of};
+pub use comparison::{Comparison, compare, compare_in_family};
 pub use equivalence::equivalence_test;
 pub use error::Error;
 pub use holm::holm;

@@ -88,7 +88,7 @@ fn too_few_seeds() {
 #[test]
 fn a_comparison_without_differences_is_corrected_for() {
     let of = |comparisons| {
-        compare_of(comparisons, &[TEN], &CRITERIA, &mut Powers::default()).unwrap()[0]
+        compare_in_family(comparisons, &[TEN], &CRITERIA, &mut Powers::default()).unwrap()[0]
     };
     let smallest = 2.0 / 1024.0;
     assert_eq!(of(1).adjusted.difference, smallest);

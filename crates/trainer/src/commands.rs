@@ -8,6 +8,7 @@ pub mod ensemble;
 pub mod errors;
 pub mod evaluate;
 pub mod export;
+mod networks;
 pub mod predict;
 pub mod resume;
 pub mod score;

@@ -113,14 +113,7 @@ impl Members {
         style: Style,
     ) -> Result<Option<ExitCode>> {
         let console = Console::new(style);
-        let mut left = 0;
-        for (path, config) in &self.runs {
-            if is_trained(&RunDirectory::open_or_create(path)?, config)? {
-                console.say(&format!("{} is trained", path.display()));
-            } else {
-                left += 1;
-            }
-        }
+        let left = self.left(&console)?;
         if left == 0 {
             return Ok(None);
         }
@@ -131,37 +124,66 @@ impl Members {
         });
         let jobs = Jobs::choose(jobs, left, probe)?;
         if jobs.count > 1 {
-            let mut observer = MemberObserver {
-                console,
-                epochs: self.runs[0].1.total_epochs(),
-                diverged: Vec::new(),
-            };
-            let ending = jobs::run(jobs, &processes.work, &self.signals, &mut observer)?;
-            let MemberObserver {
-                console, diverged, ..
-            } = observer;
-            if ending == JobsEnding::Interrupted {
-                return Ok(Some(interrupted(&console)));
-            }
-            check_converged(&diverged)?;
-            for (path, config) in &self.runs {
-                // The processes leave alone what they find locked.
-                if !is_trained(&RunDirectory::open_or_create(path)?, config)? {
-                    return Err(taken(path));
-                }
-            }
-            return Ok(None);
+            self.train_in_processes(jobs, &processes.work, console)
+        } else {
+            self.train_in_turn(&console)
         }
+    }
+
+    /// How many are still to be trained; names the others.
+    fn left(&self, console: &Console) -> Result<usize> {
+        let mut left = 0;
+        for (path, config) in &self.runs {
+            if is_trained(&RunDirectory::open_or_create(path)?, config)? {
+                console.say(&format!("{} is trained", path.display()));
+            } else {
+                left += 1;
+            }
+        }
+        Ok(left)
+    }
+
+    /// Several at once, by processes that each train what no other does.
+    fn train_in_processes(
+        &self,
+        jobs: Jobs,
+        work: &[OsString],
+        console: Console,
+    ) -> Result<Option<ExitCode>> {
+        let mut observer = MemberObserver {
+            console,
+            epochs: self.runs[0].1.total_epochs(),
+            diverged: Vec::new(),
+        };
+        let ending = jobs::run(jobs, work, &self.signals, &mut observer)?;
+        let MemberObserver {
+            console, diverged, ..
+        } = observer;
+        if ending == JobsEnding::Interrupted {
+            return Ok(Some(interrupted(&console)));
+        }
+        check_converged(&diverged)?;
+        for (path, config) in &self.runs {
+            // The processes leave alone what they find locked.
+            if !is_trained(&RunDirectory::open_or_create(path)?, config)? {
+                return Err(taken(path));
+            }
+        }
+        Ok(None)
+    }
+
+    /// One after the other, with all threads.
+    fn train_in_turn(&self, console: &Console) -> Result<Option<ExitCode>> {
         let mut diverged = Vec::new();
         for (path, config) in &self.runs {
             if self.signals.requested() {
-                return Ok(Some(interrupted(&console)));
+                return Ok(Some(interrupted(console)));
             }
-            let member = Console::of_member(style, path.display().to_string());
+            let member = Console::of_member(console.style(), path.display().to_string());
             match self.attempt(path, config, member)? {
                 Attempt::Trained => {}
                 Attempt::Taken => return Err(taken(path)),
-                Attempt::Interrupted => return Ok(Some(interrupted(&console))),
+                Attempt::Interrupted => return Ok(Some(interrupted(console))),
                 Attempt::Diverged(this) => diverged.push(this),
             }
         }

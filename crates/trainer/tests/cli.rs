@@ -360,7 +360,7 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     // Rows and columns may be in another order, and lines end as they like.
     write(
         "submission.csv",
-        "Label,ImageId\r\n9,4\r\n0,2\r\n8,3\r\n7,1",
+        "label,IMAGEID\r\n9,4\r\n0,2\r\n8,3\r\n7,1",
     );
     insta::assert_snapshot!(folder.succeed(score), @"accuracy 75.00 % (95 % interval 30.06 to 95.44): 3 of 4 images of submission.csv are right");
     let json: Value = serde_json::from_str(&folder.succeed(&format!("{score} --json"))).unwrap();
@@ -368,6 +368,8 @@ fn a_submission_is_scored_where_the_answers_are_known() {
 
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n3,8\n");
     insta::assert_snapshot!(folder.fail(score), @"error: image 4 is in answers.csv, but not in submission.csv; name the answers to these images with --answers");
+    fs::write(folder.path("submission.csv"), [0x1f, 0x8b, 8, 0]).unwrap();
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv is compressed; unpack it first");
     write("submission.csv", "ImageId,Label\n1,7\n2,zero\n");
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:3: found 2,zero, expected two whole numbers such as 1,7");
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n1,7\n");
@@ -621,7 +623,7 @@ fn built_in_digits_become_files_that_are_not_overwritten() {
         fs::remove_file(folder.path("made").join(name)).unwrap();
     }
     let error = folder.fail("data make --out made --count 200");
-    insta::assert_snapshot!(error, @"error: made/test-labels.csv is there already, and is not overwritten; name another folder with --out");
+    insta::assert_snapshot!(error, @"error: made/test-labels.csv is there already, but not made/train.csv, as where `trainer data make` was killed; remove it, or name another folder with --out");
     assert!(!folder.path("made/train.csv").exists());
 }
 

@@ -2,7 +2,7 @@
 
 use statistics::{
     Comparison, Criteria, Interval, Powers, RESAMPLES, Reason, Summary, Verdict, bca_interval,
-    compare_of, interquartile_mean, mean, median,
+    compare_in_family, interquartile_mean, mean, median,
 };
 
 use crate::definition::Study;
@@ -295,7 +295,7 @@ impl<'a> Cell<'a> {
         }
         self.pairs = places
             .into_iter()
-            .zip(compare_of(
+            .zip(compare_in_family(
                 self.number_of_pairs(),
                 &differences,
                 criteria,
@@ -599,7 +599,7 @@ pub(super) fn compare_with_baseline(
                 }
             }
         }
-        let comparisons = compare_of(wanted, &differences, criteria, powers)?;
+        let comparisons = compare_in_family(wanted, &differences, criteria, powers)?;
         for ((cell, index), comparison) in places.into_iter().zip(comparisons) {
             let arms = &mut cells[cell].arms;
             let reference = arms.iter().find(|arm| arm.name == baseline);

@@ -19,8 +19,9 @@ use self::json::Record;
 use self::page::Page;
 use self::pairs::{Comparison, Prediction};
 use super::evaluate::EvaluationSet;
+use super::networks;
 use crate::console::print;
-use crate::ensemble::{self, Ensemble, Views};
+use crate::ensemble::{Ensemble, Views};
 use crate::evaluation::Probabilities;
 use crate::output_files::{check_picture, check_replaceable, write_picture};
 use crate::saved_model::SavedNetwork;
@@ -36,7 +37,7 @@ const DEFAULT_COUNT: u32 = 100;
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    ensemble: ensemble::Options,
+    networks: networks::Options,
     /// Labelled images to look at; if they are those that the runs were trained with, only the ones
     /// that were held out [default: those that the runs were trained with]
     #[arg(long, short, value_name = "PATH")]
@@ -80,7 +81,7 @@ struct Mistake<'a> {
 ///
 /// A run that cannot be loaded, images that do not fit it, or other files in the way of the results.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let ensemble = options.ensemble.load()?;
+    let ensemble = options.networks.load()?;
     let folder = options.folder(&ensemble)?;
     if folder.exists() && !folder.is_dir() {
         bail!(
@@ -102,7 +103,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         known_images,
         ..
     } = EvaluationSet::new(&ensemble, options.data.as_deref())?;
-    let predictions = ensemble.predict(&images, images.side(), options.ensemble.views)?;
+    let predictions = ensemble.predict(&images, images.side(), options.networks.views())?;
     let items = items(&images)?;
     let comparison = comparison(&ensemble, &predictions, &items);
     let probabilities = Probabilities::mean(&predictions);
@@ -183,9 +184,11 @@ impl Options {
 
     /// What makes the page again.
     fn command(&self) -> String {
-        let ensemble::Options {
-            runs, model, views, ..
-        } = &self.ensemble;
+        let networks::Options { runs, model, .. } = &self.networks;
+        let Views {
+            per_image,
+            strength,
+        } = self.networks.views();
         let mut command = String::from("trainer errors");
         for run in runs {
             command += &format!(" {}", as_argument(run));
@@ -193,11 +196,7 @@ impl Options {
         if *model == SavedNetwork::Last {
             command += " --model last";
         }
-        if views.per_image.get() > 1 {
-            let Views {
-                per_image,
-                strength,
-            } = views;
+        if per_image.get() > 1 {
             command += &format!(" --tta {per_image} --tta-strength {strength}");
         }
         if let Some(data) = &self.data {

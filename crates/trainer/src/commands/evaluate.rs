@@ -12,15 +12,16 @@ use data::LabelledImages;
 
 use self::report::Report;
 pub(super) use self::set::EvaluationSet;
+use super::networks;
 use crate::console::{Console, Style, print};
-use crate::ensemble::{self, Ensemble, Views};
+use crate::ensemble::{Ensemble, Views};
 use crate::evaluation::Evaluation;
 
 /// Options of `trainer evaluate`.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    ensemble: ensemble::Options,
+    networks: networks::Options,
     /// Labelled images to score on; if they are those that the runs were trained with, only the ones
     /// that were held out [default: those that the runs were trained with]
     #[arg(long, short, value_name = "PATH")]
@@ -36,9 +37,9 @@ pub struct Options {
 ///
 /// A run that cannot be loaded, or images that do not fit it.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let ensemble = options.ensemble.load()?;
+    let ensemble = options.networks.load()?;
     let set = EvaluationSet::new(&ensemble, options.data.as_deref())?;
-    let report = Report::new(&ensemble, set, options.ensemble.views)?;
+    let report = Report::new(&ensemble, set, options.networks.views())?;
     if options.json {
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {

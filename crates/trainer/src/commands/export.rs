@@ -11,10 +11,10 @@ use data::Thousands;
 use model::Kernels;
 use serde_json::Value;
 
+use super::networks::note_if_unfinished;
 use crate::backend::Backend;
 use crate::cli::Run;
 use crate::console::print;
-use crate::ensemble::note_if_unfinished;
 use crate::output_files::{check_folder_of, check_replaceable};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, SavedNetwork};
@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     check_folder_of(&options.out)?;
     check_replaceable(&options.out, "a safetensors file", is_safetensors)?;
     let run = RunDirectory::open(&options.run.path)?;
-    note_if_unfinished(run.path())?;
+    note_if_unfinished(&run)?;
     let device = Backend::Flex.open()?.device;
     let (classifier, card) = saved_model::load(&run, options.model, &device, Kernels::default())?;
     let mut store = SafetensorsStore::from_bytes(None)

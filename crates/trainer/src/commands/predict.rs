@@ -10,9 +10,8 @@ use clap::Args;
 use data::Thousands;
 use mnist::Existing;
 
-use super::evaluate;
+use super::{evaluate, networks};
 use crate::console::print;
-use crate::ensemble;
 use crate::evaluation::Probabilities;
 use crate::output_files::{check_folder_of, check_replaceable};
 
@@ -20,7 +19,7 @@ use crate::output_files::{check_folder_of, check_replaceable};
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    ensemble: ensemble::Options,
+    networks: networks::Options,
     /// Unlabelled images: a CSV file (plain, .gz or Kaggle's .zip) or its folder [default: data/]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
@@ -51,7 +50,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             "the built-in digits have labels; `trainer data make` writes them as files, with a test.csv to predict"
         );
     }
-    let ensemble = options.ensemble.load()?;
+    let ensemble = options.networks.load()?;
     let images = data::test_images(options.data.as_deref())?;
     let (count, side) = (images.len(), images.side());
     let expected = ensemble.task().height;
@@ -61,7 +60,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             images.source(),
         );
     }
-    let predictions = ensemble.predict(&images, side, options.ensemble.views)?;
+    let predictions = ensemble.predict(&images, side, options.networks.views())?;
     let probabilities = Probabilities::mean(&predictions);
     let labels = probabilities.predictions();
     if labels.len() != count {
@@ -80,7 +79,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         images.source(),
         options.out.display()
     ))?;
-    match evaluate::validation_summary(&ensemble, options.ensemble.views) {
+    match evaluate::validation_summary(&ensemble, options.networks.views()) {
         Ok(summary) => print(&summary)?,
         // The submission is there all the same.
         Err(error) => print(&format!("how many are right is not known: {error:#}"))?,

@@ -1,6 +1,8 @@
 //! `trainer score`: how many rows of a submission are right, where the answers are known.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -110,9 +112,22 @@ impl Score {
     }
 }
 
+/// What a file that gzip has compressed begins with.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// The columns of a submission.
+const COLUMNS: [&str; 2] = ["ImageId", "Label"];
+
 /// The label of each image, by its number.
 fn read(path: &Path) -> Result<BTreeMap<u64, u64>> {
     let name = path.display();
+    let mut start = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(2).read_to_end(&mut start))
+        .with_context(|| format!("{name} cannot be read"))?;
+    if start == GZIP {
+        bail!("{name} is compressed; unpack it first");
+    }
     let mut reader = ReaderBuilder::new()
         .trim(Trim::All)
         .from_path(path)
@@ -120,20 +135,29 @@ fn read(path: &Path) -> Result<BTreeMap<u64, u64>> {
     let header = reader
         .headers()
         .with_context(|| format!("{name} cannot be read as CSV"))?;
-    let has = |column| header.iter().any(|name| name == column);
     if header.is_empty() {
         bail!("{name} is empty, expected a header ImageId,Label and rows");
     }
-    if !(has("ImageId") && has("Label")) {
+    // As tables of images are read, whatever the case of their columns' names.
+    let named = |found: &str| {
+        let column = COLUMNS
+            .into_iter()
+            .find(|column| column.eq_ignore_ascii_case(found));
+        column.unwrap_or("another")
+    };
+    let columns: StringRecord = header.iter().map(named).collect();
+    if !COLUMNS
+        .iter()
+        .all(|column| columns.iter().any(|name| name == *column))
+    {
         let found = header.iter().take(3).collect::<Vec<_>>().join(",");
         bail!("{name}:1: found the columns {found}, expected ImageId,Label");
     }
-    let header = header.clone();
     let mut labels = BTreeMap::new();
     for record in reader.records() {
         let record = record.with_context(|| format!("{name} cannot be read as CSV"))?;
         let line = record.position().map_or(0, csv::Position::line);
-        let Ok(Row { image, label }) = record.deserialize(Some(&header)) else {
+        let Ok(Row { image, label }) = record.deserialize(Some(&columns)) else {
             let found = text(&record);
             bail!("{name}:{line}: found {found}, expected two whole numbers such as 1,7");
         };
