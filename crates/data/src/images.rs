@@ -305,6 +305,13 @@ impl UnlabelledImages {
         &self.source
     }
 
+    /// Mean and standard deviation of the set's pixels.
+    pub fn scaling(&self) -> Scaling {
+        let size = self.side() * self.side();
+        let range = self.rows.start as usize * size..self.rows.end as usize * size;
+        Scaling::of(std::iter::once(&self.pixels.bytes[range]))
+    }
+
     /// The images of the set from `range.start` to before `range.end`.
     pub(crate) fn select(&self, range: Range<u32>) -> Self {
         let first = self.rows.start;

@@ -49,7 +49,6 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--config nowhere.toml"), @"error: cannot read nowhere.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(error("resume nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
     insta::assert_snapshot!(error("errors nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
-    insta::assert_snapshot!(error("data check"), @"error: the following required arguments were not provided:");
     insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, get MNIST by `trainer data fetch`, or name `built-in` for digits that the program draws");
     insta::assert_snapshot!(error("data check tiny.toml"), @r#"error: tiny.toml, line 2, column 1: found "backend = \"flex\"", expected label, pixel0, pixel1, … in the header"#);
     insta::assert_snapshot!(error("data fetch --mirror ftp://example.org"), @"error: ftp://example.org: found no usable address of a mirror, expected one such as https://example.org/mnist");
@@ -697,6 +696,40 @@ fn misread_images_are_shown() {
     fs::write(folder.path("mine/errors.json"), "my notes").unwrap();
     insta::assert_snapshot!(folder.fail("errors run --out mine"), @"error: mine/errors.json is there already and is not JSON; name another place with --out");
     assert!(!folder.path("mine/errors.html").exists());
+}
+
+/// A network that has learnt bright digits on dark paper reads dark ones on bright paper at random.
+#[test]
+fn inverted_images_are_noted() {
+    let folder = Folder::with_digits(300);
+    folder.succeed("--config tiny.toml --data train.csv --epochs 1 --quiet --out run");
+    let invert = |name: &str| {
+        let text = fs::read_to_string(folder.path(name)).unwrap();
+        let (header, rows) = text.split_once('\n').unwrap();
+        let labels = usize::from(header.starts_with("label"));
+        let inverted = rows.lines().map(|row| {
+            let fields = row.split(',').enumerate().map(|(place, field)| {
+                let value: u8 = field.parse().unwrap();
+                if place < labels { value } else { 255 - value }.to_string()
+            });
+            fields.collect::<Vec<_>>().join(",") + "\n"
+        });
+        fs::write(
+            folder.path(format!("inverted-{name}")),
+            format!("{header}\n{}", inverted.collect::<String>()),
+        )
+        .unwrap();
+    };
+    invert("train.csv");
+    invert("test.csv");
+    for (command, name) in [("evaluate", "train.csv"), ("predict", "test.csv")] {
+        for (prefix, is_noted) in [("", false), ("inverted-", true)] {
+            let output = folder.run(&format!("{command} run --data {prefix}{name}"));
+            let said = String::from_utf8(output.stderr).unwrap();
+            let note = format!("note: the mean pixel of {prefix}{name} is 0.8");
+            assert_eq!(said.contains(&note), is_noted, "{said}");
+        }
+    }
 }
 
 #[test]

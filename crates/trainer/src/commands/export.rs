@@ -117,7 +117,7 @@ mod tests {
         let given = file(r#"{"w":{"dtype":"U8"},"__metadata__":{"b":"2","a":"{\"x\":1}"}}"#);
         let sorted = file(concat!(
             r#"{"__metadata__":{"a":"{\"x\":1}","b":"2"},"w":{"dtype":"U8"}}"#,
-            " "
+            "   "
         ));
         assert_eq!(with_sorted_header(&given).unwrap(), sorted);
         assert!(with_sorted_header(&given[..20]).is_err());

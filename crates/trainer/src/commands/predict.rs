@@ -10,6 +10,7 @@ use clap::Args;
 use data::Thousands;
 use mnist::Existing;
 
+use super::networks::note_if_inverted;
 use super::{evaluate, networks};
 use crate::console::print;
 use crate::evaluation::Probabilities;
@@ -60,6 +61,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             images.source(),
         );
     }
+    note_if_inverted(&ensemble, images.source(), images.scaling());
     let predictions = ensemble.predict(&images, side, options.networks.views())?;
     let probabilities = Probabilities::mean(&predictions);
     let labels = probabilities.predictions();

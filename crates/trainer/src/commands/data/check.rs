@@ -14,8 +14,8 @@ use crate::console::print;
 #[derive(Debug, Args)]
 pub struct Options {
     /// CSV files (plain, .gz or Kaggle's .zip), labelled or not; folders with train.csv, test.csv or
-    /// Kaggle's zip; or built-in
-    #[arg(value_name = "PATH", required = true)]
+    /// Kaggle's zip; or built-in [default: data/, or else built-in]
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The same as JSON, with the numbers of all images that are mentioned
     #[arg(long)]
@@ -28,7 +28,10 @@ pub struct Options {
 ///
 /// If a file cannot be read or is not a table of images. What it warns of is no error.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let mut tables = Vec::new();
+    let mut tables = match options.paths[..] {
+        [] => data::tables(None)?,
+        _ => Vec::new(),
+    };
     for path in &options.paths {
         tables.extend(data::tables(Some(path))?);
     }

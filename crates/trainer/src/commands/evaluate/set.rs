@@ -8,6 +8,7 @@ use data::{LabelledImages, Thousands};
 use model::Task;
 use serde::Serialize;
 
+use crate::commands::networks::note_if_inverted;
 use crate::ensemble::{Ensemble, Member};
 use crate::saved_model::SavedNetwork;
 
@@ -48,6 +49,7 @@ impl EvaluationSet {
         let own = &ensemble.members[0].config.data;
         let images = own.read_images(data, data::evaluation_images)?;
         check_fit(&images, ensemble.task())?;
+        note_if_inverted(ensemble, images.source(), images.scaling());
         match Self::held_out(ensemble, &images) {
             Ok(held_out) => Ok(held_out),
             Err(error) if data.is_none() => bail!("{error:#}; name labelled images with --data"),
