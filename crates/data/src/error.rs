@@ -21,14 +21,11 @@ pub enum Error {
 
     /// There is no such file or folder.
     #[error(
-        "{file}: there is no such file or folder; name another, get MNIST by `trainer data fetch`, or name \
-         `{built_in}` for digits that the program draws"
+        "{file}: there is no such file or folder; name another, or get MNIST by `trainer data fetch`"
     )]
     Missing {
         /// The file, as named.
         file: String,
-        /// The name of digits that are drawn.
-        built_in: &'static str,
     },
 
     /// Reading stopped inside a file: compressed data is cut short or damaged, or the device

@@ -219,10 +219,7 @@ fn open(path: &Path) -> Result<(File, Vec<u8>), Error> {
     let open_error = |cause: io::Error| {
         let file = path.display().to_string();
         match cause.kind() {
-            ErrorKind::NotFound => Error::Missing {
-                file,
-                built_in: crate::BUILT_IN,
-            },
+            ErrorKind::NotFound => Error::Missing { file },
             _ => Error::Open { file, cause },
         }
     };

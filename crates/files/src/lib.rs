@@ -43,24 +43,33 @@ impl<T> Context<T> for io::Result<T> {
 }
 
 /// Writes `bytes` to `path` so that a crash leaves the old content or the new, never a part. Where `path` is a link,
-/// what it leads to is written.
+/// what it leads to is written. A file that was there keeps its permissions.
 ///
 /// # Errors
 ///
 /// If the file cannot be written: no space, no permission. The old content is still there.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    // A link that leads nowhere is replaced.
-    let target = match path.is_symlink() {
-        true => fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
-        false => path.to_owned(),
-    };
+    let target = target(path);
     let partial = hidden_path(&target, PARTIAL);
-    let written = write_durably(&partial, bytes).and_then(|()| fs::rename(&partial, &target));
+    let written = write_durably(&partial, bytes).and_then(|()| {
+        if let Ok(there) = fs::metadata(&target) {
+            fs::set_permissions(&partial, there.permissions())?;
+        }
+        fs::rename(&partial, &target)
+    });
     if written.is_err() {
         // Already failing: that the leftover cannot be removed either adds nothing.
         fs::remove_file(&partial).ok();
     }
     written.context("write", path)
+}
+
+/// What a link leads to; any other path itself, and a link that leads nowhere.
+pub fn target(path: &Path) -> PathBuf {
+    match path.is_symlink() {
+        true => fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        false => path.to_owned(),
+    }
 }
 
 /// Writes `bytes` to `path`, where nothing may be, and waits until the disk has them.
@@ -212,12 +221,17 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn a_link_stays_one() {
+        use std::os::unix::fs::PermissionsExt;
+
         let folder = tempfile::tempdir().unwrap();
         let [target, link] = ["a.csv", "link.csv"].map(|name| folder.path().join(name));
         fs::write(&target, "old").unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
         std::os::unix::fs::symlink("a.csv", &link).unwrap();
         write_atomically(&link, b"new").unwrap();
         assert!(link.is_symlink());
+        let mode = target.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read(&target).unwrap(), b"new");
     }
 

@@ -96,7 +96,7 @@ pub fn write_submission(
     existing: Existing,
     labels: impl IntoIterator<Item = u8>,
 ) -> Result<(), Error> {
-    Unpublished::submission(path, existing, labels)?.publish()
+    Unpublished::submission(&files::target(path), existing, labels)?.publish()
 }
 
 /// A file that is whole but not yet seen under its name. Without [`Unpublished::publish`] it is

@@ -53,9 +53,9 @@ pub fn paired_differences(contender: &[f64], baseline: &[f64]) -> Result<Vec<f64
     Ok(contender.iter().zip(baseline).map(|(c, b)| c - b).collect())
 }
 
-/// The probability that the contender beats the baseline with the same seed, ties counting half, which those
-/// are too that differ by rounding alone: the share of `differences`, contender minus baseline, that are improvements. From 0 to 1, and the
-/// "probability of improvement" of Agarwal et al. 2021 (arXiv:2108.13264) for runs that are paired.
+/// The probability that the contender beats the baseline with the same seed: ties count half, and differences no larger
+/// than rounding are ties. It is the share of `differences`, contender minus baseline, that are improvements, from 0 to 1:
+/// the "probability of improvement" of Agarwal et al. 2021 (arXiv:2108.13264) for runs that are paired.
 ///
 /// # Errors
 ///

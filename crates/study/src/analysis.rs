@@ -186,6 +186,14 @@ impl<'a> Analysis<'a> {
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether a contender's difference from the baseline is at least what was found, as some of its runs, and none of
+    /// the baseline's, never reached the accuracy that they are compared by.
+    pub(crate) fn is_least(&self, arm: &Arm<'_>, cell: &Cell<'_>) -> bool {
+        let baseline = cell.arms.iter().find(|other| other.name == self.baseline);
+        arm.never_reached(self.metric) > 0
+            && baseline.is_some_and(|baseline| baseline.never_reached(self.metric) == 0)
+    }
+
     /// The cells that the verdict is taken from.
     pub fn deciding(&self) -> impl Iterator<Item = &Cell<'a>> {
         self.cells.iter().filter(|cell| cell.decides)

@@ -19,7 +19,7 @@ mod tracks;
 use crate::analysis::{Analysis, Arm, Cell};
 use crate::curves::Curves;
 use crate::definition::Study;
-use crate::format::{count, file_names};
+use crate::format::{count, file_names, with_place};
 
 pub(crate) use palette::dark_rules;
 pub(crate) use settings::direction;
@@ -206,10 +206,7 @@ impl Source<'_> {
     }
 
     fn with_place(&self, cell: &Cell<'_>, counts: &str) -> String {
-        match self.place(cell) {
-            place if place.is_empty() => counts.to_owned(),
-            place => format!("{counts} ({place})"),
-        }
+        with_place(counts, &self.place(cell))
     }
 }
 

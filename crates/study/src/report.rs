@@ -6,6 +6,7 @@ mod document;
 mod folder;
 mod html;
 mod markdown;
+mod observations;
 mod runs;
 mod tables;
 mod text;

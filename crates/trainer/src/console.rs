@@ -1,6 +1,6 @@
 //! What the user sees of a training: Burn's dashboard, plain lines, JSON, or nothing.
 
-use std::io::{self, ErrorKind, IsTerminal, Write, stderr, stdout};
+use std::io::{self, ErrorKind, IsTerminal, Write, stderr, stdin, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -57,13 +57,14 @@ impl Style {
 /// Columns and rows that the dashboard takes to show how far a training is.
 const SMALLEST_SCREEN: (u16, u16) = (60, 15);
 
-/// Whether stdout is a terminal that can show more than lines.
+/// Whether stdout is a terminal that can show more than lines, and stdin is one too: keys are read from it.
 fn has_screen() -> bool {
     let is_large = || {
         let (columns, rows) = crossterm::terminal::size().unwrap_or(SMALLEST_SCREEN);
         columns >= SMALLEST_SCREEN.0 && rows >= SMALLEST_SCREEN.1
     };
     stdout().is_terminal()
+        && stdin().is_terminal()
         && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
         && is_large()
 }

@@ -29,8 +29,11 @@ pub fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
         Ending::Finished => {
             if training.config.data.validation_fraction > 0.0 {
                 let run = as_argument(path);
+                let data = training.config.data.path.as_ref();
+                let data =
+                    data.map_or_else(String::new, |data| format!(" --data {}", as_argument(data)));
                 training.console.say(&format!(
-                    "next: `trainer errors {run}` shows what it misreads, `trainer compare relu gelu tanh` what a function changes"
+                    "next: `trainer errors {run}` shows what it misreads, `trainer compare relu gelu tanh{data}` what a function changes"
                 ));
             }
             Ok(ExitCode::SUCCESS)

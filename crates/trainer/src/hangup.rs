@@ -7,7 +7,7 @@
 //! stops, as a closed terminal asks it to (`interrupt.rs`), or goes on where that is ignored.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, stderr, stdin, stdout};
+use std::io::{self, IsTerminal, stderr, stdout};
 use std::os::unix::net::UnixStream;
 use std::panic::{set_hook, take_hook};
 use std::sync::Once;
@@ -60,8 +60,8 @@ struct Nowhere {
     sink: File,
     /// Nothing ever comes here, and nobody who reads it waits: the second end is kept, and silent.
     silence: (UnixStream, UnixStream),
-    /// Whether stdin and stderr are the terminal too.
-    replaces: [bool; 2],
+    /// Whether stderr is the terminal too. Stdin is: there is no dashboard otherwise.
+    is_stderr_replaced: bool,
 }
 
 impl Nowhere {
@@ -71,7 +71,7 @@ impl Nowhere {
         Ok(Self {
             sink: OpenOptions::new().write(true).open("/dev/null")?,
             silence,
-            replaces: [stdin().is_terminal(), stderr().is_terminal()],
+            is_stderr_replaced: stderr().is_terminal(),
         })
     }
 
@@ -80,19 +80,16 @@ impl Nowhere {
         Ok(Self {
             sink: self.sink.try_clone()?,
             silence: (read.try_clone()?, kept.try_clone()?),
-            replaces: self.replaces,
+            is_stderr_replaced: self.is_stderr_replaced,
         })
     }
 
     fn replace_terminal(&self) {
-        let [of_stdin, of_stderr] = self.replaces;
         // If one fails, the others are still worth while.
         let _ = dup2_stdout(&self.sink);
-        if of_stderr {
+        if self.is_stderr_replaced {
             let _ = dup2_stderr(&self.sink);
         }
-        if of_stdin {
-            let _ = dup2_stdin(&self.silence.0);
-        }
+        let _ = dup2_stdin(&self.silence.0);
     }
 }

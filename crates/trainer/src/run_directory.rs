@@ -277,6 +277,7 @@ impl RunDirectory {
         Ok(write_atomically(&self.path.join(SUMMARY), &text)?)
     }
 }
+
 /// Whether there is nothing but a lock in a folder, and perhaps a configuration of which a part was written: what a
 /// full disk leaves of a beginning, or another process that has just begun, which holds the lock.
 fn is_hardly_begun(folder: &Path) -> bool {

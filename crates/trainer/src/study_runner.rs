@@ -16,7 +16,7 @@ mod work;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use data::{LabelledImages, Source};
 use model::Activation;
 use study::{Curves, Dataset, Plan, Store, Study};
@@ -93,23 +93,30 @@ impl StudyRunner {
                 setting => format!("{}, {setting}", spec.contender),
             };
             let metric = self.plan.study().verdict.metric;
+            let wrong = |field: &str, message: String| {
+                Err(FieldError {
+                    spec: Box::new(spec.clone()),
+                    field: Some(field.to_owned()),
+                    message,
+                }
+                .into())
+            };
             if config.data.test_fraction == 0.0 && metric.needs_test_images() {
-                return Err(anyhow!(
+                let message = format!(
                     "test_fraction is 0, but the verdict is by {metric}; set data.test_fraction, such as 0.1, under [fixed]"
-                ))
-                .with_context(name);
+                );
+                return wrong("data.test_fraction", message);
             }
             if config.early_stopping.is_some() && metric.is_time_to_accuracy() {
-                return Err(anyhow!(
+                let message = format!(
                     "early_stopping is set, but the verdict is by {metric}, by which a run that gives up early would look fast; leave it out"
-                ))
-                .with_context(name);
+                );
+                return wrong("early_stopping", message);
             }
             if config.data.validation_fraction == 0.0 {
-                return Err(anyhow!(
-                    "validation_fraction is 0, but studies choose by validation"
-                ))
-                .with_context(name);
+                let message =
+                    String::from("validation_fraction is 0, but studies choose by validation");
+                return wrong("data.validation_fraction", message);
             }
             crate::training::split(&config, &self.images).with_context(name)?;
         }

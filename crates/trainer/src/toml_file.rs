@@ -35,7 +35,7 @@ pub fn to_sealed_toml(value: &impl Serialize) -> Result<String> {
     Ok(format!("{SEAL}{}\n{text}", sha256_hex(text.as_bytes())))
 }
 
-/// Reads a TOML file, which has not been changed if it is sealed; older ones are not.
+/// Reads a TOML file, and makes sure that it has not been changed; files of earlier versions have no seal.
 ///
 /// # Errors
 ///
@@ -45,7 +45,8 @@ pub fn read_sealed_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
     if let Some((seal, rest)) = text
         .strip_prefix(SEAL)
         .and_then(|text| text.split_once('\n'))
-        && seal.trim_end() != sha256_hex(rest.as_bytes())
+        // Whoever moves files to Windows and back may change how lines end, which says nothing else.
+        && seal.trim_end() != sha256_hex(rest.replace("\r\n", "\n").as_bytes())
     {
         bail!(
             "{} is damaged, or was changed by hand: its SHA-256 is not the one in its first line",
@@ -102,6 +103,7 @@ mod tests {
             read_sealed_toml::<BTreeMap<String, f64>>(&path).map_err(|error| error.to_string())
         };
         assert_eq!(read(&sealed), Ok(value.clone()));
+        assert_eq!(read(&sealed.replace('\n', "\r\n")), Ok(value.clone()));
         // As earlier versions wrote it.
         assert_eq!(read(&to_toml(&value).unwrap()), Ok(value));
         let error = read(&sealed.replace("0.128", "0.928")).unwrap_err();

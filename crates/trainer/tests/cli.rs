@@ -43,13 +43,13 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--label-smoothing -0.1"), @"error: label_smoothing is -0.1, but must be at least 0 and below 1");
     insta::assert_snapshot!(error("--early-stopping 0"), @"error: early_stopping.patience must be at least 1");
     insta::assert_snapshot!(error("evaluate run --tta 2 --tta-strength 2"), @"error: invalid value '2' for '--tta-strength <SHARE>': expected a number from 0 to 1");
-    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, get MNIST by `trainer data fetch`, or name `built-in` for digits that the program draws");
+    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, or get MNIST by `trainer data fetch`");
     insta::assert_snapshot!(error("--backend flex --backend cuda"), @"error: the argument '--backend <BACKEND>' cannot be used multiple times");
     insta::assert_snapshot!(error("--backend cuda"), @"error: this build has no `cuda` backend; build it with `cargo run -p trainer --features cuda`, or use --backend flex or ndarray");
     insta::assert_snapshot!(error("--config nowhere.toml"), @"error: cannot read nowhere.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(error("resume nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
     insta::assert_snapshot!(error("errors nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
-    insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, get MNIST by `trainer data fetch`, or name `built-in` for digits that the program draws");
+    insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, or get MNIST by `trainer data fetch`");
     insta::assert_snapshot!(error("data check tiny.toml"), @r#"error: tiny.toml, line 2, column 1: found "backend = \"flex\"", expected label, pixel0, pixel1, … in the header"#);
     insta::assert_snapshot!(error("data fetch --mirror ftp://example.org"), @"error: ftp://example.org: found no usable address of a mirror, expected one such as https://example.org/mnist");
     insta::assert_snapshot!(error("data fetch --out ."), @"error: ./train.csv is there already; name another folder with --out, or replace it with --replace");
@@ -728,6 +728,7 @@ fn inverted_images_are_noted() {
             let said = String::from_utf8(output.stderr).unwrap();
             let note = format!("note: the mean pixel of {prefix}{name} is 0.8");
             assert_eq!(said.contains(&note), is_noted, "{said}");
+            assert_eq!(said.contains("the mean pixel"), is_noted, "{said}");
         }
     }
 }

@@ -334,7 +334,7 @@ fn a_comparison_from_the_command_line() {
     let text = folder.succeed(&compare.replace("--seeds 1", "--seeds 2"));
     assert!(text.contains("2 of 4 runs are done"), "{text}");
     // Whoever adds seeds may have looked at the verdict before.
-    let warning = "The seeds were changed; before, there were 1.";
+    let warning = "The study had other seeds before: 1 seed.";
     let report = fs::read_to_string(folder.path("experiments/results/mine/report.md")).unwrap();
     assert!(report.contains(warning), "{report}");
     let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
@@ -362,7 +362,7 @@ fn a_comparison_from_the_command_line() {
     insta::assert_snapshot!(large, @"error: --epochs is too large");
     // What is wrong is said before the study is written down.
     let wrong = compare.replace("--name mine", "--name other --training-fraction 0");
-    insta::assert_snapshot!(folder.fail(&wrong), @"error: the study's run `relu`: training_fraction is 0, but must be above 0 and at most 1");
+    insta::assert_snapshot!(folder.fail(&wrong), @"error: training_fraction is 0, but must be above 0 and at most 1");
     assert!(!folder.path("experiments/other.toml").exists());
     assert!(!folder.path("experiments/studies/other").exists());
     folder.fail(&wrong.replace("--training-fraction 0", "--seeds 1000000000000"));
@@ -396,7 +396,7 @@ fn wrong_studies_are_explained_in_a_line() {
     insta::assert_snapshot!(error(("hidden_units = 12", "hidden_units = \"many\""), ""), @r#"error: study.toml:14:16: invalid type: string "many", expected a whole number that is not negative"#);
     insta::assert_snapshot!(error(("\"none\", \"batch\"", "\"none\", \"bach\""), ""), @"error: study.toml:25:19: unknown normalization `bach`; expected `batch`, `layer`, `group:G` with G ≥ 1, or `none`");
     insta::assert_snapshot!(error(("[common]", "[common]\noptimizer.learning_rate = -1.0"), ""), @"error: study.toml:28:27: learning_rate is -1, but must be positive");
-    insta::assert_snapshot!(error(("data.test_fraction = 0.2", "data.test_fraction = 0.0"), ""), @"error: sigmoid, normalization none: test_fraction is 0, but the verdict is by test-accuracy; set data.test_fraction, such as 0.1, under [fixed]");
+    insta::assert_snapshot!(error(("data.test_fraction = 0.2", "data.test_fraction = 0.0"), ""), @"error: study.toml:11:22: test_fraction is 0, but the verdict is by test-accuracy; set data.test_fraction, such as 0.1, under [fixed]");
     insta::assert_snapshot!(error(("epochs = 2", "backend = \"wgpu\""), ""), @"error: study.toml:8:11: backend is not a field of studies; name it with --backend");
     insta::assert_snapshot!(error(("epochs = 2", "ensemble.members = 7"), ""), @"error: study.toml:8:1: ensemble is not a field of studies; leave it out");
     insta::assert_snapshot!(error(("epochs = 2", "data.fingerprint = \"x\""), ""), @"error: study.toml:8:20: data.fingerprint is not a field of studies; leave it out");
@@ -429,7 +429,7 @@ fn runs_of_other_images_are_not_mixed_in() {
     let quiet = RUN.replace("--json", "--quiet");
     folder.succeed(&format!("{quiet} --jobs 1 --folder runs --out report"));
     let report = fs::read_to_string(folder.path("report/report.md")).unwrap();
-    let caveat = "The seeds were changed; before, there were 1.";
+    let caveat = "The study had other seeds before: 1 seed.";
     assert!(report.contains(caveat), "{report}");
     let error = folder.fail("study run study.toml --data built-in --folder runs --out report");
     insta::assert_snapshot!(error, @"error: the runs in runs are of other images than built-in digits; name those with --data, or another folder for new runs with --folder");

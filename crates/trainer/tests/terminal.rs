@@ -125,13 +125,30 @@ fn the_dashboards_own_keys_stop_and_save() {
 #[test]
 fn a_closed_terminal_stops_and_saves() {
     let folder = Folder::with_digits(2000);
-    let program = env!("CARGO_BIN_EXE_trainer");
-    // So large that it is in the midst of its first epoch.
-    let train = "--preset classic --data train.csv --epochs 3 --backend flex --out run";
-    let mut terminal = Terminal::start_command(&folder, &format!("exec {program} {train}"));
+    let mut terminal = Terminal::start(&folder, "run");
     terminal.wait_for("Metrics");
     terminal.close();
-    assert!(comes_true(|| has_checkpoint(&folder)));
+    // Nobody is told of the exit status; but the lock is free again, long before 1,000 epochs are over.
+    let lock = fs::File::open(folder.path("run/run.lock")).unwrap();
+    assert!(comes_true(|| lock.try_lock().is_ok()));
+    drop(lock);
+    assert!(has_checkpoint(&folder));
+    assert!(!folder.path("run/summary.json").exists());
+}
+
+/// The dashboard reads keys from stdin, and would not hear Ctrl+C if that were something else.
+#[test]
+fn without_a_keyboard_there_are_lines() {
+    let folder = Folder::with_digits(300);
+    let program = env!("CARGO_BIN_EXE_trainer");
+    let train = "--config tiny.toml --data train.csv --epochs 1 --out run";
+    let terminal = Terminal::start_command(&folder, &format!("exec {program} {train} < /dev/null"));
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(
+        !shown.contains(ENTER_SCREEN) && shown.contains("epoch 1/1"),
+        "{shown}"
+    );
 }
 
 /// One that was started by `nohup` goes on to its end.
@@ -139,7 +156,7 @@ fn a_closed_terminal_stops_and_saves() {
 fn a_closed_terminal_may_be_ignored() {
     let folder = Folder::with_digits(2000);
     let program = env!("CARGO_BIN_EXE_trainer");
-    let train = "--config tiny.toml --data train.csv --epochs 40 --out run";
+    let train = "--config tiny.toml --data train.csv --epochs 10 --out run";
     let mut terminal = Terminal::start_command(
         &folder,
         &format!("trap '' HUP; {program} {train}; echo $? > code"),

@@ -11,8 +11,8 @@ use crate::plan::{RunSpec, Setting, Track};
 use crate::record::{RunRecord, Status};
 use crate::records::Records;
 
-/// A function that takes less than this, in nanoseconds per element, costs nothing that could be told from the
-/// spread of the time to fill the array that it is applied to (0.04), which is taken off.
+/// A function that takes less than this, in nanoseconds per element, costs nothing that can be measured: half of what
+/// it takes to fill the array that it is applied to, which is taken off.
 const NO_COST: f64 = 0.02;
 
 /// The results of one track in one setting.
@@ -304,7 +304,11 @@ impl<'a> Cell<'a> {
             .map(|((first, second), comparison)| Pair {
                 first,
                 second,
-                comparison: self.arms[first].by_measured_scores(&self.arms[second], comparison),
+                comparison: self.arms[first].by_measured_scores(
+                    &self.arms[second],
+                    comparison,
+                    criteria,
+                ),
             })
             .collect();
         let contenders = self.order(criteria);
@@ -425,18 +429,37 @@ impl<'a> Arm<'a> {
             .collect()
     }
 
-    /// The comparison with another contender, of which no assumed score can show that they are equivalent.
-    fn by_measured_scores(&self, other: &Self, mut comparison: Comparison) -> Comparison {
+    /// The comparison with another contender, of which no assumed score can show that they are equivalent, nor how
+    /// many seeds would decide.
+    fn by_measured_scores(
+        &self,
+        other: &Self,
+        mut comparison: Comparison,
+        criteria: &Criteria,
+    ) -> Comparison {
         let is_assumed = |score| matches!(score, Value::Assumed(_));
         let mut scores = self.paired_scores(other);
-        if comparison.verdict == Verdict::Equivalent
-            && scores.any(|(score, other)| is_assumed(score) || is_assumed(other))
-        {
-            comparison.verdict = Verdict::Undecided {
+        if !scores.any(|(score, other)| is_assumed(score) || is_assumed(other)) {
+            return comparison;
+        }
+        let improvement = criteria.direction.improvement(comparison.differences.mean);
+        let differs = comparison.adjusted.difference <= criteria.level;
+        comparison.verdict = match comparison.verdict {
+            Verdict::Equivalent if differs && improvement > 0.0 => Verdict::Better,
+            Verdict::Equivalent if differs && improvement < 0.0 => Verdict::Worse,
+            Verdict::Equivalent => Verdict::Undecided {
                 reason: Reason::Inconclusive,
                 new_study: None,
-            };
-        }
+            },
+            Verdict::Undecided {
+                reason: reason @ Reason::Inconclusive,
+                ..
+            } => Verdict::Undecided {
+                reason,
+                new_study: None,
+            },
+            other => other,
+        };
         comparison
     }
 
@@ -459,7 +482,7 @@ impl<'a> Arm<'a> {
     ) -> Result<Vec<RelativeCost>, statistics::Error> {
         let mut costs = Vec::new();
         for metric in COSTS {
-            if other.costs_nothing(metric) {
+            if self.costs_nothing(metric) || other.costs_nothing(metric) {
                 continue;
             }
             let logarithm = |run: &SeedRun<'_>| {
@@ -478,7 +501,7 @@ impl<'a> Arm<'a> {
         Ok(costs)
     }
 
-    /// Whether it takes no more time than what it was measured in takes to vary.
+    /// Whether it takes no time that can be measured.
     fn costs_nothing(&self, metric: Metric) -> bool {
         let is_of_an_element = matches!(
             metric,
@@ -603,8 +626,8 @@ pub(super) fn compare_with_baseline(
         for ((cell, index), comparison) in places.into_iter().zip(comparisons) {
             let arms = &mut cells[cell].arms;
             let reference = arms.iter().find(|arm| arm.name == baseline);
-            let comparison =
-                reference.map(|reference| arms[index].by_measured_scores(reference, comparison));
+            let comparison = reference
+                .map(|reference| arms[index].by_measured_scores(reference, comparison, criteria));
             arms[index].comparison = comparison;
         }
     }

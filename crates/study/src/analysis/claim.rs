@@ -159,7 +159,6 @@ fn items<'a>(study: &'a Study, analysis: &'a Analysis<'_>) -> Vec<Item<'a>> {
     let cells: Vec<&Cell<'_>> = analysis.deciding().collect();
     let mut items = Vec::new();
     for cell in &cells {
-        let baseline = cell.arms.iter().find(|arm| arm.name == analysis.baseline);
         // In the order of the study, not of the names.
         for arm in &cell.arms {
             let Some(&expectation) = study.verdict.expect.get(&arm.name) else {
@@ -175,8 +174,7 @@ fn items<'a>(study: &'a Study, analysis: &'a Analysis<'_>) -> Vec<Item<'a>> {
                 },
                 expectation,
                 comparison,
-                is_least: arm.never_reached(analysis.metric) > 0
-                    && baseline.is_some_and(|arm| arm.never_reached(analysis.metric) == 0),
+                is_least: analysis.is_least(arm, cell),
                 is_met: comparison.and_then(|comparison| {
                     expectation.is_met(comparison.verdict, analysis.criteria.direction)
                 }),
@@ -200,7 +198,7 @@ impl Item<'_> {
     fn found(&self, analysis: &Analysis<'_>, planned: usize) -> String {
         let place = self.place();
         match self.comparison {
-            Some(comparison) => found(analysis, &place, comparison, planned),
+            Some(comparison) => found(analysis, &place, comparison, planned, self.is_least),
             None => format!("no run of {place} to compare with {}", analysis.baseline),
         }
     }
@@ -212,11 +210,7 @@ impl Item<'_> {
             return format!("{place} without a run to compare");
         };
         let word = analysis.wording().word(comparison.verdict);
-        let mean = comparison.differences.mean;
-        let difference = match self.is_least && mean > 0.0 {
-            true => format!("by at least {}", analysis.metric.format_difference(mean)),
-            false => difference(analysis.metric, comparison),
-        };
+        let difference = difference(analysis.metric, comparison, self.is_least);
         format!("{place} {word}, {difference}")
     }
 
@@ -235,7 +229,10 @@ impl Item<'_> {
             _ => "than",
         };
         let amount = self.comparison.map_or_else(String::new, |comparison| {
-            format!("; {}", short_amount(analysis, comparison, planned))
+            format!(
+                "; {}",
+                short_amount(analysis, comparison, planned, self.is_least)
+            )
         });
         format!(
             "{}, expected to be {} {than} {}: {outcome}{amount}.",
@@ -283,16 +280,17 @@ fn number_of_pairs(items: &[Item<'_>], planned: usize) -> String {
 /// From the smallest to the largest difference, each with its interval.
 fn range(items: &[Item<'_>], analysis: &Analysis<'_>, planned: usize) -> String {
     let (metric, level) = (analysis.metric, analysis.criteria.level);
-    let mut compared: Vec<(String, &Comparison)> = items
+    let mut compared: Vec<(&Item<'_>, &Comparison)> = items
         .iter()
-        .filter_map(|item| Some((item.place(), item.comparison?)))
+        .filter_map(|item| Some((item, item.comparison?)))
         .collect();
     compared.sort_by(|(_, a), (_, b)| a.differences.mean.total_cmp(&b.differences.mean));
     let (Some((low, smallest)), Some((high, largest))) = (compared.first(), compared.last()) else {
         return String::from("no run to compare");
     };
-    let end = |place: &str, comparison: &Comparison| {
-        format!("{} ({place})", difference(metric, comparison))
+    let end = |item: &Item<'_>, comparison: &Comparison| {
+        let difference = difference(metric, comparison, item.is_least);
+        format!("{difference} ({})", item.place())
     };
     let confidence = match smallest.interval {
         Some(_) => format!("{} intervals, ", confidence(level)),
@@ -318,17 +316,13 @@ fn endings(items: &[Item<'_>], analysis: &Analysis<'_>) -> String {
         }
     }
     let mut text = String::new();
-    let are_several = analysis.deciding().count() > 1;
     for cell in analysis.deciding() {
         for arm in &cell.arms {
             let is_compared = items.iter().any(|item| item.name == arm.name);
             let never = arm.never_reached(analysis.metric);
             if never > 0 && (is_compared || arm.name == analysis.baseline) {
                 let runs = count(arm.runs.len(), "run");
-                let place = match are_several {
-                    true => with_place(&arm.name, &cell.setting.to_string()),
-                    false => arm.name.clone(),
-                };
+                let place = with_place(&arm.name, &analysis.place(cell));
                 text += &format!("; {never} of {runs} of {place} never got there");
             }
         }

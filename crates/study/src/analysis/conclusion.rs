@@ -179,9 +179,9 @@ fn nothing_to_compare(baseline: &str, analysis: &Analysis<'_>) -> String {
         .any(|arm| arm.name == baseline && arm.mean.is_some());
     match analysis.run_counts.is_complete() {
         false => format!("Nothing can be compared with {baseline} yet."),
-        true if has_scores => {
-            format!("Nothing can be compared with {baseline}: no run of the others has a score.")
-        }
+        true if has_scores => format!(
+            "Nothing can be compared with {baseline}, as no other has a score with the same seed."
+        ),
         true => {
             format!("Nothing can be compared with {baseline}, as none of its runs has a score.")
         }
@@ -276,7 +276,11 @@ fn sentence(
     comparison: &Comparison,
 ) -> String {
     let planned = study.seeds.list().len();
-    found(analysis, &arm.name, comparison, planned) + "."
+    let cell = analysis
+        .deciding()
+        .find(|cell| cell.arms.iter().any(|other| std::ptr::eq(other, arm)));
+    let is_least = cell.is_some_and(|cell| analysis.is_least(arm, cell));
+    found(analysis, &arm.name, comparison, planned, is_least) + "."
 }
 
 /// Who may be first.

@@ -68,7 +68,7 @@ fn seeds_changed(study: &Study, records: &Records) -> Option<String> {
     let earlier: Vec<String> = noted.earlier_seeds.iter().map(Seeds::to_string).collect();
     (!earlier.is_empty()).then(|| {
         format!(
-            "The seeds were changed; before, there were {}. If the results were looked at then, p-values are too small and intervals too short: they allow for one look, at a number that was chosen beforehand.",
+            "The study had other seeds before: {}. If the results were looked at then, p-values are too small and intervals too short: they allow for one look, at a number that was chosen beforehand.",
             listed(&earlier)
         )
     })
@@ -160,9 +160,12 @@ fn several_versions(analysis: &Analysis<'_>) -> Option<String> {
 /// A loss of ln k is that of guessing among k classes. Of networks above it an accuracy says little, and
 /// nothing about the function where more steps would bring it down.
 fn hardly_trained(analysis: &Analysis<'_>) -> Option<String> {
-    let guessing = contenders_mostly(analysis, |run| {
-        guesses(run) && !has_learnt_training_images(run) && !is_far_off(run)
-    })?;
+    let mut guessing = contenders_mostly(analysis, |run| {
+        guesses(run) && !has_learnt_training_images(run)
+    });
+    let thrown = thrown_off_contenders(analysis);
+    guessing.retain(|name| !thrown.contains(name));
+    let guessing = listed_if_any(&guessing)?;
     Some(format!(
         "Most networks of {guessing} have a test loss no better than guessing: if they were trained for too few steps, the verdict is about the first steps. More epochs, smaller batches or more images would tell."
     ))
@@ -170,19 +173,24 @@ fn hardly_trained(analysis: &Analysis<'_>) -> Option<String> {
 
 /// Networks that are sure of what is wrong, of the training images too: their steps were too long.
 fn thrown_off(analysis: &Analysis<'_>) -> Option<String> {
-    let thrown = contenders_mostly(analysis, |run| {
-        guesses(run) && !has_learnt_training_images(run) && is_far_off(run)
-    })?;
+    let thrown = listed_if_any(&thrown_off_contenders(analysis))?;
     Some(format!(
         "Most networks of {thrown} have a test loss more than twice that of guessing, and have not learnt the training images either, as where the learning rate is too high. A lower one would tell."
     ))
+}
+
+fn thrown_off_contenders<'a>(analysis: &'a Analysis<'_>) -> Vec<&'a str> {
+    contenders_mostly(analysis, |run| {
+        guesses(run) && !has_learnt_training_images(run) && is_far_off(run)
+    })
 }
 
 /// Networks whose loss is that of guessing on the test images alone.
 fn overfitted(analysis: &Analysis<'_>) -> Option<String> {
     let overfitted = contenders_mostly(analysis, |run| {
         guesses(run) && has_learnt_training_images(run)
-    })?;
+    });
+    let overfitted = listed_if_any(&overfitted)?;
     Some(format!(
         "Most networks of {overfitted} read the training images well, but have a test loss no better than guessing: they are overfitted, and sure of what is wrong. More images, augmentation, dropout or fewer epochs help."
     ))
@@ -216,18 +224,24 @@ fn loss_of_guessing(classes: usize) -> f64 {
     (classes as f64).ln()
 }
 
-/// The contenders of whose networks most are so, in a study that goes by test accuracy; `None` of none.
-fn contenders_mostly(
-    analysis: &Analysis<'_>,
+/// The contenders of whose networks most are so, in a study that goes by test accuracy.
+fn contenders_mostly<'a>(
+    analysis: &'a Analysis<'_>,
     is_so: impl Fn(&RunRecord) -> bool,
-) -> Option<String> {
+) -> Vec<&'a str> {
+    if analysis.metric != Metric::TestAccuracy {
+        return Vec::new();
+    }
     let arms = analysis.deciding().flat_map(|cell| &cell.arms);
     let names: BTreeSet<&str> = arms
         .filter(|arm| 2 * arm.records().filter(|run| is_so(run)).count() > arm.finished)
         .map(|arm| arm.name.as_str())
         .collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    (analysis.metric == Metric::TestAccuracy && !names.is_empty()).then(|| listed(&names))
+    names.into_iter().collect()
+}
+
+fn listed_if_any(names: &[&str]) -> Option<String> {
+    (!names.is_empty()).then(|| listed(names))
 }
 
 /// With few images one of them is more than what is not to matter.

@@ -76,6 +76,7 @@ pub(super) fn found(
     place: &str,
     comparison: &Comparison,
     planned: usize,
+    is_least: bool,
 ) -> String {
     let baseline = &analysis.baseline;
     let metric = analysis.metric;
@@ -94,19 +95,29 @@ pub(super) fn found(
         } => format!("the seeds are too few to tell {place} from {baseline}:"),
         Verdict::Undecided { .. } => format!("{place} is not shown to differ from {baseline}:"),
     };
-    format!("{relation} {}", amount(analysis, comparison, planned))
+    format!(
+        "{relation} {}",
+        amount(analysis, comparison, planned, is_least)
+    )
 }
 
 /// `+0.42 points of test accuracy (95 % interval +0.40 to +0.44, n = 9 of 10 seeds, p = 0.004)`; without
 /// an interval of a single pair.
-fn amount(analysis: &Analysis<'_>, comparison: &Comparison, planned: usize) -> String {
+fn amount(
+    analysis: &Analysis<'_>,
+    comparison: &Comparison,
+    planned: usize,
+    is_least: bool,
+) -> String {
     let metric = analysis.metric;
     let joint = if metric.unit_of_differences().is_empty() {
         "in"
     } else {
         "of"
     };
-    let interval = comparison.interval.map_or_else(String::new, |interval| {
+    let least = least(metric, comparison, is_least);
+    let interval = comparison.interval.filter(|_| least.is_none());
+    let interval = interval.map_or_else(String::new, |interval| {
         format!(
             "{} interval {} to {}, ",
             confidence(analysis.criteria.level),
@@ -116,7 +127,7 @@ fn amount(analysis: &Analysis<'_>, comparison: &Comparison, planned: usize) -> S
     });
     format!(
         "{} {joint} {} ({interval}{}, {})",
-        metric.format_difference(comparison.differences.mean),
+        least.unwrap_or_else(|| metric.format_difference(comparison.differences.mean)),
         metric.title(),
         seeds(comparison.differences.count, planned),
         verdict_p_value(comparison)
@@ -147,17 +158,27 @@ pub(super) fn short_amount(
     analysis: &Analysis<'_>,
     comparison: &Comparison,
     planned: usize,
+    is_least: bool,
 ) -> String {
     format!(
         "{}, {}, {}",
-        difference(analysis.metric, comparison),
+        difference(analysis.metric, comparison, is_least),
         seeds(comparison.differences.count, planned),
         verdict_p_value(comparison)
     )
 }
 
-/// `+0.42 points [+0.40, +0.44]`.
-pub(super) fn difference(metric: Metric, comparison: &Comparison) -> String {
+/// `at least 10.7 s`, of a difference that may be larger than was found, and whose interval would say how much.
+fn least(metric: Metric, comparison: &Comparison, is_least: bool) -> Option<String> {
+    let mean = comparison.differences.mean;
+    (is_least && mean > 0.0).then(|| format!("at least {}", metric.format_margin(mean)))
+}
+
+/// `+0.42 points [+0.40, +0.44]`, or `at least 10.7 s`.
+pub(super) fn difference(metric: Metric, comparison: &Comparison, is_least: bool) -> String {
+    if let Some(least) = least(metric, comparison, is_least) {
+        return least;
+    }
     let interval = comparison.interval.map_or_else(String::new, |interval| {
         let [lower, upper] = [interval.lower, interval.upper].map(|end| metric.signed(end));
         format!(" [{lower}, {upper}]")

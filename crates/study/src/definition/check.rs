@@ -29,6 +29,12 @@ impl Study {
             }
         }
         let seeds = self.seeds.check()?;
+        for (index, seeds) in self.earlier_seeds.iter().enumerate() {
+            seeds.check().map_err(|problem| Problem::EarlierSeeds {
+                index,
+                problem: Box::new(problem),
+            })?;
+        }
         for &accuracy in &self.accuracies {
             if !(accuracy > 0.0 && accuracy <= 1.0) {
                 return Err(Problem::Accuracy(accuracy));

@@ -107,6 +107,14 @@ pub enum Problem {
         /// How many there may be.
         most: usize,
     },
+    /// Seeds of an earlier time are none.
+    #[error("{problem}")]
+    EarlierSeeds {
+        /// Which of them, from 0.
+        index: usize,
+        /// What is wrong with them.
+        problem: Box<Problem>,
+    },
     /// An accuracy to be reached is none.
     #[error("{0} is no accuracy to be reached; write shares above 0 and at most 1, such as 0.98")]
     Accuracy(f64),
@@ -263,6 +271,7 @@ impl Problem {
             Self::NoSeeds | Self::SameSeed | Self::LargeSeed | Self::ManySeeds { .. } => {
                 key("seeds")
             }
+            Self::EarlierSeeds { index, .. } => item("earlier_seeds", *index),
             Self::Accuracy(_) => key("accuracies"),
             Self::SameFactor { index, .. }
             | Self::NoValues { index }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
+use crate::format::count;
 
 /// The largest number that TOML can hold.
 const LARGEST: u64 = i64::MAX as u64;
@@ -92,10 +93,11 @@ impl fmt::Display for Seeds {
         let are_in_a_row = seeds
             .windows(2)
             .all(|pair| pair[0].checked_add(1) == Some(pair[1]));
+        let number = count(seeds.len(), "seed");
         match seeds[..] {
-            [0, ..] if are_in_a_row => seeds.len().fmt(f),
-            [first, ..] if are_in_a_row => write!(f, "{} from {first} on", seeds.len()),
-            _ => write!(f, "a list of {}", seeds.len()),
+            [0, ..] if are_in_a_row => f.write_str(&number),
+            [first, ..] if are_in_a_row => write!(f, "{number} from {first} on"),
+            _ => write!(f, "a list of {number}"),
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Il
     }
     if !at_once.is_empty() {
         remarks.push(format!(
-            "Every run got to {}: the times differ by the cost of a step alone.",
+            "Every run got to {}: all by the same number of steps, so that times differ by how long a step took.",
             listed(&at_once)
         ));
     }
@@ -120,8 +120,11 @@ fn common_epoch(arms: &[&Arm<'_>], accuracy: f64) -> Option<usize> {
 
 /// Of an accuracy, the lowest of so many at place 0: no contender has one like it.
 fn colour_of_accuracy(place: usize, count: usize) -> &'static str {
-    let darkest = STEPS.len() - 1;
-    STEPS[darkest.saturating_sub(count - 1 - place).max(2)][0]
+    let (lightest, darkest) = (2, STEPS.len() - 1);
+    // Of more accuracies than colours some share one, neighbours first.
+    let steps = (count - 1).max(1);
+    let lightest = lightest.max(darkest.saturating_sub(steps));
+    STEPS[lightest + (darkest - lightest) * place.min(steps) / steps][0]
 }
 
 /// How many runs got to each accuracy, where not all did: of those that did not there is no point.

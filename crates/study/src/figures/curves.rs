@@ -90,6 +90,9 @@ pub(super) fn powers(series: &mut [Series], least: f64) -> Axis {
         // As many labels as there is room for.
         let every = (decades / 8.0).ceil() as i32;
         Axis::logarithmic(ends, move |value| {
+            if value <= 0.0 {
+                return String::from("0");
+            }
             let power = (value.log10() - up).round() as i32;
             if power % every == 0 {
                 format!("10{}", superscript(power))

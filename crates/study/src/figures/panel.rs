@@ -8,7 +8,7 @@ use kuva::render::theme::Theme;
 
 use super::canvas::{LABEL, SMALL};
 use super::palette::{GRID, INK, MUTED, PAPER};
-use crate::format::decimals;
+use crate::format::{decimals, scientific};
 
 /// One axis of a panel.
 #[derive(Clone)]
@@ -68,19 +68,29 @@ impl Axis {
     ) -> Self {
         let step = step(high - low, count);
         let (first, last) = ticks(low, high, step);
-        let labels = (first..=last).map(|tick| format(tick as f64 * step));
-        let zeros = labels.map(|label| trailing_zeros(&label)).min();
-        let zeros = zeros.unwrap_or(0);
-        Self {
+        let labels: Vec<String> = (first..=last)
+            .map(|tick| format(tick as f64 * step))
+            .collect();
+        let numbers = |text: Arc<dyn Fn(f64) -> String + Send + Sync>| Self {
             low,
             high,
             log: false,
             label: String::new(),
-            ticks: Ticks::Numbers(
-                step,
-                Arc::new(move |value| without_zeros(&format(value), zeros)),
-            ),
+            ticks: Ticks::Numbers(step, text),
+        };
+        // Values so close together have no more digits in common than a format gives.
+        if labels.windows(2).any(|pair| pair[0] == pair[1]) {
+            let (scale, unit) = match labels[0].ends_with('%') {
+                true => (100.0, " %"),
+                false => (1.0, ""),
+            };
+            return numbers(Arc::new(move |value| {
+                format!("{}{unit}", scientific(scale * value, 6))
+            }));
         }
+        let zeros = labels.iter().map(|label| trailing_zeros(label)).min();
+        let zeros = zeros.unwrap_or(0);
+        numbers(Arc::new(move |value| without_zeros(&format(value), zeros)))
     }
 
     /// An axis of numbers with these ends and about `count` ticks, with as many decimals as these need.
@@ -138,11 +148,14 @@ impl Axis {
 
     /// An axis with ticks at whole numbers alone.
     pub(super) fn whole(low: f64, high: f64, count: usize) -> Self {
-        let mut axis = Self::from(low, high, count, |number| decimals(number, 0));
-        if let Ticks::Numbers(step, _) = &mut axis.ticks {
-            *step = step.max(1.0).round();
+        let step = step(high - low, count).max(1.0).round();
+        Self {
+            low,
+            high,
+            log: false,
+            label: String::new(),
+            ticks: Ticks::Numbers(step, Arc::new(|number| decimals(number, 0))),
         }
-        axis
     }
 
     /// An axis of epochs, which begin with 1.
@@ -438,6 +451,25 @@ mod tests {
         );
         assert_eq!(tick_labels(&Axis::epochs(1)), ["1"]);
         assert_eq!(tick_labels(&Axis::epochs(2)), ["1", "2"]);
+    }
+
+    #[test]
+    fn neighbouring_ticks_have_different_labels() {
+        let percent = |value: f64| crate::format::percent(value, 2);
+        assert_eq!(
+            tick_labels(&Axis::from(0.98, 0.99, 2, percent)),
+            ["98.0 %", "98.5 %", "99.0 %"]
+        );
+        let labels = tick_labels(&Axis::from(1e-6, 5e-6, 4, percent));
+        assert!(labels.len() > 2, "{labels:?}");
+        assert!(
+            labels.windows(2).all(|pair| pair[0] != pair[1]),
+            "{labels:?}"
+        );
+        assert!(
+            labels.iter().all(|label| label.ends_with(" %")),
+            "{labels:?}"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{Figure, Source};
 use crate::analysis::{Arm, Cell};
 use crate::definition::listed;
 use crate::format::{capital, confidence, count};
-use crate::metric::Value;
+use crate::metric::{Metric, Value};
 
 pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     let (metric, criteria) = (source.analysis.metric, &source.analysis.criteria);
@@ -29,7 +29,10 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     // Contenders that are far from the others would leave them no room; they are at the edge.
     let nearby = cell.arms.iter().filter(|arm| is_near(arm));
     let ends = near.into_iter().flat_map(|(low, high)| [low, high]);
-    let values: Vec<f64> = nearby.flat_map(measured).chain(ends).collect();
+    let values: Vec<f64> = nearby
+        .flat_map(|arm| shown(arm, metric))
+        .chain(ends)
+        .collect();
 
     let (names, left) = canvas.names(order.iter().map(|&index| &cell.arms[index].name));
     let noted = cell.arms.iter().any(|arm| arm.diverged + arm.failed > 0);
@@ -75,9 +78,11 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     Some(canvas.finish(&title, &about, &source.score_counts(cell), source.command))
 }
 
-/// The scores of a contender that were measured.
-fn measured(arm: &Arm<'_>) -> impl Iterator<Item = f64> {
-    arm.runs.iter().filter_map(|run| match run.score {
+/// The scores of a contender that there is to be room for: those that were measured, and of times that were never
+/// reached those that are assumed too, which are not far from others.
+fn shown(arm: &Arm<'_>, metric: Metric) -> impl Iterator<Item = f64> {
+    arm.runs.iter().filter_map(move |run| match run.score {
+        Value::Assumed(value) if metric.is_time_to_accuracy() => Some(value),
         Value::Measured(value) => Some(value),
         Value::Assumed(_) | Value::Missing => None,
     })
@@ -98,7 +103,10 @@ fn draw_baseline(canvas: &mut Canvas, source: Source<'_>, cell: &Cell<'_>, frame
         canvas.rectangle((from, frame.top), size, GRID[0], Some(0.6));
     }
     let x = frame.x(mean.value);
-    canvas.dashed((x, frame.top), (x, frame.bottom), ZERO[0], 1.0, Some("4 3"));
+    // One that is far from the others is at the edge.
+    if frame.within(x) == x {
+        canvas.dashed((x, frame.top), (x, frame.bottom), ZERO[0], 1.0, Some("4 3"));
+    }
 }
 
 /// What is to be seen, in words. `edge` says whether a mean lies outside.

@@ -249,7 +249,8 @@ impl HeatMap<'_> {
     fn fields(&self, canvas: &mut Canvas, row: usize) {
         let (column, line) = self.field;
         let gap = if line < 12.0 { 0.5 } else { 1.0 };
-        let size = (column - gap, line - gap);
+        // Of many epochs the columns are narrow, and their gaps too.
+        let size = (column - f64::min(gap, 0.15 * column), line - gap);
         for (epoch, value) in self.table[row].iter().enumerate() {
             let Some(value) = *value else {
                 continue;

@@ -1,6 +1,7 @@
 //! What a report says, in which order.
 
 use super::document::{Block, Document, Table, VerdictBlock};
+use super::observations::observations;
 use super::tables;
 use crate::analysis::{Analysis, Cell};
 use crate::definition::{Study, listed};
@@ -170,14 +171,19 @@ fn folded(summary: &str, table: Table) -> Block {
     }
 }
 
-/// How fast they got there, what it cost, and why.
+/// What is to be seen, how fast they got there, what it cost, and why.
 fn reasons(
     source: Source<'_>,
     cell: &Cell<'_>,
     figures: CellFigures,
     heading: &dyn Fn(&str) -> Block,
 ) -> Vec<Block> {
-    let mut blocks = vec![heading("Learning")];
+    let mut blocks = Vec::new();
+    let observations = observations(cell);
+    if !observations.is_empty() {
+        blocks.extend([heading("What to see"), Block::List(observations)]);
+    }
+    blocks.push(heading("Learning"));
     blocks.extend(illustrated(figures.learning));
     blocks.push(folded(
         "Time to accuracies",

@@ -658,6 +658,7 @@ fn what_is_assumed_shows_no_equivalence() {
             comparison.verdict,
             comparison.differences.mean,
             analysis.warnings.join("\n"),
+            analysis.conclusion.evidence[0].clone(),
         )
     };
     let never = 4;
@@ -665,16 +666,21 @@ fn what_is_assumed_shows_no_equivalence() {
         reason: statistics::Reason::Inconclusive,
         new_study: None,
     };
-    let (verdict, difference, warnings) = compared(2, 2, "epochs-to");
+    let (verdict, difference, warnings, _) = compared(2, 2, "epochs-to");
     assert_eq!((verdict, difference), (Verdict::Equivalent, 0.0));
     assert!(!warnings.contains("never reached"), "{warnings}");
-    let (verdict, difference, warnings) = compared(3, never, "epochs-to");
-    assert_eq!((verdict, difference), (inconclusive, 1.0));
+    // All later by one epoch, of a margin of five: a difference that was seen.
+    let (verdict, difference, warnings, said) = compared(3, never, "epochs-to");
+    assert_eq!((verdict, difference), (Verdict::Worse, 1.0));
     let warning = "The accuracy was never reached by 8 of 8 runs of tanh; the score of such a run is that of one epoch more than it had, so that its contender's mean is at least what is said. How far two such contenders differ is not known.";
     assert!(warnings.contains(warning), "{warnings}");
+    assert_eq!(
+        said,
+        "tanh is worse than sigmoid: at least 1.0 in epochs to 90.0 % validation accuracy (n = 8 seeds, p = 0.008)."
+    );
     // Of two that never got there, the one whose epochs take longer is not slower.
     for metric in ["epochs-to", "seconds-to"] {
-        let (verdict, difference, _) = compared(never, never, metric);
+        let (verdict, difference, ..) = compared(never, never, metric);
         assert_eq!((verdict, difference), (inconclusive, 0.0), "{metric}");
     }
 
@@ -734,6 +740,61 @@ fn page(plan: &Plan, records: &Records) -> String {
     let curves = made_up::curves(plan.study());
     report::write(plan, records, &curves, "make", &path).unwrap();
     std::fs::read_to_string(path.join("report.md")).unwrap()
+}
+
+/// In the report's own sentences, from medians over the seeds.
+#[test]
+fn what_is_to_see_is_said() {
+    let seen = |[of_sigmoid, of_tanh]: [(f64, f64, f64); 2]| {
+        let (plan, records) = records(&study("seeds = 3"), |_| Some(0.9));
+        let runs = records.iter().cloned().map(|mut run| {
+            let (loss, dead, gradient) = match run.specs[0].contender.as_str() {
+                "sigmoid" => of_sigmoid,
+                _ => of_tanh,
+            };
+            run.chosen_epoch = Some(1);
+            run.epochs = vec![Epoch {
+                epoch: 1,
+                training_at_end: Some(Score {
+                    loss: Some(loss),
+                    ..Score::default()
+                }),
+                sites: [gradient, 1.0]
+                    .map(|norm| SiteEpoch {
+                        dead: Some(dead),
+                        gradient_norm: Some(norm),
+                        ..SiteEpoch::default()
+                    })
+                    .to_vec(),
+                ..Epoch::default()
+            }];
+            run
+        });
+        let page = page(&plan, &Records::new(runs.collect()));
+        let (_, after) = page.split_once("## What to see\n\n").unwrap();
+        after.split_once("\n\n").unwrap().0.to_owned()
+    };
+    for (measured, expected) in [
+        (
+            [(0.3, 0.0, 1e-4), (0.02, 0.25, 0.5)],
+            "- The training images are fitted most closely with tanh (loss 0.0200) and least closely with sigmoid (0.300).
+- Units are dead, and learn from no image, with tanh (25.00 %), and with none of the others.
+- The gradients vanish with sigmoid: in the first epoch the norm of the first layer's is 0.00010 (sigmoid) to 0.50 (tanh) times that of the last layer's.",
+        ),
+        (
+            [(0.3, 0.0, 0.5), (0.3, 0.0, 200.0)],
+            "- No function leaves units dead.
+- The gradients explode with tanh: in the first epoch the norm of the first layer's is 0.50 (sigmoid) to 200 (tanh) times that of the last layer's.",
+        ),
+        (
+            [(0.3, 0.1, 2.0), (0.2, 0.2, 2.0)],
+            "- The training images are fitted most closely with tanh (loss 0.200) and least closely with sigmoid (0.300).
+- Units are dead, and learn from no image, with tanh (20.00 %) and sigmoid (10.00 %).
+- The gradients neither vanish nor explode: in the first epoch the norm of the first layer's is 2.0 times that of the last layer's.",
+        ),
+    ] {
+        assert_eq!(seen(measured), expected);
+    }
 }
 
 /// A change of some runs by a number, one of which a reader need not know and another that is warned of.

@@ -745,7 +745,7 @@ fn how_many_got_to_an_accuracy_is_said_of_all() {
     let figure = written.read("figures/time-to-accuracy.svg");
     for said in [
         "Times come in steps of one epoch.",
-        "No run got as far as 99.9 %. Every run got to 90.0 % in epoch 1: the times differ by the cost of a step alone.",
+        "No run got as far as 99.9 %. Every run got to 90.0 % in epoch 1: all by the same number of steps, so that times differ by how long a step took.",
         ">0 of 6 to 97.0 %<",
     ] {
         let is_said = figure.contains(said) || written.read("report.md").contains(said);

@@ -104,12 +104,26 @@ fn other_seeds_are_noted() {
         ("4", &[][..]),
         ("{ first = 0, count = 4 }", &[]),
         ("[0, 1, 2, 3]", &[]),
-        ("6", &["4"]),
-        ("8", &["4", "6"]),
-        ("4", &["6", "8"]),
-        ("{ first = 50, count = 4 }", &["6", "8", "4"]),
-        ("[7, 9]", &["6", "8", "4", "4 from 50 on"]),
-        ("4", &["6", "8", "4 from 50 on", "a list of 2"]),
+        ("6", &["4 seeds"]),
+        ("8", &["4 seeds", "6 seeds"]),
+        ("4", &["6 seeds", "8 seeds"]),
+        (
+            "{ first = 50, count = 4 }",
+            &["6 seeds", "8 seeds", "4 seeds"],
+        ),
+        (
+            "[7, 9]",
+            &["6 seeds", "8 seeds", "4 seeds", "4 seeds from 50 on"],
+        ),
+        (
+            "4",
+            &[
+                "6 seeds",
+                "8 seeds",
+                "4 seeds from 50 on",
+                "a list of 2 seeds",
+            ],
+        ),
     ] {
         for _ in 0..2 {
             assert_eq!(saved(&with(seeds)), earlier, "{seeds}");
@@ -120,7 +134,15 @@ fn other_seeds_are_noted() {
         earlier_seeds: vec![with("8").seeds],
         ..with("4")
     };
-    assert_eq!(saved(&said), ["8", "6", "4 from 50 on", "a list of 2"]);
+    assert_eq!(
+        saved(&said),
+        [
+            "8 seeds",
+            "6 seeds",
+            "4 seeds from 50 on",
+            "a list of 2 seeds"
+        ]
+    );
     // The report says so, whether the study was run with the present seeds or not.
     work(
         &store,
@@ -129,13 +151,19 @@ fn other_seeds_are_noted() {
         1,
     );
     for (seeds, earlier) in [
-        ("4", "8, 6, 4 from 50 on and a list of 2"),
-        ("3", "8, 6, 4 from 50 on, a list of 2 and 4"),
+        (
+            "4",
+            "8 seeds, 6 seeds, 4 seeds from 50 on and a list of 2 seeds",
+        ),
+        (
+            "3",
+            "8 seeds, 6 seeds, 4 seeds from 50 on, a list of 2 seeds and 4 seeds",
+        ),
     ] {
         let plan = Plan::new(&with(seeds)).unwrap();
         let records = store.records_of("x").unwrap();
         let warnings = Analysis::new(&plan, &records).unwrap().warnings.join("\n");
-        let warning = format!("The seeds were changed; before, there were {earlier}. ");
+        let warning = format!("The study had other seeds before: {earlier}. ");
         assert!(warnings.contains(&warning), "{warnings}");
     }
 }

@@ -15,7 +15,7 @@ use super::study::{Resources, StudyPaths, check_report_folder};
 use crate::cli::{Output, count, number};
 use crate::names::for_files;
 use crate::shell::as_argument;
-use crate::study_runner::{self, StudyRunner};
+use crate::study_runner::{self, FieldError, StudyRunner};
 use crate::toml_file::difference;
 
 /// The learning rates that are tried with `--tune`, in steps of about 3: from Adam's usual one to more
@@ -116,12 +116,16 @@ fn check_images(store: &Store, fingerprint: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The error of runs with another base, in words: by what they are.
+/// The error of runs with another base, in words: by what they are; and of an option that makes no sense.
 fn of_another_base(error: anyhow::Error, name: &str) -> anyhow::Error {
     let by = match error.downcast_ref() {
         Some(StoreError::Base { field, .. }) if field == "backend" => "another backend",
         Some(StoreError::Base { .. }) => "a program with other defaults",
-        _ => return error,
+        _ => match error.downcast_ref() {
+            // There is no file yet that would say where it comes from.
+            Some(FieldError { message, .. }) => return anyhow!("{message}"),
+            None => return error,
+        },
     };
     anyhow!("the runs called {name} are by {by}; choose another --name for new ones")
 }

@@ -112,8 +112,9 @@ impl Score {
     }
 }
 
-/// What a file that gzip has compressed begins with.
+/// What compressed files begin with.
 const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZIP: &[u8] = b"PK";
 
 /// The columns of a submission.
 const COLUMNS: [&str; 2] = ["ImageId", "Label"];
@@ -121,17 +122,19 @@ const COLUMNS: [&str; 2] = ["ImageId", "Label"];
 /// The label of each image, by its number.
 fn read(path: &Path) -> Result<BTreeMap<u64, u64>> {
     let name = path.display();
+    // A pipe can be read only once.
     let mut start = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(2).read_to_end(&mut start))
+    let mut file = File::open(path).with_context(|| format!("{name} cannot be read"))?;
+    file.by_ref()
+        .take(2)
+        .read_to_end(&mut start)
         .with_context(|| format!("{name} cannot be read"))?;
-    if start == GZIP {
+    if [GZIP, ZIP].contains(&&*start) {
         bail!("{name} is compressed; unpack it first");
     }
     let mut reader = ReaderBuilder::new()
         .trim(Trim::All)
-        .from_path(path)
-        .with_context(|| format!("{name} cannot be read"))?;
+        .from_reader(start.as_slice().chain(file));
     let header = reader
         .headers()
         .with_context(|| format!("{name} cannot be read as CSV"))?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use data::LabelledImages;
 use model::{Activation, Initialization, Kernels, Normalization, Preset};
@@ -46,7 +46,7 @@ pub struct Options {
     /// Number that all random draws come from [default: 0]
     #[arg(long, short, value_name = "N", value_parser = whole_number::<u64>, allow_negative_numbers = true)]
     seed: Option<u64>,
-    /// A run as a file, such as another run's config.toml; options that are given go before it
+    /// A run as a file, such as another run's config.toml; options on the command line override it
     #[arg(long, short, value_name = "RUN.TOML")]
     config: Option<PathBuf>,
     /// The run's folder, which must not be there yet [default: one below experiments/runs]
@@ -134,6 +134,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let (split, _) = training::split(&config, &images)?;
     let run = options.create_directory(&config)?;
     let _lock = run.lock()?;
+    if run.has_config() {
+        // Another process began here since, and ended.
+        bail!(
+            "{} is there already; name another --out",
+            run.path().display()
+        );
+    }
     run.save_config(&config)?;
     console.say(&images.to_string());
     console.say(&description(&config, &images));

@@ -39,7 +39,7 @@ pub(super) enum Selection {
 
 impl EvaluationSet {
     /// The images that `data` names, or else those that all networks were trained with: of these,
-    /// where that can be, those that all have held out.
+    /// where that can be, those that all have held out. Says on stderr if those that are named are inverted.
     ///
     /// # Errors
     ///
@@ -49,7 +49,9 @@ impl EvaluationSet {
         let own = &ensemble.members[0].config.data;
         let images = own.read_images(data, data::evaluation_images)?;
         check_fit(&images, ensemble.task())?;
-        note_if_inverted(ensemble, images.source(), images.scaling());
+        if data.is_some() {
+            note_if_inverted(ensemble, images.source(), images.scaling());
+        }
         match Self::held_out(ensemble, &images) {
             Ok(held_out) => Ok(held_out),
             Err(error) if data.is_none() => bail!("{error:#}; name labelled images with --data"),

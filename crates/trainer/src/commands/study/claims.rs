@@ -8,7 +8,7 @@ use clap::Args;
 use study::analysis::Analysis;
 use study::{Plan, Store, Study, report};
 
-use crate::console::print;
+use crate::console::{print, print_error};
 use crate::names::stem;
 use crate::shell::as_argument;
 use crate::study_runner::{self, RESULTS};
@@ -47,12 +47,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let store = Store::at(&study_runner::folder(file, options.folder.as_deref()));
         let (plan, records) = (Plan::new(&study)?, store.records()?);
         if plan.done(&records) == 0 {
-            eprintln!(
-                "note: {} is left out, as there are no runs of it in {}; make them with `trainer study run {}`",
+            let folder = options
+                .folder
+                .as_deref()
+                .map_or_else(String::new, |folder| {
+                    format!(" --folder {}", as_argument(folder))
+                });
+            print_error(&format!(
+                "note: {} is left out, as there are no runs of it in {}; make them with `trainer study run {}{folder}`",
                 file.display(),
                 store.folder().display(),
                 as_argument(file)
-            );
+            ));
             continue;
         }
         let analysis =
