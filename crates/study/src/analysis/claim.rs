@@ -316,13 +316,17 @@ fn endings(items: &[Item<'_>], analysis: &Analysis<'_>) -> String {
         }
     }
     let mut text = String::new();
+    let are_several = analysis.deciding().count() > 1;
     for cell in analysis.deciding() {
         for arm in &cell.arms {
             let is_compared = items.iter().any(|item| item.name == arm.name);
             let never = arm.never_reached(analysis.metric);
             if never > 0 && (is_compared || arm.name == analysis.baseline) {
                 let runs = count(arm.runs.len(), "run");
-                let place = with_place(&arm.name, &analysis.place(cell));
+                let place = match are_several {
+                    true => with_place(&arm.name, &analysis.place(cell)),
+                    false => arm.name.clone(),
+                };
                 text += &format!("; {never} of {runs} of {place} never got there");
             }
         }
