@@ -43,7 +43,7 @@ impl<T> Context<T> for io::Result<T> {
 }
 
 /// Writes `bytes` to `path` so that a crash leaves the old content or the new, never a part. Where `path` is a link,
-/// what it leads to is written. A file that was there keeps its permissions.
+/// what it leads to is written. A file that was there keeps its permissions, where the file system has any.
 ///
 /// # Errors
 ///
@@ -53,7 +53,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let partial = hidden_path(&target, PARTIAL);
     let written = write_durably(&partial, bytes).and_then(|()| {
         if let Ok(there) = fs::metadata(&target) {
-            fs::set_permissions(&partial, there.permissions())?;
+            // Where a file system has none, or none that may be set, what was written still counts.
+            fs::set_permissions(&partial, there.permissions()).ok();
         }
         fs::rename(&partial, &target)
     });

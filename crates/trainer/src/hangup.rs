@@ -10,7 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, stderr, stdout};
 use std::os::unix::net::UnixStream;
 use std::panic::{set_hook, take_hook};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::thread;
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ pub fn outlive_the_terminal() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
         // Where something cannot be had, closing the terminal is no better than it was.
-        let Ok(nowhere) = Nowhere::new() else { return };
-        let Ok(watched) = nowhere.try_clone() else {
+        let Ok(nowhere) = Nowhere::new().map(Arc::new) else {
             return;
         };
+        let watched = Arc::clone(&nowhere);
         let usual = take_hook();
         set_hook(Box::new(move |panic| {
             if thread::current().name() == Some(RENDERER) && is_closed() {
@@ -72,15 +72,6 @@ impl Nowhere {
             sink: OpenOptions::new().write(true).open("/dev/null")?,
             silence,
             is_stderr_replaced: stderr().is_terminal(),
-        })
-    }
-
-    fn try_clone(&self) -> io::Result<Self> {
-        let (read, kept) = &self.silence;
-        Ok(Self {
-            sink: self.sink.try_clone()?,
-            silence: (read.try_clone()?, kept.try_clone()?),
-            is_stderr_replaced: self.is_stderr_replaced,
         })
     }
 

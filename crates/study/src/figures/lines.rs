@@ -83,7 +83,9 @@ fn together(front: &Frontispiece<'_>, charts: Vec<Chart>) -> Option<Figure> {
     let width = WIDTH / columns as f64;
     let height = if columns == 1 { 280.0 } else { 240.0 };
     let mut keys = Vec::new();
-    for series in charts.iter().flat_map(|chart| &chart.series) {
+    let all = charts.iter().flat_map(|chart| &chart.series);
+    // Who has no curve, as all its runs diverged, is not looked for.
+    for series in all.filter(|series| !series.points.is_empty()) {
         let key = series.key();
         if !keys.contains(&key) {
             keys.push(key);
@@ -106,10 +108,12 @@ fn together(front: &Frontispiece<'_>, charts: Vec<Chart>) -> Option<Figure> {
             .flat_map(|series| plots(series, series.dashes()))
             .collect();
         let axis = chart.y.clone();
+        // A label stands beside the numbers.
+        let left = if axis.label.is_empty() { 62.0 } else { 78.0 };
         let panel = Panel {
             width,
             height,
-            margins: [62.0, 12.0, 24.0, 40.0],
+            margins: [left, 12.0, 24.0, 40.0],
             x: chart.x,
             y: chart.y,
             grid: true,

@@ -657,6 +657,30 @@ fn lines_that_coincide_are_all_seen() {
     }
 }
 
+/// A legend names no curve that is not there.
+#[test]
+fn who_diverged_at_once_has_no_key() {
+    let study = Study::compare(&["relu", "tanh", "elu"], 6).unwrap();
+    let all = made_up::run(&study, good);
+    let runs = all.iter().cloned().map(|mut run| {
+        if run.specs[0].contender == "elu" {
+            run.status = Status::Diverged { epoch: 1 };
+            run.test = None;
+            run.epochs.clear();
+        }
+        run
+    });
+    let written = Written::new(&study, &Records::new(runs.collect()));
+    for figure in ["learning-curves", "gradients"] {
+        let texts = texts(&written.read(&format!("figures/{figure}.svg")));
+        let has = |name: &str| texts.iter().any(|text| text == name);
+        assert!(
+            has("relu") && has("tanh") && !has("elu"),
+            "{figure}: {texts:?}"
+        );
+    }
+}
+
 /// One colour for one contender, in all figures, and the same one in other studies.
 #[test]
 fn contenders_keep_their_colours() {
