@@ -75,6 +75,9 @@ pub struct RunRecord {
     /// What happened in each epoch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub epochs: Vec<Epoch>,
+    /// The loss in the course of the training, part by part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loss_curve: Vec<LossPoint>,
     /// SHA-256 of the last network's weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_sha256: Option<String>,
@@ -157,6 +160,16 @@ pub struct Epoch {
     /// What was seen at each site, in the order of [`RunRecord::sites`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sites: Vec<SiteEpoch>,
+}
+
+/// The loss of consecutive training steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LossPoint {
+    /// How many epochs had passed in the middle of these steps.
+    pub epochs: f64,
+    /// Mean per image of the loss that is trained with, in nats, of the images as they were met: with dropout
+    /// and label smoothing.
+    pub loss: f64,
 }
 
 /// A place in the network where an activation stands.
@@ -316,6 +329,7 @@ impl RunRecord {
             test: None,
             sites: Vec::new(),
             epochs: Vec::new(),
+            loss_curve: Vec::new(),
             weights_sha256: None,
             environment: None,
             times: None,

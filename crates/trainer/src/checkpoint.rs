@@ -29,7 +29,7 @@ use study::Difference;
 
 use crate::config::RunConfig;
 use crate::history::{self, EpochRecord, PassTime};
-use crate::measuring::{EpochMeasurement, GradientsSoFar};
+use crate::measuring::{EpochMeasurement, GradientsSoFar, LossCurve};
 use crate::metrics::Tally;
 use crate::shell::as_argument;
 use crate::toml_file::{difference, read_sealed_toml, to_sealed_toml};
@@ -102,6 +102,9 @@ pub struct RunState {
     /// The training steps of the unfinished epoch whose gradients were measured.
     #[serde(default)]
     pub gradients: GradientsSoFar,
+    /// The losses of the run's steps so far, in a study.
+    #[serde(default)]
+    pub loss_curve: LossCurve,
     /// The finished epochs.
     pub history: Vec<EpochRecord>,
     /// What was measured at the end of each, in a study.
@@ -124,6 +127,7 @@ impl RunState {
             time: PassTime::default(),
             learning_rate: 0.0,
             gradients: GradientsSoFar::default(),
+            loss_curve: LossCurve::default(),
             history: Vec::new(),
             measurements: Vec::new(),
             sha256: BTreeMap::new(),

@@ -24,10 +24,10 @@ use measurement::gradient_norms;
 
 use crate::averaging::Average;
 use crate::checkpoint::{self, Position, RecordKind, RecordReceiver, Records, RunState};
-use crate::classifier::{BatchInput, Classifier};
+use crate::classifier::{BatchInput, Classifier, StepOutput};
 use crate::console::Console;
 use crate::history::{self, EpochRecord, PassTime, SplitRecord};
-use crate::measuring::{self, Measuring};
+use crate::measuring::{self, Measuring, Step};
 use crate::metrics::{SharedTally, Tally};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, SavedNetwork};
@@ -270,6 +270,7 @@ impl Fit {
             self.wait_for(&device)?;
             let step = start.elapsed().saturating_sub(measuring);
             self.step_seconds.push(step.as_secs_f64());
+            self.note_loss(epoch, &output.item)?;
             self.state.position.batch += 1;
             let item = TrainingItem::new(
                 output.item,
@@ -324,6 +325,20 @@ impl Fit {
             let so_far = &mut self.state.gradients;
             so_far.tally.add(&norms);
             so_far.seconds += start.elapsed().as_secs_f64();
+        }
+        Ok(())
+    }
+
+    /// Notes the loss of the step just made in `epoch`, in a study.
+    fn note_loss(&mut self, epoch: usize, output: &StepOutput) -> Result<()> {
+        if self.measuring.is_some() {
+            let step = Step {
+                number: (epoch - 1) * self.steps_per_epoch + self.state.position.batch,
+                per_epoch: self.steps_per_epoch,
+                total: self.state.config.total_epochs() * self.steps_per_epoch,
+            };
+            let output: Arc<BatchInput> = output.adapt();
+            self.state.loss_curve.add(step, output.score()?);
         }
         Ok(())
     }

@@ -9,10 +9,11 @@ use burn::data::dataloader::DataLoader;
 use data::LabelledBatch;
 use measurement::{GradientTally, Survey, Surveyed};
 use serde::{Deserialize, Serialize};
-use study::record::{Histogram, Score, SiteEpoch};
+use study::record::{Histogram, LossPoint, Score, SiteEpoch};
 
-use crate::classifier::Classifier;
+use crate::classifier::{BatchScore, Classifier};
 use crate::evaluation::{self, Evaluation, Probabilities};
+use crate::metrics::Tally;
 
 /// Validation images per batch: so few that their pre-activations stay in cache until they are
 /// looked at.
@@ -20,6 +21,9 @@ pub const BATCH_SIZE: NonZeroUsize = NonZeroUsize::new(50).unwrap();
 
 /// In how many batches of an epoch the gradients are measured; the first is one of them.
 const GRADIENT_BATCHES: usize = 8;
+
+/// In how many parts, at most, the loss of a training is noted.
+const LOSS_POINTS: usize = 60;
 
 /// The images that are looked at after every epoch.
 #[derive(Clone)]
@@ -86,6 +90,56 @@ pub struct GradientsSoFar {
     pub tally: GradientTally,
     /// Wall-clock seconds that took.
     pub seconds: f64,
+}
+
+/// The loss of a training so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LossCurve {
+    /// First step of the part that has not ended.
+    start: usize,
+    /// The images of that part.
+    tally: Tally,
+    /// The parts that have.
+    points: Vec<LossPoint>,
+}
+
+/// A training step's place in its run.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Its number, from 0.
+    pub number: usize,
+    /// Number of steps of an epoch.
+    pub per_epoch: usize,
+    /// Number of steps of the run.
+    pub total: usize,
+}
+
+impl LossCurve {
+    /// Takes in the score of the next step.
+    pub fn add(&mut self, step: Step, score: BatchScore) {
+        if self.tally.images == 0 {
+            self.start = step.number;
+        }
+        self.tally.add(score);
+        let parts = LOSS_POINTS.min(step.total);
+        let end = step.number + 1;
+        if end * parts / step.total == step.number * parts / step.total {
+            return;
+        }
+        let loss = self.tally.mean_loss();
+        // A training whose loss is no number ends; and JSON has no such numbers.
+        if loss.is_finite() {
+            let middle = (self.start + end) as f64 / 2.0;
+            let epochs = middle / step.per_epoch as f64;
+            self.points.push(LossPoint { epochs, loss });
+        }
+        self.tally = Tally::default();
+    }
+
+    /// The parts that have ended.
+    pub fn points(&self) -> &[LossPoint] {
+        &self.points
+    }
 }
 
 /// Whether the gradients of batch number `batch` (from 0) of `batches` are measured: of so many
@@ -178,6 +232,42 @@ fn score(probabilities: &Probabilities, labels: &[u8]) -> Score {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of 7 epochs of 30 steps, 210 in all, 60 parts have 3 or 4.
+    #[test]
+    fn the_loss_is_noted_in_equal_parts_up_to_the_last_step() {
+        let curve = |steps: usize, per_epoch: usize| {
+            let mut curve = LossCurve::default();
+            for number in 0..steps {
+                let step = Step {
+                    number,
+                    per_epoch,
+                    total: steps,
+                };
+                let score = BatchScore {
+                    loss: number as f64,
+                    correct: 1,
+                    images: 2,
+                };
+                curve.add(step, score);
+            }
+            assert_eq!(curve.tally, Tally::default());
+            curve.points
+        };
+        let points = curve(210, 30);
+        assert_eq!(points.len(), 60);
+        // Steps 0 to 3, 4 to 6, …, 207 to 209.
+        let [first, second] = [points[0], points[1]];
+        assert_eq!((first.epochs, first.loss), (2.0 / 30.0, 1.5));
+        assert_eq!((second.epochs, second.loss), (5.5 / 30.0, 5.0));
+        let last = points[59];
+        assert_eq!((last.epochs, last.loss), (208.5 / 30.0, 208.0));
+        // Fewer steps than parts: a point for each.
+        let points = curve(5, 5);
+        let losses: Vec<f64> = points.iter().map(|point| point.loss).collect();
+        assert_eq!(losses, [0.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(points[4].epochs, 0.9);
+    }
 
     #[test]
     fn gradients_are_measured_evenly_from_the_first_batch_on() {

@@ -14,7 +14,7 @@ use burn::train::metric::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::classifier::BatchInput;
+use crate::classifier::{BatchInput, BatchScore};
 
 /// Sums over the images of an epoch so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,13 @@ impl Tally {
     /// Share of images read correctly, 0 to 1.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.images as f64
+    }
+
+    /// Adds a batch.
+    pub fn add(&mut self, batch: BatchScore) {
+        self.loss += batch.loss * batch.images as f64;
+        self.correct += batch.correct;
+        self.images += batch.images;
     }
 }
 
@@ -93,9 +100,7 @@ impl Metric for LossMetric {
     ) -> Result<SerializedEntry, TensorReadError> {
         let score = batch.score()?;
         let mut tally = self.tally.get();
-        tally.loss += score.loss * score.images as f64;
-        tally.correct += score.correct;
-        tally.images += score.images;
+        tally.add(score);
         self.tally.set(tally);
         if !score.loss.is_finite() {
             self.interrupter.stop(Some("the loss is not a number"));

@@ -42,6 +42,32 @@ fn by_epoch(
         .collect()
 }
 
+/// The loss in the course of the training, of the runs that got so far.
+fn by_part(arm: &Arm<'_>, source: Source<'_>) -> Vec<Point> {
+    let longest = arm.records().max_by_key(|run| run.loss_curve.len());
+    let parts = longest.map_or(&[][..], |run| &run.loss_curve);
+    parts
+        .iter()
+        .enumerate()
+        .filter_map(|(index, part)| {
+            let losses: Vec<f64> = arm
+                .records()
+                .filter_map(|run| Some(run.loss_curve.get(index)?.loss))
+                .collect();
+            point(part.epochs, &losses, source)
+        })
+        .collect()
+}
+
+/// Whether the loss in the course of the training can be compared: all runs noted it, and contenders that differ
+/// in more than the function might be trained with losses of different kinds.
+fn has_loss_curves(source: Source<'_>, cell: &Cell<'_>) -> bool {
+    let mut contenders = source.study.contenders.iter();
+    let mut runs = cell.arms.iter().flat_map(Arm::records);
+    contenders.all(|contender| contender.with.is_empty())
+        && runs.all(|run| !run.loss_curve.is_empty() || run.epochs.is_empty())
+}
+
 /// Number of epochs of the longest run.
 fn epochs(cell: &Cell<'_>) -> usize {
     let runs = cell.arms.iter().flat_map(Arm::records);
@@ -124,14 +150,16 @@ fn superscript(number: i32) -> String {
     number.to_string().chars().map(digit).collect()
 }
 
-/// Validation accuracy and training loss: not the loss that is trained with, which contenders may differ in.
+/// Validation accuracy after each epoch, and training loss: that of the steps, where it can be compared, and
+/// otherwise of the network after each epoch.
 pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Illustration> {
-    if epochs(cell) == 1 {
+    let by_parts = has_loss_curves(source, cell);
+    if epochs(cell) == 1 && !by_parts {
         return vec![Illustration::Sentence(String::from(
             "No run has more than one epoch, so that there are no learning curves.",
         ))];
     }
-    let series = |measure: &dyn Fn(&Epoch) -> Option<f64>| -> Vec<Series> {
+    let series = |points: &dyn Fn(&Arm<'_>) -> Vec<Point>| -> Vec<Series> {
         source
             .with_runs(cell)
             .into_iter()
@@ -139,13 +167,24 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Illustration>
                 look,
                 is_baseline: source.is_baseline(&arm.name),
                 name: arm.name.clone(),
-                points: by_epoch(arm, source, measure),
+                points: points(arm),
             })
             .collect()
     };
-    let accuracy = series(&|epoch| epoch.validation.accuracy);
-    let mut loss = series(&|epoch| epoch.training_at_end?.loss);
-    let axis = Axis::epochs(epochs(cell));
+    let accuracy = series(&|arm| by_epoch(arm, source, |epoch| epoch.validation.accuracy));
+    let (mut loss, loss_axis, about_loss) = if by_parts {
+        (
+            series(&|arm| by_part(arm, source)),
+            Axis::epochs_passed(epochs(cell)),
+            "The training loss is the one that is trained with, of the images as they are met, averaged over equal parts of the training.",
+        )
+    } else {
+        (
+            series(&|arm| by_epoch(arm, source, |epoch| epoch.training_at_end?.loss)),
+            Axis::epochs(epochs(cell)),
+            "The training loss is the cross-entropy of training images with the network of the end of the epoch, without dropout.",
+        )
+    };
     // What the first epochs, or contenders far below the others, would squeeze together is cut off.
     let last: Vec<f64> = accuracy
         .iter()
@@ -158,13 +197,13 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Illustration>
     let charts = vec![
         Chart {
             title: String::from("validation accuracy"),
-            x: axis.clone(),
+            x: Axis::epochs(epochs(cell)),
             y: Axis::around(shown.chain(ends), 5, |value| percent(value, 1)),
             series: accuracy,
         },
         Chart {
             title: String::from("training loss, nats"),
-            x: axis,
+            x: loss_axis,
             y: ratios(&mut loss),
             series: loss,
         },
@@ -174,7 +213,7 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Illustration>
         name: format!("{}learning-curves", source.prefix(cell)),
         title: String::from("Learning curves"),
         about: format!(
-            "Mean over the seeds after each epoch, with the {confidence} interval of the mean as a band. Runs that diverged end where they did. The training loss is the cross-entropy of training images with the network of the end of the epoch, without dropout."
+            "Mean over the seeds, with the {confidence} interval of the mean as a band; validation accuracy is that after each epoch. Runs that diverged end where they did. {about_loss}"
         ),
         count: source.run_counts(cell),
         source,

@@ -166,6 +166,12 @@ impl Axis {
         Self::whole(1.0 - room, last + room, 6).labelled("epoch")
     }
 
+    /// An axis of epochs that have passed, from none on.
+    pub(super) fn epochs_passed(last: usize) -> Self {
+        let last = last.max(1) as f64;
+        Self::whole(-0.02 * last, 1.02 * last, 6).labelled("epochs passed")
+    }
+
     pub(super) fn labelled(self, label: &str) -> Self {
         Self {
             label: label.to_owned(),

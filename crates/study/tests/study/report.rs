@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use study::record::Status;
-use study::{Contender, Dataset, Plan, Records, Report, RunSpec, Store, Study, report};
+use study::record::{LossPoint, Status};
+use study::{Contender, Dataset, Plan, Records, Report, RunRecord, RunSpec, Store, Study, report};
 
 use crate::made_up::{self, Ability};
 
@@ -655,6 +655,44 @@ fn lines_that_coincide_are_all_seen() {
             assert_eq!(drawn, keys);
         }
     }
+}
+
+/// A run whose loss was noted eight times in its six epochs, from 2 down to 0.25 nats.
+fn with_loss_curve(mut run: RunRecord) -> RunRecord {
+    run.loss_curve = (0..8)
+        .map(|part| LossPoint {
+            epochs: (f64::from(part) + 0.5) * 0.75,
+            loss: 2.0 / (1.0 + f64::from(part)),
+        })
+        .collect();
+    run
+}
+
+#[test]
+fn the_loss_in_the_course_of_the_training_is_drawn() {
+    let mut study = Study::compare(&["relu", "tanh"], 6).unwrap();
+    let records = made_up::run(&study, good);
+    let noted: Vec<RunRecord> = records.iter().cloned().map(with_loss_curve).collect();
+    let about_parts = "averaged over equal parts of the training";
+    let figure = |study: &Study, runs: Vec<RunRecord>| {
+        Written::new(study, &Records::new(runs)).read("figures/learning-curves.svg")
+    };
+    let curves = figure(&study, noted.clone());
+    assert!(curves.contains(about_parts));
+    let texts = texts(&curves);
+    assert!(
+        texts.iter().any(|text| text == "epochs passed"),
+        "{texts:?}"
+    );
+    // Without the losses of some runs, and of contenders that may be trained by another loss, it is the one
+    // of the epochs.
+    let mut some = noted.clone();
+    some[0].loss_curve.clear();
+    assert!(!figure(&study, some).contains(about_parts));
+    study.contenders[1].with = "label_smoothing = 0.1".parse().unwrap();
+    let records = made_up::run(&study, good);
+    let noted = records.iter().cloned().map(with_loss_curve).collect();
+    assert!(!figure(&study, noted).contains(about_parts));
 }
 
 /// A legend names no curve that is not there.

@@ -136,6 +136,7 @@ impl StudyRunner {
             test: of_chosen.and_then(|measured| measured.test),
             sites: sites(measurements),
             epochs: history.iter().zip(measurements).map(epoch).collect(),
+            loss_curve: state.loss_curve.points().to_vec(),
             weights_sha256: Some(summary::weights_sha256(&network)),
             environment: Some(self.environment()),
             times: Some(Times {
