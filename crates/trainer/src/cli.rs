@@ -48,7 +48,7 @@ enum Command {
     Export(export::Options),
     /// Compare activation functions: train each several times, and write a report
     #[command(
-        after_help = "For other networks and recipes, or to vary more than the function, write a study, such as\nexperiments/tutorial.toml, and `trainer study run` it."
+        after_help = "To vary more than the function, or to have a claim judged, write a study, such as\nexperiments/tutorial.toml, and `trainer study run` it."
     )]
     Compare(Box<compare::Options>),
     /// Make and report comparisons that are written down in a file

@@ -250,6 +250,25 @@ fn shares_of_a_study_do_no_run_twice() {
     assert_eq!(made, run_folders(&folder, "runs").len());
 }
 
+/// Two epochs of so few steps have a point for each, and their mean is the epoch's loss, as all batches are of
+/// one size.
+fn check_loss_curve(record: &Value) {
+    let images = record["images"]["training"].as_u64().unwrap() as usize;
+    let batches = images.div_ceil(32);
+    assert_eq!(images % batches, 0);
+    let curve = record["loss_curve"].as_array().unwrap();
+    assert_eq!(curve.len(), 2 * batches);
+    for (epoch, points) in curve.chunks(batches).enumerate() {
+        let place = points[0]["epochs"].as_f64().unwrap();
+        let expected = epoch as f64 + 0.5 / batches as f64;
+        assert!((place - expected).abs() < 1e-9, "{place}");
+        let losses = points.iter().map(|point| point["loss"].as_f64().unwrap());
+        let mean = losses.sum::<f64>() / batches as f64;
+        let of_epoch = &record["epochs"][epoch]["training"]["loss"];
+        assert!((mean - of_epoch.as_f64().unwrap()).abs() < 1e-6);
+    }
+}
+
 #[test]
 fn what_a_run_leaves() {
     let folder = folder();
@@ -281,6 +300,7 @@ fn what_a_run_leaves() {
                 assert!(site["gradient_norm"].as_f64().unwrap() > 0.0);
             }
         }
+        check_loss_curve(&record);
         let times = &record["times"];
         assert!(times["seconds_per_step"].as_f64().unwrap() > 0.0);
         assert!(times["forward_nanoseconds"].as_f64().unwrap() > 0.0);
@@ -320,6 +340,26 @@ fn what_a_run_leaves() {
     assert!(table.contains("| tanh is better. |"), "{table}");
 }
 
+/// `compare` by a file in place of the preset.
+fn compare_by_recipe(folder: &Folder, compare: &str) {
+    let recipe = "seed = 5\nepochs = 7\n[data]\nvalidation_fraction = 0.25\nsplit_seed = 3\n[optimizer]\nlearning_rate = 0.002\n[network]\nactivation = \"elu\"\npreset = \"deep:3\"\n[ensemble]\nmembers = 3\n";
+    fs::write(folder.path("mine.toml"), recipe).unwrap();
+    let by_recipe = compare
+        .replace("--preset deep:2", "--config mine.toml")
+        .replace("--name mine", "");
+    folder.succeed(&by_recipe);
+    let path = folder.path("experiments/compare-mine-relu-tanh.toml");
+    let study: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
+    insta::assert_snapshot!(study["fixed"], @r#"{ "data.test_fraction" = 0.1, "data.validation_fraction" = 0.25, epochs = 1, "network.preset" = "deep:3", "optimizer.learning_rate" = 0.002 }"#);
+    fs::write(
+        folder.path("mine.toml"),
+        recipe.replace("epochs = 7", "epochs = 0"),
+    )
+    .unwrap();
+    insta::assert_snapshot!(folder.fail(&by_recipe), @"error: mine.toml: epochs must be at least 1");
+    insta::assert_snapshot!(folder.fail(&by_recipe.replace("--plain", "--preset tiny --plain")).lines().next().unwrap(), @"error: the argument '--config <RUN.TOML>' cannot be used with '--preset <PRESET>'");
+}
+
 #[test]
 fn a_comparison_from_the_command_line() {
     let folder = Folder::with_digits(400);
@@ -337,6 +377,7 @@ fn a_comparison_from_the_command_line() {
     let warning = "The study had other seeds before: 1 seed.";
     let report = fs::read_to_string(folder.path("experiments/results/mine/report.md")).unwrap();
     assert!(report.contains(warning), "{report}");
+    compare_by_recipe(&folder, compare);
     let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
     insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study: fixed.epochs is 1 there and 2 now; choose another --name, or run that one as it is with `trainer study run experiments/mine.toml`");
     fs::write(folder.path("others.csv"), {

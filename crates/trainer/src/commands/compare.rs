@@ -1,22 +1,25 @@
 //! `trainer compare`: a study from the command line.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use model::{Activation, Preset};
-use study::{Difference, Store, StoreError, Study, Tuning};
+use study::{
+    ACTIVATION, Difference, Fields, LEARNING_RATE, SEED, Store, StoreError, Study, Tuning,
+};
 use toml::{Table, Value};
 
 use super::study::run::{Parallelism, run_study};
 use super::study::{Resources, StudyPaths, check_report_folder};
 use crate::cli::{Output, count, number};
-use crate::names::for_files;
+use crate::config::RunConfig;
+use crate::names::{for_files, of_config};
 use crate::shell::as_argument;
 use crate::study_runner::{self, FieldError, StudyRunner};
-use crate::toml_file::difference;
+use crate::toml_file::{difference, read_toml};
 
 /// The learning rates that are tried with `--tune`, in steps of about 3: from Adam's usual one to more
 /// than the best of ReLU with batch normalisation.
@@ -27,6 +30,9 @@ const SEEDS_PER_RATE: usize = 3;
 
 /// Share of the images by which functions are compared.
 const TEST_FRACTION: f64 = 0.1;
+
+/// The field of the share that is trained on.
+const TRAINING_FRACTION: &str = "data.training_fraction";
 
 /// Options of `trainer compare`.
 #[derive(Debug, Args)]
@@ -40,21 +46,25 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value = "10", value_parser = count, allow_negative_numbers = true)]
     seeds: NonZeroUsize,
     /// The network: tiny, small, classic, kaggle or deep:N
-    #[arg(long, short, default_value = "small")]
+    #[arg(long, short, default_value = "small", conflicts_with = "config")]
     preset: Preset,
+    /// A recipe or a run's config.toml, by which all functions are trained; its own function and seed are
+    /// not used, and the options below override it
+    #[arg(long, short, value_name = "RUN.TOML")]
+    config: Option<PathBuf>,
     /// Passes over the training images [default: 2, or more where there are few
-    /// images]
+    /// images; with --config its own]
     #[arg(long, short, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     epochs: Option<NonZeroUsize>,
     /// Images for each step of training [default: 256, or fewer where there are few
-    /// images]
+    /// images; with --config its own]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     batch_size: Option<NonZeroUsize>,
-    /// Peak learning rate, the same for all functions [default: that of a single run]
+    /// Peak learning rate, the same for all functions [default: that of a single run, or of --config]
     #[arg(long = "lr", visible_alias = "learning-rate", value_name = "RATE", value_parser = number::<f64>, allow_negative_numbers = true, conflicts_with = "tune")]
     learning_rate: Option<f64>,
     /// Share of the images not held out that is trained on, above 0 and at most 1 [default: 0.5, or 1
-    /// where there are few images]
+    /// where there are few images; with --config its own]
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     training_fraction: Option<f64>,
     /// Also find the best of five learning rates for each function, by three runs with each, and compare
@@ -174,43 +184,57 @@ impl Budget {
             epochs: ((Self::SEEN / trained).ceil() as usize).clamp(2, 50),
         }
     }
+
+    /// As fields of a configuration, with the network.
+    fn fields(&self, preset: Preset) -> Result<Table> {
+        let values = [
+            ("epochs", integer("epochs", self.epochs)?),
+            ("batch_size", integer("batch_size", self.batch_size)?),
+            (
+                "data.validation_fraction",
+                Value::Float(self.validation_fraction),
+            ),
+            ("data.test_fraction", Value::Float(TEST_FRACTION)),
+            (TRAINING_FRACTION, Value::Float(self.training_fraction)),
+            ("network.preset", Value::String(preset.to_string())),
+        ];
+        let fields = values.map(|(field, value)| (field.to_owned(), value));
+        Ok(fields.into_iter().collect())
+    }
 }
 
 impl Options {
     /// The study, for so many images.
     fn study(&self, images: usize) -> Result<Study> {
-        let budget = Budget::of(images);
-        let training_fraction = self.training_fraction.unwrap_or(budget.training_fraction);
-        let epochs = self.epochs.map_or(budget.epochs, NonZeroUsize::get);
-        let batch_size = self.batch_size.map_or(budget.batch_size, NonZeroUsize::get);
         let names: Vec<String> = self.activations.iter().map(Activation::to_string).collect();
         let mut study = Study::compare(&names, self.seeds.get())?;
-        let number = |option: &str, number: usize| {
-            let number = i64::try_from(number);
-            number.map_or_else(
-                |_| bail!("{option} is too large"),
-                |number| Ok(Value::Integer(number)),
-            )
+        study.fixed = match &self.config {
+            Some(file) => recipe(file)?,
+            None => Budget::of(images).fields(self.preset)?,
         };
-        study.fixed = fields(&[
-            ("epochs", number("--epochs", epochs)?),
-            ("batch_size", number("--batch-size", batch_size)?),
-            (
-                "data.validation_fraction",
-                Value::Float(budget.validation_fraction),
-            ),
-            ("data.test_fraction", Value::Float(TEST_FRACTION)),
-            ("data.training_fraction", Value::Float(training_fraction)),
-            ("network.preset", Value::String(self.preset.to_string())),
-        ]);
-        if let Some(rate) = self.learning_rate {
-            let rate = Value::Float(rate);
-            study
-                .fixed
-                .extend(fields(&[("optimizer.learning_rate", rate)]));
+        let count = |name, number: Option<NonZeroUsize>| {
+            number.map(|number| integer(name, number.get())).transpose()
+        };
+        let given = [
+            ("epochs", count("--epochs", self.epochs)?),
+            ("batch_size", count("--batch-size", self.batch_size)?),
+            (TRAINING_FRACTION, self.training_fraction.map(Value::Float)),
+            (LEARNING_RATE, self.learning_rate.map(Value::Float)),
+        ];
+        for (field, value) in given {
+            if let Some(value) = value {
+                study.fixed.insert(field.to_owned(), value);
+            }
         }
         if self.tune {
-            study.common = Some(Table::new());
+            // The rate of the recipe is that of the common track.
+            study.common = Some(
+                study
+                    .fixed
+                    .remove_entry(LEARNING_RATE)
+                    .into_iter()
+                    .collect(),
+            );
             study.tuned = Some(Tuning {
                 learning_rates: LEARNING_RATES.to_vec(),
                 seeds_per_rate: SEEDS_PER_RATE,
@@ -234,7 +258,9 @@ impl Options {
 
     fn name(&self) -> String {
         self.name.clone().unwrap_or_else(|| {
-            let names: Vec<String> = self.activations.iter().map(Activation::to_string).collect();
+            let functions = self.activations.iter().map(Activation::to_string);
+            let recipe = self.config.as_deref().map(of_config);
+            let names: Vec<String> = recipe.into_iter().chain(functions).collect();
             let name = for_files(&format!("compare-{}", names.join("-")));
             // So long as file systems allow.
             name.chars().take(120).collect()
@@ -250,13 +276,48 @@ fn file_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Nested tables with these fields.
-fn fields(fields: &[(&str, Value)]) -> Table {
-    let mut table = Table::new();
-    for (field, value) in fields {
-        table.insert((*field).to_owned(), value.clone());
+/// The fields of a run's configuration that hold whatever function is compared.
+fn recipe(file: &Path) -> Result<Table> {
+    let config: RunConfig = read_toml(file)?;
+    config.check().with_context(|| file.display().to_string())?;
+    let fields: Table = read_toml(file)?;
+    let mut recipe: Table = Fields::from_table(&fields)
+        .with_context(|| file.display().to_string())?
+        .iter()
+        .filter(|(field, _)| !is_of_one_run(field))
+        .map(|(field, value)| (field.to_owned(), value.clone()))
+        .collect();
+    if !config.extensions.is_empty() {
+        let epochs = integer("epochs", config.total_epochs())?;
+        recipe.insert(String::from("epochs"), epochs);
     }
-    table
+    if config.data.test_fraction == 0.0 {
+        let fraction = Value::Float(TEST_FRACTION);
+        recipe.insert(String::from("data.test_fraction"), fraction);
+    }
+    Ok(recipe)
+}
+
+/// Whether a field of a configuration says nothing of how other runs are to be trained.
+fn is_of_one_run(field: &str) -> bool {
+    let own = [
+        SEED,
+        ACTIVATION,
+        "backend",
+        "extensions",
+        "data.path",
+        "data.fingerprint",
+        "data.split_seed",
+    ];
+    own.contains(&field) || field.starts_with("ensemble.")
+}
+
+/// A number as TOML has it; `name` is what it is called where it is too large.
+fn integer(name: &str, number: usize) -> Result<Value> {
+    match i64::try_from(number) {
+        Ok(number) => Ok(Value::Integer(number)),
+        Err(_) => bail!("{name} is too large"),
+    }
 }
 
 /// The study, unless another one is in the file: the same with other seeds may be, which is noted.
@@ -299,7 +360,33 @@ fn save(study: &Study, file: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    /// A recipe's rate is no longer that of all functions where each gets its own.
+    #[test]
+    fn a_recipes_learning_rate_is_that_of_the_common_track() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("recipe.toml");
+        std::fs::write(&file, "[optimizer]\nlearning_rate = 0.002").unwrap();
+        let mut arguments: Vec<OsString> = ["", "relu", "tanh", "--tune", "--config"]
+            .map(Into::into)
+            .into();
+        arguments.push(file.into());
+        let study = Program::parse_from(arguments).options.study(1000).unwrap();
+        assert!(!study.fixed.contains_key(LEARNING_RATE));
+        let common = study.common.unwrap();
+        assert_eq!(common[LEARNING_RATE].as_float(), Some(0.002));
+    }
 
     #[test]
     fn few_images_are_seen_more_often_in_smaller_batches() {

@@ -16,7 +16,7 @@ use crate::config::{
 use crate::console::{Console, Style};
 use crate::exit::exit;
 use crate::interrupt::Signals;
-use crate::names::{for_files, stem};
+use crate::names::{for_files, of_config};
 use crate::run_directory::{RUNS, RunDirectory};
 use crate::shell::as_argument;
 use crate::toml_file::read_toml;
@@ -228,7 +228,7 @@ impl Options {
             Some(path) => RunDirectory::create_at(path),
             None => {
                 let network = match (&self.config, self.preset.unwrap_or_default()) {
-                    (Some(file), _) => name_of(file),
+                    (Some(file), _) => of_config(file),
                     (None, preset) => preset.to_string(),
                 };
                 let name = format!(
@@ -244,16 +244,6 @@ impl Options {
 fn set<T: Clone>(field: &mut T, option: &Option<T>) {
     if let Some(value) = option {
         *field = value.clone();
-    }
-}
-
-/// What a run is called after its configuration's file: by the file, or of a run's `config.toml` by its
-/// folder.
-fn name_of(file: &Path) -> String {
-    let folder = file.parent().and_then(Path::file_name);
-    match (stem(file), folder) {
-        (name, Some(folder)) if name == "config" => folder.to_string_lossy().into_owned(),
-        (name, _) => name,
     }
 }
 
