@@ -288,15 +288,18 @@ fn read_archive(opened: File, file: &str, labels: Labels) -> Result<Table, Error
     )
 }
 
-/// A readable list of names, cut after the first few.
+/// A readable list of names, cut after the first few. What would break the line, or steer a terminal, is escaped.
 fn list(names: &[String]) -> String {
     const SHOWN: usize = 5;
-    match names {
-        [] => "no files".into(),
-        [..] if names.len() > SHOWN => {
-            let shown = names[..SHOWN].join(", ");
-            format!("{shown} and {} more", names.len() - SHOWN)
-        }
-        _ => names.join(", "),
+    let shown: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| name.escape_debug().to_string())
+        .collect();
+    let shown = shown.join(", ");
+    match names.len() {
+        0 => "no files".into(),
+        1..=SHOWN => shown,
+        more => format!("{shown} and {} more", more - SHOWN),
     }
 }

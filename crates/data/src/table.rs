@@ -372,7 +372,7 @@ impl<'a> Rows<'a> {
             return Ok(Some(line));
         }
         // The row is not plain, or it is not in the window as a whole.
-        if !self.finished && memchr::memchr(b'\n', self.unread()).is_none() {
+        if !self.finished && memchr::memchr2(b'\n', b'\r', self.unread()).is_none() {
             self.refill()?;
             if self.next_plain_row(values) {
                 return Ok(Some(line));

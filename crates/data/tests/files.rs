@@ -327,6 +327,11 @@ fn all_tables_of_a_file_a_folder_or_an_archive() {
     fs::write(at("part/digit-recognizer.zip"), zip(&[("readme", "x")])).unwrap();
     let error = data::tables(Some(&at("part"))).unwrap_err();
     assert!(matches!(error, Error::NotInArchive { .. }), "{error}");
+    // Names are not ours, and an error has one line.
+    let archive = zip(&[("a\nb\u{1b}[2J", "x")]);
+    fs::write(at("part/digit-recognizer.zip"), archive).unwrap();
+    let error = data::tables(Some(&at("part"))).unwrap_err().to_string();
+    assert!(error.contains(r"a\nb\u{1b}[2J"), "{error}");
     fs::create_dir(at("bare")).unwrap();
     let error = data::tables(Some(&at("bare"))).unwrap_err();
     assert!(matches!(error, Error::NotInFolder { .. }), "{error}");

@@ -51,18 +51,26 @@ impl<T> Context<T> for io::Result<T> {
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let target = target(path);
     let partial = hidden_path(&target, PARTIAL);
-    let written = write_durably(&partial, bytes).and_then(|()| {
-        if let Ok(there) = fs::metadata(&target) {
-            // Where a file system has none, or none that may be set, what was written still counts.
-            fs::set_permissions(&partial, there.permissions()).ok();
-        }
-        fs::rename(&partial, &target)
-    });
+    let written = write_durably(&partial, bytes).and_then(|()| publish(&partial, &target));
     if written.is_err() {
         // Already failing: that the leftover cannot be removed either adds nothing.
         fs::remove_file(&partial).ok();
     }
     written.context("write", path)
+}
+
+/// Gives a file that is whole the name `path`, and the permissions of the file that had it, where the file system
+/// has any.
+///
+/// # Errors
+///
+/// The system's.
+pub fn publish(whole: &Path, path: &Path) -> io::Result<()> {
+    if let Ok(there) = fs::metadata(path) {
+        // Where a file system has none, or none that may be set, what was written still counts.
+        fs::set_permissions(whole, there.permissions()).ok();
+    }
+    fs::rename(whole, path)
 }
 
 /// What a link leads to; any other path itself, and a link that leads nowhere.

@@ -181,12 +181,12 @@ impl<B: Host, C: CheckpointStrategy> Training for Autodiff<B, C> {
         let preparation = Backward::<B, OPERANDS>::prepare::<C>(Step, nodes);
         let output = match preparation.compute_bound().stateful() {
             OpsKind::Tracked(preparation) => {
-                let kept = Kept {
+                let state = StepState {
                     block,
                     operands,
                     saved,
                 };
-                preparation.finish(Arc::new(kept), output)
+                preparation.finish(Arc::new(state), output)
             }
             OpsKind::UnTracked(preparation) => preparation.finish(output),
         };
@@ -399,14 +399,14 @@ struct Step;
 
 /// What a block keeps for its gradients, until the graph is used up.
 #[derive(Debug)]
-struct Kept<B: Backend> {
+struct StepState<B: Backend> {
     block: Block,
     operands: Operands<B>,
     saved: Saved,
 }
 
 impl<B: Host> Backward<B, OPERANDS> for Step {
-    type State = Arc<Kept<B>>;
+    type State = Arc<StepState<B>>;
 
     fn backward(
         self,
@@ -414,7 +414,7 @@ impl<B: Host> Backward<B, OPERANDS> for Step {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let Kept {
+        let StepState {
             block,
             operands,
             saved,

@@ -10,7 +10,7 @@ use burn::backend::{Backend, DispatchDevice, Flex, NdArray, TensorMetadata};
 use burn::tensor::{AllocationProperty, Bytes, DType, Device, Shape, Tensor, TensorData};
 use kernels::buffer::Buffer;
 
-use crate::prepared::Kept;
+use crate::prepared::CachedBlock;
 
 /// The dimensions of an image tensor `[images, channels, height, width]` with its channels last.
 pub(crate) const CHANNELS_LAST: [usize; 4] = [0, 2, 3, 1];
@@ -69,7 +69,7 @@ pub(crate) trait Host: Backend {
     fn is_unique(tensor: &FloatTensor<Self>) -> bool;
 
     /// Blocks prepared for inference lately.
-    fn prepared() -> &'static Mutex<Vec<Kept<Self>>>;
+    fn prepared() -> &'static Mutex<Vec<CachedBlock<Self>>>;
 
     /// The tensor of images, `[images, channels, height, width]`, whose numbers these are with
     /// their channels last.
@@ -102,8 +102,8 @@ impl Host for Flex {
         tensor.is_unique()
     }
 
-    fn prepared() -> &'static Mutex<Vec<Kept<Self>>> {
-        static PREPARED: Mutex<Vec<Kept<Flex>>> = Mutex::new(Vec::new());
+    fn prepared() -> &'static Mutex<Vec<CachedBlock<Self>>> {
+        static PREPARED: Mutex<Vec<CachedBlock<Flex>>> = Mutex::new(Vec::new());
         &PREPARED
     }
 }
@@ -140,8 +140,8 @@ impl Host for NdArray {
         matches!(tensor, NdArrayTensor::F32(storage) if storage.is_unique())
     }
 
-    fn prepared() -> &'static Mutex<Vec<Kept<Self>>> {
-        static PREPARED: Mutex<Vec<Kept<NdArray>>> = Mutex::new(Vec::new());
+    fn prepared() -> &'static Mutex<Vec<CachedBlock<Self>>> {
+        static PREPARED: Mutex<Vec<CachedBlock<NdArray>>> = Mutex::new(Vec::new());
         &PREPARED
     }
 }

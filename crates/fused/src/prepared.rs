@@ -18,7 +18,7 @@ const MIN_KEPT: usize = 16;
 const MAX_WEIGHTS: usize = 4 << 20;
 
 /// A prepared block and what it was made of.
-pub(crate) struct Kept<B: Backend> {
+pub(crate) struct CachedBlock<B: Backend> {
     block: Block,
     /// Whoever would write to its memory finds it shared and takes a copy, so that as long as this
     /// is held, the same place means the same numbers.
@@ -32,7 +32,7 @@ pub(crate) struct Kept<B: Backend> {
 #[derive(PartialEq)]
 struct Others([Option<Vec<u32>>; 5]);
 
-impl<B: Host> Kept<B> {
+impl<B: Host> CachedBlock<B> {
     fn is_of(&self, block: &Block, weight: &FloatTensor<B>, others: &Others) -> bool {
         let same_place = match (B::numbers(&self.weight), B::numbers(weight)) {
             (Cow::Borrowed(kept), Cow::Borrowed(given)) => std::ptr::eq(kept, given),
@@ -70,12 +70,12 @@ pub(crate) fn prepare<B: Host>(
     let mut all = lock();
     let found = all
         .iter()
-        .rposition(|kept| kept.is_of(block, weight, &others));
-    let kept = match found {
+        .rposition(|cached| cached.is_of(block, weight, &others));
+    let cached = match found {
         Some(index) => all.remove(index),
         None => {
             drop(all);
-            let kept = Kept {
+            let cached = CachedBlock {
                 block: *block,
                 weight: weight.clone(),
                 others,
@@ -84,13 +84,13 @@ pub(crate) fn prepare<B: Host>(
             all = lock();
             // Weights that nobody else holds are not asked for again: a training has gone on from them.
             all.retain(|old| !B::is_unique(&old.weight));
-            kept
+            cached
         }
     };
-    let prepared = kept.prepared.clone();
+    let prepared = cached.prepared.clone();
     // The one used last is the last to go.
-    all.push(kept);
-    let weights = |kept: &Kept<B>| kept.weight.shape().num_elements();
+    all.push(cached);
+    let weights = |cached: &CachedBlock<B>| cached.weight.shape().num_elements();
     let mut excess = all.iter().map(weights).sum::<usize>();
     excess = excess.saturating_sub(MAX_WEIGHTS);
     while excess > 0 && all.len() > MIN_KEPT {

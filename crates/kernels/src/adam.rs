@@ -27,7 +27,7 @@ impl Adam {
     ///
     /// # Panics
     ///
-    /// If the slices differ in length.
+    /// If the slices differ in length, or `time` is 0.
     #[allow(clippy::too_many_arguments)]
     pub fn step(
         &self,
@@ -40,6 +40,7 @@ impl Adam {
         moments: [&mut [f32]; 2],
     ) {
         let [first, second] = moments;
+        assert!(time > 0, "steps are counted from 1");
         assert_eq!(parameter.len(), updated.len());
         assert_eq!(parameter.len(), gradient.len());
         assert_eq!(parameter.len(), first.len());

@@ -103,6 +103,9 @@ impl<'a> Parameters<'a> {
 /// The most tasks that a batch is cut into. Each has a weight gradient of its own.
 const MAX_TASKS: usize = 16;
 
+/// The most numbers in these gradients together: 256 MB. Only of more than four million weights there are fewer tasks for it.
+const MOST_PARTIAL_NUMBERS: usize = 1 << 26;
+
 /// Tells the draws of a randomised function from those of dropout: their key is the step's with these
 /// bits flipped. Public for tests that draw the same.
 pub const FUNCTION_DRAWS: u64 = 0x6a09_e667_f3bc_c908;

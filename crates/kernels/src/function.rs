@@ -25,6 +25,7 @@ use crate::simd::{Isa, Routine, Simd};
 
 pub(crate) use normalized_row::{NormalizedRow, RowGradient};
 pub(crate) use pooling_rows::{PoolingRows, TrainingPoolingRows};
+pub use smooth::{SELU_ALPHA, SELU_SCALE};
 
 /// An element-wise activation function, with its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -36,7 +36,8 @@ pub trait Observer {
         let _ = trouble;
     }
 
-    /// Whether to stop, such as after Ctrl+C. Asked at least 20 times a second.
+    /// Whether to stop, such as after Ctrl+C. Asked at least 20 times a second while something is downloaded,
+    /// and before each file that is made of it.
     fn cancelled(&self) -> bool {
         false
     }

@@ -53,8 +53,9 @@ impl SetFiles {
             .try_for_each(|path| may_write(path, existing))
     }
 
-    /// Writes images of `side × side` pixels with their labels. The files get their names together at
-    /// the end, `train` as the last one. `check` is asked before each whether to go on.
+    /// Writes images of `side × side` pixels with their labels; where one of the paths is a link, to what it leads to.
+    /// The files get their names together at the end, `train` as the last one. `check` is asked before each
+    /// whether to go on. Answers to another test never stand beside `test`, even if the program is killed.
     ///
     /// # Errors
     ///
@@ -69,19 +70,19 @@ impl SetFiles {
         test: impl Iterator<Item = (u8, P)> + Clone,
         check: impl Fn() -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let [train_path, test_path, labels_path] =
+            [&self.train, &self.test, &self.test_labels].map(|path| files::target(path));
         check()?;
         let rows = training.map(|(label, pixels)| (Some(label), pixels));
-        let train_file = Unpublished::images(&self.train, side, existing, true, rows)?;
+        let train_file = Unpublished::images(&train_path, side, existing, true, rows)?;
         check()?;
         let rows = test.clone().map(|(_, pixels)| (None, pixels));
-        let test_file = Unpublished::images(&self.test, side, existing, false, rows)?;
+        let test_file = Unpublished::images(&test_path, side, existing, false, rows)?;
         let labels = test.map(|(label, _)| label);
-        let labels_file = Unpublished::submission(&self.test_labels, existing, labels)?;
+        let labels_file = Unpublished::submission(&labels_path, existing, labels)?;
         check()?;
-        for file in [labels_file, test_file, train_file] {
-            file.publish()?;
-        }
-        Ok(())
+        labels_file.publish_beside(test_file)?;
+        train_file.publish()
     }
 }
 
@@ -214,7 +215,37 @@ impl Unpublished {
     /// refuses.
     fn publish(self) -> Result<(), Error> {
         may_write(&self.path, self.existing)?;
-        fs::rename(&self.hidden, &self.path).map_err(|cause| self.write_error(cause))
+        files::publish(&self.hidden, &self.path).map_err(|cause| self.write_error(cause))
+    }
+
+    /// Gives these answers their name, and `test` its own before. What has the answers' name already does not
+    /// meanwhile: it comes back if `test` is refused its name.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Unpublished::publish`].
+    fn publish_beside(self, test: Self) -> Result<(), Error> {
+        may_write(&self.path, self.existing)?;
+        let aside = files::hidden_path(&self.path, "partial");
+        let is_there = match fs::rename(&self.path, &aside) {
+            Ok(()) => true,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => false,
+            Err(cause) => return Err(self.write_error(cause)),
+        };
+        let published = test.publish();
+        if !is_there {
+            return published.and_then(|()| self.publish());
+        }
+        // Both are as good as can be: what failed already is told, and what is left is tidied up later.
+        if published.is_err() {
+            fs::rename(&aside, &self.path).ok();
+            return published;
+        }
+        if let Ok(earlier) = fs::metadata(&aside) {
+            fs::set_permissions(&self.hidden, earlier.permissions()).ok();
+        }
+        fs::remove_file(&aside).ok();
+        self.publish()
     }
 
     fn write_error(&self, cause: io::Error) -> Error {
@@ -249,8 +280,14 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// Fails if there is something that must be kept.
+/// Fails if there is something that must be kept, or a folder, which no file can replace.
 fn may_write(path: &Path, existing: Existing) -> Result<(), Error> {
+    if existing == Existing::Replace && path.is_dir() {
+        return Err(Error::Write {
+            path: path.to_path_buf(),
+            cause: io::ErrorKind::IsADirectory.into(),
+        });
+    }
     // A dangling link is there too: what it points to is not ours to create.
     if existing == Existing::Keep && path.symlink_metadata().is_ok() {
         return Err(Error::Exists {
@@ -263,4 +300,34 @@ fn may_write(path: &Path, existing: Existing) -> Result<(), Error> {
 /// All values of a byte with a comma after them.
 fn texts() -> Vec<String> {
     (0..=u8::MAX).map(|value| format!("{value},")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers to another test would be taken for those to this one.
+    #[test]
+    fn answers_never_stand_beside_another_test() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let submission = |name: &str, label| {
+            Unpublished::submission(&path(name), Existing::Replace, [label]).unwrap()
+        };
+        let labels = path("labels.csv");
+        for (name, label) in [("test.csv", 1), ("labels.csv", 1)] {
+            submission(name, label).publish().unwrap();
+        }
+        let content = || fs::read_to_string(&labels).unwrap();
+        let old = content();
+        let test = submission("test.csv", 2);
+        fs::remove_file(&test.hidden).unwrap();
+        let error = submission("labels.csv", 2).publish_beside(test);
+        assert!(matches!(error, Err(Error::Write { .. })));
+        assert_eq!(content(), old);
+        let test = submission("test.csv", 2);
+        submission("labels.csv", 2).publish_beside(test).unwrap();
+        assert_eq!(content(), "ImageId,Label\n1,2\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
 }

@@ -13,6 +13,7 @@ mod text;
 use burn::module::{Flag, Module, Param};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Distribution, Tensor};
+use kernels::function::{SELU_ALPHA, SELU_SCALE};
 use serde::{Deserialize, Serialize};
 
 pub use facts::{Facts, Interval, Smoothness};

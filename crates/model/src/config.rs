@@ -11,6 +11,8 @@ use crate::preset::Preset;
 const MOST_WEIGHTS: u64 = 1_000_000_000;
 /// Convolutions that a network may have.
 const MOST_CONVOLUTIONS: usize = 10_000;
+/// The largest kernel on a 1×1 image, where all but 1×1 reach beyond it.
+const LEAST_KERNEL_LIMIT: usize = 7;
 /// Classes that there can be, as labels are bytes.
 const MOST_CLASSES: f64 = 256.0;
 
@@ -160,6 +162,34 @@ pub enum CnnConfigError {
         /// Number of channels there.
         channels: usize,
     },
+    /// Normalised by itself, a number is always the same, whatever the image.
+    #[error(
+        "{place}: {normalization} normalization has a single number to take the deviation of, which leaves nothing: {remedy}"
+    )]
+    OneNumber {
+        /// Where the layer stands.
+        place: String,
+        /// The normalisation there.
+        normalization: Normalization,
+        /// What to do instead.
+        remedy: &'static str,
+    },
+    /// A kernel that reaches far beyond the image from everywhere.
+    #[error(
+        "stage {stage}: kernel is {kernel}, but more than {most} reaches beyond the {height}×{width} input from everywhere"
+    )]
+    LargeKernel {
+        /// Counted from 1.
+        stage: usize,
+        /// The kernel's size.
+        kernel: usize,
+        /// The largest that makes sense.
+        most: usize,
+        /// Height of the stage's input.
+        height: usize,
+        /// Width of the stage's input.
+        width: usize,
+    },
     /// More weights than would ever fit into memory.
     #[error(
         "the network has more than {most} weights: use fewer channels or hidden units, or smaller kernels"
@@ -251,9 +281,9 @@ impl StageConfig {
         (inputs + (repeat - 1.0) * channels) * channels * kernel * kernel
     }
 
-    /// Height (or width) of the stage's output for an input of `size`; `None` where nothing is
-    /// left.
-    fn output_size(&self, mut size: usize) -> Option<usize> {
+    /// Height (or width) of what the last convolution gives for an input of `size`, before it is pooled;
+    /// `None` where nothing is left.
+    fn convolved_size(&self, mut size: usize) -> Option<usize> {
         for layer in 0..self.repeat {
             if self.is_strided(layer) {
                 size = size.div_ceil(2);
@@ -264,6 +294,13 @@ impl StageConfig {
                 return None;
             }
         }
+        Some(size)
+    }
+
+    /// Height (or width) of the stage's output for an input of `size`; `None` where nothing is
+    /// left.
+    fn output_size(&self, size: usize) -> Option<usize> {
+        let size = self.convolved_size(size)?;
         match self.downsampling {
             Downsampling::Pool => (size >= 2).then_some(size / 2),
             Downsampling::None | Downsampling::Stride => Some(size),
@@ -286,7 +323,7 @@ impl CnnConfig {
             return Err(CnnConfigError::InitialBias);
         }
         check_dropout("the hidden layer", self.hidden_dropout)?;
-        check_groups("the hidden layer", self.normalization, self.hidden_units)?;
+        check_groups("the hidden layer", self.normalization, self.hidden_units, 1)?;
         let mut shape = [1, height, width];
         let (mut convolutions, mut weights) = (0, 0.0);
         for (stage, number) in self.stages.iter().zip(1..) {
@@ -329,15 +366,65 @@ impl CnnConfig {
         let place = format!("stage {number}");
         check_dropout(&place, stage.dropout)?;
         let normalization = stage.normalization.unwrap_or(self.normalization);
-        check_groups(&place, normalization, stage.channels)?;
-        match (stage.output_size(height), stage.output_size(width)) {
-            (Some(height), Some(width)) => Ok([stage.channels, height, width]),
-            _ => Err(CnnConfigError::TooSmall {
+        let most = (2 * height.max(width))
+            .saturating_sub(1)
+            .max(LEAST_KERNEL_LIMIT);
+        if stage.kernel > most {
+            return Err(CnnConfigError::LargeKernel {
+                stage: number,
+                kernel: stage.kernel,
+                most,
+                height,
+                width,
+            });
+        }
+        let sizes = |size: usize| Some([stage.convolved_size(size)?, stage.output_size(size)?]);
+        let (Some(heights), Some(widths)) = (sizes(height), sizes(width)) else {
+            return Err(CnnConfigError::TooSmall {
                 stage: number,
                 height,
                 width,
-            }),
+            });
+        };
+        // The last convolution has the fewest positions.
+        let positions = heights[0].saturating_mul(widths[0]);
+        check_groups(&place, normalization, stage.channels, positions)?;
+        Ok([stage.channels, heights[1], widths[1]])
+    }
+
+    /// Whether batches of `images` images, the smallest that the network is trained on, are enough for batch
+    /// normalisation. Images are of `height`×`width`, for which the network can be built.
+    ///
+    /// # Errors
+    ///
+    /// [`CnnConfigError::OneNumber`] if they are not.
+    pub fn check_batches(
+        &self,
+        images: usize,
+        [height, width]: [usize; 2],
+    ) -> Result<(), CnnConfigError> {
+        if images > 1 {
+            return Ok(());
         }
+        let check = |place: &str, normalization, positions| match normalization {
+            Normalization::Batch if positions == 1 => Err(CnnConfigError::OneNumber {
+                place: place.to_owned(),
+                normalization,
+                remedy: "use a larger batch_size, or another normalization",
+            }),
+            _ => Ok(()),
+        };
+        check("the hidden layer", self.normalization, 1)?;
+        let mut sizes = [height, width];
+        for (stage, number) in self.stages.iter().zip(1..) {
+            let [Some(height), Some(width)] = sizes.map(|size| stage.convolved_size(size)) else {
+                break;
+            };
+            let normalization = stage.normalization.unwrap_or(self.normalization);
+            check(&format!("stage {number}"), normalization, height * width)?;
+            sizes = sizes.map(|size| stage.output_size(size).unwrap_or(0));
+        }
+        Ok(())
     }
 }
 
@@ -359,19 +446,31 @@ fn check_dropout(place: &str, rate: f64) -> Result<(), CnnConfigError> {
     })
 }
 
+/// `positions`: pixels of the layer's output.
 fn check_groups(
     place: &str,
     normalization: Normalization,
     channels: usize,
+    positions: usize,
 ) -> Result<(), CnnConfigError> {
-    match normalization {
-        Normalization::Group(groups) if !channels.is_multiple_of(groups) => {
-            Err(CnnConfigError::Groups {
-                place: place.to_owned(),
-                groups,
-                channels,
-            })
-        }
-        _ => Ok(()),
+    let groups = match normalization {
+        Normalization::Group(groups) => groups,
+        Normalization::Layer => 1,
+        Normalization::Batch | Normalization::None => return Ok(()),
+    };
+    if !channels.is_multiple_of(groups) {
+        return Err(CnnConfigError::Groups {
+            place: place.to_owned(),
+            groups,
+            channels,
+        });
     }
+    if channels / groups == 1 && positions == 1 {
+        return Err(CnnConfigError::OneNumber {
+            place: place.to_owned(),
+            normalization,
+            remedy: "use fewer groups, more channels or units, or another normalization",
+        });
+    }
+    Ok(())
 }

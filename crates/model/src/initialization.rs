@@ -53,8 +53,9 @@ impl Initialization {
     /// What [`Initialization::Matched`] stands for with `activation`, never `Matched` itself.
     ///
     /// He for rectifiers and their smooth relatives, which pass about half of the variance; Xavier
-    /// for functions that saturate on both sides; LeCun for SELU, whose self-normalisation assumes
-    /// it (Klambauer et al. 2017), and for functions that leave the variance near zero as it is.
+    /// for functions that saturate on both sides, and for the sigmoid's logarithm; LeCun for SELU, whose
+    /// self-normalisation assumes it (Klambauer et al. 2017), and for functions that leave the variance near
+    /// zero as it is. For the shrinkages, the threshold and LiSHT nobody recommends one; they have He's.
     pub fn matched(activation: &Activation) -> Self {
         use Activation::*;
         match activation {

@@ -140,10 +140,58 @@ fn what_cannot_be_built_is_refused() {
     ));
     let grouped = CnnConfig {
         normalization: Normalization::Group(3),
-        ..with(vec![stage])
+        ..with(vec![stage.clone()])
     };
     let found = grouped.check([4, 4]).unwrap_err();
     assert!(matches!(found, CnnConfigError::Groups { groups: 3, .. }));
+    assert_eq!(
+        error(with(vec![StageConfig::new(4, 9)])),
+        "stage 1: kernel is 9, but more than 7 reaches beyond the 4×4 input from everywhere"
+    );
+    assert!(with(vec![StageConfig::new(4, 7)]).check([4, 4]).is_ok());
+}
+
+/// PyTorch refuses these too, where it can tell: "Expected more than 1 value per channel when training".
+#[test]
+fn single_numbers_are_not_normalized() {
+    let network = |normalization, hidden_units, channels| CnnConfig {
+        normalization,
+        hidden_units,
+        stages: vec![StageConfig::new(channels, 3).downsampled(Downsampling::Stride)],
+        ..CnnConfig::default()
+    };
+    let group = Normalization::Group(8);
+    let message = network(group, 8, 8).check([4, 4]).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "the hidden layer: group:8 normalization has a single number to take the deviation of, which leaves nothing: use fewer groups, more channels or units, or another normalization"
+    );
+    assert!(network(group, 16, 8).check([4, 4]).is_ok());
+    // What is left of 2×2 pixels is one.
+    let place = |config: CnnConfig| match config.check([2, 2]) {
+        Err(CnnConfigError::OneNumber { place, .. }) => Some(place),
+        _ => None,
+    };
+    assert_eq!(place(network(group, 16, 8)).as_deref(), Some("stage 1"));
+    assert_eq!(place(network(group, 16, 16)), None);
+    assert_eq!(
+        place(network(Normalization::Layer, 1, 8)).as_deref(),
+        Some("the hidden layer")
+    );
+    assert_eq!(place(network(Normalization::Layer, 2, 8)), None);
+
+    let batch = network(Normalization::Batch, 8, 8);
+    assert!(batch.check_batches(2, [2, 2]).is_ok());
+    let message = batch.check_batches(1, [4, 4]).unwrap_err().to_string();
+    assert!(
+        message.starts_with("the hidden layer: batch normalization has"),
+        "{message}"
+    );
+    let mut batch = network(Normalization::Layer, 8, 8);
+    batch.stages[0].normalization = Some(Normalization::Batch);
+    assert!(batch.check_batches(1, [4, 4]).is_ok());
+    let message = batch.check_batches(1, [2, 2]).unwrap_err().to_string();
+    assert!(message.starts_with("stage 1: batch"), "{message}");
 }
 
 /// For one seed, networks with different activations start from the same draws: their weights

@@ -114,6 +114,13 @@ pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task
         .network
         .check([task.height, task.width])
         .context(MISFIT)?;
+    let training = split.training.labels().len();
+    let batches = training.div_ceil(config.batch_size).max(1);
+    // Batches differ in size by one image at most.
+    let smallest = training / batches;
+    config
+        .network
+        .check_batches(smallest, [task.height, task.width])?;
     if !config.augmentation.is_identity() {
         Augmenter::new(&config.augmentation, images.side(), config.seed)?;
     }

@@ -207,6 +207,7 @@ fn a_run_without_validation() {
         .replace("[averaging]", "[early_stopping]\npatience = 2\n[averaging]");
     fs::write(folder.path("stopping.toml"), stopping).unwrap();
     insta::assert_snapshot!(folder.fail("--config stopping.toml --data train.csv --validation-fraction 0"), @"error: early_stopping needs validation images, but validation_fraction is 0");
+    insta::assert_snapshot!(folder.fail("--data train.csv --batch-size 1"), @"error: the hidden layer: batch normalization has a single number to take the deviation of, which leaves nothing: use a larger batch_size, or another normalization");
 }
 
 /// With steps too small to change a weight, no epoch is better than the first.

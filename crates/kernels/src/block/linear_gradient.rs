@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::backward::NormalizationBackward;
 use super::normalization::ChannelRows;
 use super::training::{Pooling, Saved};
-use super::{Block, Normalization, task_len};
+use super::{Block, MAX_TASKS, MOST_PARTIAL_NUMBERS, Normalization, task_len};
 use crate::buffer::Buffer;
 use crate::convolution::{self, Convolution, WeightGradient};
 use crate::dense::{self, Dense};
@@ -128,7 +128,9 @@ impl LinearGradient<'_> {
         let bordered_len = convolution.bordered_len();
         let bordered_rows = convolution.bordered_rows();
         let images = input.len() / input_len;
-        let task = task_len(images);
+        // Each task has a gradient of its own until all are added up.
+        let tasks = (MOST_PARTIAL_NUMBERS / weight.len().max(1)).clamp(1, MAX_TASKS);
+        let task = images.div_ceil(tasks).max(1);
         let images_at_once = WeightGradient::images_at_once(&convolution).min(task);
         let panel =
             input_gradient.then(|| convolution::BackwardPanel::new(isa, convolution, weight));

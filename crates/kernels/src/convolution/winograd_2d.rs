@@ -60,7 +60,7 @@ pub(super) fn suits(convolution: &Convolution) -> bool {
         stride,
         ..
     } = *convolution;
-    stride <= 2
+    (1..=2).contains(&stride)
         && kernel
             .iter()
             .all(|kernel| kernel.div_ceil(stride) == KERNEL)

@@ -8,9 +8,10 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use crate::math;
 use crate::simd::Simd;
 
-/// α and λ of Klambauer et al. 2017 (arXiv:1706.02515), for mean 0 and variance 1.
-pub(super) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
-pub(super) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+/// SELU's α by Klambauer et al. 2017 (arXiv:1706.02515), for mean 0 and variance 1.
+pub const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+/// SELU's λ, likewise.
+pub const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
 /// The logistic function and the hyperbolic tangent are constant in `f32` beyond ±this.
 const SATURATION: f32 = 200.0;

@@ -278,6 +278,40 @@ fn tables_of_any_images() {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_is_replaced_keeps_links_and_permissions() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let folder = tempfile::tempdir().unwrap();
+    let files = SetFiles::in_folder(folder.path());
+    let elsewhere = folder.path().join("elsewhere.csv");
+    fs::write(&elsewhere, "").unwrap();
+    symlink(&elsewhere, &files.train).unwrap();
+    fs::write(&files.test_labels, "").unwrap();
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&files.test_labels, private.clone()).unwrap();
+    let rows = [(9, [0_u8; 4])].into_iter();
+    let write = || files.write(2, Existing::Replace, rows.clone(), rows.clone(), || Ok(()));
+    write().unwrap();
+    assert!(files.train.is_symlink());
+    let written = fs::read_to_string(&elsewhere).unwrap();
+    assert!(written.starts_with("label,pixel0"), "{written}");
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&files.test_labels), 0o600);
+    fs::set_permissions(&files.test, private).unwrap();
+    write_submission(&files.test, Existing::Replace, [1]).unwrap();
+    assert_eq!(mode(&files.test), 0o600);
+    // A folder cannot be replaced, which is said before anything is.
+    fs::remove_file(&files.test).unwrap();
+    fs::create_dir(&files.test).unwrap();
+    let before = fs::read_to_string(&files.test_labels).unwrap();
+    fs::write(&elsewhere, "old").unwrap();
+    assert!(matches!(write(), Err(Error::Write { path, .. }) if path == files.test));
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "old");
+    assert_eq!(fs::read_to_string(&files.test_labels).unwrap(), before);
+}
+
+#[test]
 fn a_set_that_cannot_be_finished_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let files = SetFiles::in_folder(folder.path());

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use kernels::function::{SELU_ALPHA, SELU_SCALE};
+
 use super::Activation;
-use super::functions::{SELU_ALPHA, SELU_SCALE};
 
 /// Properties of an activation function f. For a learnable or randomised parameter they hold at
 /// its initial or mean value.

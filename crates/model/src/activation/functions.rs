@@ -10,10 +10,6 @@ use burn::tensor::activation;
 pub(super) use burn::tensor::activation::{hard_shrink, relu, soft_shrink, threshold};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
-/// α and λ of Klambauer et al. 2017 (arXiv:1706.02515), for mean 0 and variance 1.
-pub(super) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
-pub(super) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
-
 /// The logistic function is 0 or 1 in `f32` beyond ±this, and its derivative 0.
 const SATURATION: f64 = 200.0;
 
