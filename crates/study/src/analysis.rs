@@ -24,7 +24,7 @@ pub use cell::{
 pub use claim::{ClaimResult, ClaimStatus};
 pub use conclusion::Conclusion;
 pub use tracks::{TrackComparison, TrackShift};
-pub(crate) use wording::{Wording, has_smallest_p_value, sign};
+pub(crate) use wording::{Bound, Wording, difference_number, has_smallest_p_value, sign};
 
 /// What follows from the records of a study.
 #[derive(Clone, Debug)]
@@ -186,12 +186,20 @@ impl<'a> Analysis<'a> {
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether a contender's difference from the baseline is at least what was found, as some of its runs, and none of
-    /// the baseline's, never reached the accuracy that they are compared by.
-    pub(crate) fn is_least(&self, arm: &Arm<'_>, cell: &Cell<'_>) -> bool {
+    /// How a contender's difference from the baseline stands to the one that was found.
+    pub(crate) fn bound(&self, arm: &Arm<'_>, cell: &Cell<'_>) -> Bound {
         let baseline = cell.arms.iter().find(|other| other.name == self.baseline);
-        arm.never_reached(self.metric) > 0
-            && baseline.is_some_and(|baseline| baseline.never_reached(self.metric) == 0)
+        baseline.map_or(Bound::None, |baseline| self.bound_between(arm, baseline))
+    }
+
+    /// How the difference of `arm` from `other` stands to the one that was found.
+    pub(crate) fn bound_between(&self, arm: &Arm<'_>, other: &Arm<'_>) -> Bound {
+        let has_missed = |arm: &Arm<'_>| arm.never_reached(self.metric) > 0;
+        match (has_missed(arm), has_missed(other)) {
+            (true, false) => Bound::Least,
+            (false, true) => Bound::Most,
+            (false, false) | (true, true) => Bound::None,
+        }
     }
 
     /// The cells that the verdict is taken from.

@@ -292,9 +292,9 @@ pub struct Times {
 pub struct EpochTimes {
     /// Training, waiting for data included.
     pub training_seconds: f64,
-    /// Scoring on validation and test images.
+    /// Scoring on validation and test images, and on the sample of training images.
     pub scoring_seconds: f64,
-    /// Everything that is measured for the study only: sites, gradients, ranks.
+    /// Everything else that is measured for the study only: sites, gradients, ranks, calibration.
     pub measuring_seconds: f64,
 }
 

@@ -342,12 +342,13 @@ pub fn list(folder: &Path) -> Result<Vec<String>> {
     Ok(checkpoints.into_iter().map(|(_, name)| name).collect())
 }
 
-/// Reads the checkpoint `name` of `folder`, or the newest one, for a run with `config`.
+/// Reads the checkpoint `name` of `folder`, or the newest one, for a run with `config`; `None` if there is none at all,
+/// and none is named.
 ///
 /// # Errors
 ///
-/// If there is none; or, naming the file and the newest intact checkpoint, if it is damaged,
-/// truncated, or belongs to another run.
+/// If there is none of this name, or it cannot be read now; or, naming the file and the newest intact checkpoint, if
+/// it is damaged, truncated, or belongs to another run.
 pub fn restore(folder: &Path, name: Option<&str>, config: &RunConfig) -> Result<Option<Restored>> {
     let names = list(folder)?;
     let Some(wanted) = name.or(names.last().map(String::as_str)) else {
@@ -355,13 +356,16 @@ pub fn restore(folder: &Path, name: Option<&str>, config: &RunConfig) -> Result<
     };
     if !names.iter().any(|name| name == wanted) {
         bail!(
-            "there is no checkpoint `{wanted}` in {}; there are: {}",
+            "there is no checkpoint `{wanted}` in {}; there {}",
             folder.display(),
-            names.join(", ")
+            match names.is_empty() {
+                true => String::from("is none"),
+                false => format!("are: {}", names.join(", ")),
+            }
         );
     }
     read(&folder.join(wanted), config).map(Some).map_err(|error| {
-        if error.is::<OtherConfiguration>() {
+        if error.is::<OtherConfiguration>() || !is_damage(&error) {
             return error;
         }
         let intact = names

@@ -80,7 +80,7 @@ pub struct LoopOutcome {
     pub state: RunState,
     /// The network that it has come to, in inference mode: the moving average, where there is one.
     pub network: Classifier,
-    /// Median wall-clock seconds of the training steps of this process, if it has made any.
+    /// Median wall-clock seconds of the training steps of this process, if it has made any in a study.
     pub seconds_per_step: Option<f64>,
 }
 
@@ -105,7 +105,7 @@ struct Fit {
     saved_at: Instant,
     /// What the latest training step learnt from, until the network is seen to have come through it.
     unproven: Option<LabelledBatch>,
-    /// Wall-clock seconds of every training step.
+    /// Wall-clock seconds of every training step, in a study.
     step_seconds: Vec<f64>,
 }
 
@@ -181,7 +181,7 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
                     ending,
                     state: fit.state,
                     network,
-                    seconds_per_step: median(fit.step_seconds),
+                    seconds_per_step: statistics::median(&fit.step_seconds).ok(),
                 })
             }
             Err(error) => Err(error),
@@ -189,12 +189,6 @@ impl SupervisedLearningStrategy<Classifier> for EpochLoop {
         *lock(&self.outcome) = Some(outcome);
         (fit.learner.model(), fit.processor)
     }
-}
-
-/// The upper of the two middle ones of an even number; `None` of none.
-fn median(mut numbers: Vec<f64>) -> Option<f64> {
-    numbers.sort_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied()
 }
 
 impl Fit {
@@ -269,8 +263,10 @@ impl Fit {
             self.move_average(epoch);
             self.wait_for(&device)?;
             let step = start.elapsed().saturating_sub(measuring);
-            self.step_seconds.push(step.as_secs_f64());
-            self.note_loss(epoch, &output.item)?;
+            if self.measuring.is_some() {
+                self.step_seconds.push(step.as_secs_f64());
+                self.note_loss(epoch, &output.item)?;
+            }
             self.state.position.batch += 1;
             let item = TrainingItem::new(
                 output.item,
@@ -329,17 +325,15 @@ impl Fit {
         Ok(())
     }
 
-    /// Notes the loss of the step just made in `epoch`, in a study.
+    /// Notes the loss of the step just made in `epoch`.
     fn note_loss(&mut self, epoch: usize, output: &StepOutput) -> Result<()> {
-        if self.measuring.is_some() {
-            let step = Step {
-                number: (epoch - 1) * self.steps_per_epoch + self.state.position.batch,
-                per_epoch: self.steps_per_epoch,
-                total: self.state.config.total_epochs() * self.steps_per_epoch,
-            };
-            let output: Arc<BatchInput> = output.adapt();
-            self.state.loss_curve.add(step, output.score()?);
-        }
+        let step = Step {
+            number: (epoch - 1) * self.steps_per_epoch + self.state.position.batch,
+            per_epoch: self.steps_per_epoch,
+            total: self.state.config.total_epochs() * self.steps_per_epoch,
+        };
+        let output: Arc<BatchInput> = output.adapt();
+        self.state.loss_curve.add(step, output.score()?);
         Ok(())
     }
 

@@ -136,6 +136,11 @@ impl LossCurve {
         self.tally = Tally::default();
     }
 
+    /// Whether no step was taken in yet.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty() && self.tally.images == 0
+    }
+
     /// The parts that have ended.
     pub fn points(&self) -> &[LossPoint] {
         &self.points

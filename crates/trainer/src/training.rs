@@ -42,7 +42,7 @@ pub struct Training {
     pub config: RunConfig,
     /// Compute backend and device.
     pub processor: Processor,
-    /// The labelled images, split below into training and validation.
+    /// The labelled images, which are split into those for training, for validation and for a test.
     pub images: LabelledImages,
     /// What the user sees of it.
     pub console: Console,
@@ -87,7 +87,7 @@ const STOP_IMMEDIATELY: &str = "Killing training from user input.";
 
 const MISFIT: &str = "the network cannot be built for these images";
 
-/// The images of a run in their two parts, and what its network has to tell apart.
+/// The images of a run in their three parts, and what its network has to tell apart.
 ///
 /// # Errors
 ///

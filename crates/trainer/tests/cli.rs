@@ -365,6 +365,10 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     insta::assert_snapshot!(folder.succeed(score), @"accuracy 75.00 % (95 % interval 30.06 to 95.44): 3 of 4 images of submission.csv are right");
     let json: Value = serde_json::from_str(&folder.succeed(&format!("{score} --json"))).unwrap();
     assert_eq!((&json["correct"], &json["images"]), (&3.into(), &4.into()));
+    // As Excel writes "CSV UTF-8".
+    let rows = "\u{feff}ImageId,Label\r\n1,7\r\n2,0\r\n3,3\r\n4,9\r\n";
+    write("submission.csv", rows);
+    assert!(folder.succeed(score).starts_with("accuracy 100.00 %"));
 
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n3,8\n");
     insta::assert_snapshot!(folder.fail(score), @"error: image 4 is in answers.csv, but not in submission.csv; name the answers to these images with --answers");
@@ -684,11 +688,12 @@ fn misread_images_are_shown() {
     assert!(said.starts_with(&expected), "{said}");
     let page = fs::read_to_string(folder.path("run/errors/errors.html")).unwrap();
     assert_eq!(page.matches("<img").count() as u64, wrong);
-    folder.succeed("errors run --data train.csv --count 3 --out few");
+    folder
+        .succeed("errors run --data train.csv --count 3 --out few --backend flex --kernels stock");
     let page = fs::read_to_string(folder.path("few/errors.html")).unwrap();
     assert_eq!(page.matches("<img").count(), 3);
     // The page names what makes it again.
-    let command = "<code>trainer errors run --data train.csv --count 3 --out few</code>";
+    let command = "<code>trainer errors run --backend flex --kernels stock --data train.csv --count 3 --out few</code>";
     assert!(page.contains(command), "{page}");
     size(&fs::read(folder.path("few/errors.png")).unwrap());
 

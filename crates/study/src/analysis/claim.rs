@@ -4,7 +4,7 @@ use std::fmt;
 
 use statistics::{Comparison, Direction, Verdict};
 
-use super::wording::{difference, found, preliminary, seeds, short_amount};
+use super::wording::{Bound, difference, found, preliminary, seeds, short_amount};
 use super::{Analysis, Cell};
 use crate::definition::{Expectation, Study};
 use crate::format::{confidence, count, with_place};
@@ -62,9 +62,8 @@ struct Item<'a> {
     expectation: Expectation,
     /// None without common seeds.
     comparison: Option<&'a Comparison>,
-    /// Whether the difference is at least what was found, as some of its runs, and none of the baseline's, never
-    /// reached the accuracy that they are compared by.
-    is_least: bool,
+    /// How the difference stands to the one that was found.
+    bound: Bound,
     is_met: Option<bool>,
 }
 
@@ -174,7 +173,7 @@ fn items<'a>(study: &'a Study, analysis: &'a Analysis<'_>) -> Vec<Item<'a>> {
                 },
                 expectation,
                 comparison,
-                is_least: analysis.is_least(arm, cell),
+                bound: analysis.bound(arm, cell),
                 is_met: comparison.and_then(|comparison| {
                     expectation.is_met(comparison.verdict, analysis.criteria.direction)
                 }),
@@ -198,7 +197,7 @@ impl Item<'_> {
     fn found(&self, analysis: &Analysis<'_>, planned: usize) -> String {
         let place = self.place();
         match self.comparison {
-            Some(comparison) => found(analysis, &place, comparison, planned, self.is_least),
+            Some(comparison) => found(analysis, &place, comparison, planned, self.bound),
             None => format!("no run of {place} to compare with {}", analysis.baseline),
         }
     }
@@ -210,7 +209,7 @@ impl Item<'_> {
             return format!("{place} without a run to compare");
         };
         let word = analysis.wording().word(comparison.verdict);
-        let difference = difference(analysis.metric, comparison, self.is_least);
+        let difference = difference(analysis.metric, comparison, self.bound);
         format!("{place} {word}, {difference}")
     }
 
@@ -231,7 +230,7 @@ impl Item<'_> {
         let amount = self.comparison.map_or_else(String::new, |comparison| {
             format!(
                 "; {}",
-                short_amount(analysis, comparison, planned, self.is_least)
+                short_amount(analysis, comparison, planned, self.bound)
             )
         });
         format!(
@@ -289,7 +288,7 @@ fn range(items: &[Item<'_>], analysis: &Analysis<'_>, planned: usize) -> String 
         return String::from("no run to compare");
     };
     let end = |item: &Item<'_>, comparison: &Comparison| {
-        let difference = difference(metric, comparison, item.is_least);
+        let difference = difference(metric, comparison, item.bound);
         format!("{difference} ({})", item.place())
     };
     let confidence = match smallest.interval {

@@ -129,7 +129,15 @@ fn overview(study: &Study, cell: &Cell<'_>, analysis: &Analysis<'_>) -> (String,
     let headline = overview_headline(study, cell, &outcomes, analysis);
     let mut evidence: Vec<String> = if arms.len() <= SENTENCES + 1 {
         arms.iter()
-            .filter_map(|arm| Some(sentence(study, analysis, arm, arm.comparison.as_ref()?)))
+            .filter_map(|arm| {
+                Some(sentence(
+                    study,
+                    analysis,
+                    cell,
+                    arm,
+                    arm.comparison.as_ref()?,
+                ))
+            })
             .collect()
     } else if arms.len() <= NAMES {
         Vec::new()
@@ -272,15 +280,13 @@ fn several(study: &Study, cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> (Stri
 fn sentence(
     study: &Study,
     analysis: &Analysis<'_>,
+    cell: &Cell<'_>,
     arm: &Arm<'_>,
     comparison: &Comparison,
 ) -> String {
     let planned = study.seeds.list().len();
-    let cell = analysis
-        .deciding()
-        .find(|cell| cell.arms.iter().any(|other| std::ptr::eq(other, arm)));
-    let is_least = cell.is_some_and(|cell| analysis.is_least(arm, cell));
-    found(analysis, &arm.name, comparison, planned, is_least) + "."
+    let bound = analysis.bound(arm, cell);
+    found(analysis, &arm.name, comparison, planned, bound) + "."
 }
 
 /// Who may be first.

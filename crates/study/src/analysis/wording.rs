@@ -59,6 +59,60 @@ impl Wording {
     }
 }
 
+/// What a difference that was found says of the true one, where runs never reached the accuracy that they are
+/// compared by, and their scores are the least that they can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// It is an estimate like any other.
+    None,
+    /// The true one is this or more.
+    Least,
+    /// The true one is this or less.
+    Most,
+}
+
+impl Bound {
+    /// Whether it goes further in the direction of the difference `mean`, so that an interval would say too little.
+    fn is_further(self, mean: f64) -> bool {
+        match self {
+            Self::None => false,
+            Self::Least => mean > 0.0,
+            Self::Most => mean < 0.0,
+        }
+    }
+
+    /// What stands before a number in a table: `at least `, `at most `, or nothing.
+    fn before(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Least => "at least ",
+            Self::Most => "at most ",
+        }
+    }
+
+    /// The same as a sign: `≥`, `≤`, or nothing.
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Least => "≥",
+            Self::Most => "≤",
+        }
+    }
+}
+
+/// How far a contender is from the baseline, without units: `+0.42 [+0.40, +0.44]`, or `at least +10.7`.
+pub(crate) fn difference_number(metric: Metric, comparison: &Comparison, bound: Bound) -> String {
+    let mean = comparison.differences.mean;
+    if bound.is_further(mean) {
+        return format!("{}{}", bound.before(), metric.signed(mean));
+    }
+    let interval = comparison.interval.map_or_else(String::new, |interval| {
+        let [lower, upper] = [interval.lower, interval.upper].map(|end| metric.signed(end));
+        format!(" [{lower}, {upper}]")
+    });
+    format!("{}{interval}", metric.signed(mean))
+}
+
 /// A sign for a verdict.
 pub(crate) fn sign(verdict: Verdict) -> &'static str {
     match verdict {
@@ -76,7 +130,7 @@ pub(super) fn found(
     place: &str,
     comparison: &Comparison,
     planned: usize,
-    is_least: bool,
+    bound: Bound,
 ) -> String {
     let baseline = &analysis.baseline;
     let metric = analysis.metric;
@@ -97,7 +151,7 @@ pub(super) fn found(
     };
     format!(
         "{relation} {}",
-        amount(analysis, comparison, planned, is_least)
+        amount(analysis, comparison, planned, bound)
     )
 }
 
@@ -107,7 +161,7 @@ fn amount(
     analysis: &Analysis<'_>,
     comparison: &Comparison,
     planned: usize,
-    is_least: bool,
+    bound: Bound,
 ) -> String {
     let metric = analysis.metric;
     let joint = if metric.unit_of_differences().is_empty() {
@@ -115,7 +169,7 @@ fn amount(
     } else {
         "of"
     };
-    let least = least(metric, comparison, is_least);
+    let least = least(metric, comparison, bound);
     let interval = comparison.interval.filter(|_| least.is_none());
     let interval = interval.map_or_else(String::new, |interval| {
         format!(
@@ -158,25 +212,29 @@ pub(super) fn short_amount(
     analysis: &Analysis<'_>,
     comparison: &Comparison,
     planned: usize,
-    is_least: bool,
+    bound: Bound,
 ) -> String {
     format!(
         "{}, {}, {}",
-        difference(analysis.metric, comparison, is_least),
+        difference(analysis.metric, comparison, bound),
         seeds(comparison.differences.count, planned),
         verdict_p_value(comparison)
     )
 }
 
-/// `at least 10.7 s`, of a difference that may be larger than was found, and whose interval would say how much.
-fn least(metric: Metric, comparison: &Comparison, is_least: bool) -> Option<String> {
+/// `at least 10.7 s`, or `at least 10.7 s less`, of a difference that may be larger than was found, and whose
+/// interval would say how much.
+fn least(metric: Metric, comparison: &Comparison, bound: Bound) -> Option<String> {
     let mean = comparison.differences.mean;
-    (is_least && mean > 0.0).then(|| format!("at least {}", metric.format_margin(mean)))
+    let less = if mean < 0.0 { " less" } else { "" };
+    bound
+        .is_further(mean)
+        .then(|| format!("at least {}{less}", metric.format_margin(mean.abs())))
 }
 
 /// `+0.42 points [+0.40, +0.44]`, or `at least 10.7 s`.
-pub(super) fn difference(metric: Metric, comparison: &Comparison, is_least: bool) -> String {
-    if let Some(least) = least(metric, comparison, is_least) {
+pub(super) fn difference(metric: Metric, comparison: &Comparison, bound: Bound) -> String {
+    if let Some(least) = least(metric, comparison, bound) {
         return least;
     }
     let interval = comparison.interval.map_or_else(String::new, |interval| {

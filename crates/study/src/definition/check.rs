@@ -89,15 +89,21 @@ impl Study {
             return Ok(());
         };
         let rates = &tuned.learning_rates;
-        if rates.is_empty() || tuned.seeds_per_rate == 0 {
-            return Err(Problem::NoTrials);
+        if rates.is_empty() {
+            let field = "learning_rates";
+            return Err(Problem::NoTrials { field });
+        }
+        if tuned.seeds_per_rate == 0 {
+            let field = "seeds_per_rate";
+            return Err(Problem::NoTrials { field });
         }
         for (index, &rate) in rates.iter().enumerate() {
             if !(rate.is_finite() && rate > 0.0) || rates[..index].contains(&rate) {
                 return Err(Problem::LearningRate { rate });
             }
         }
-        check_range(tuned.first_seed, tuned.seeds_per_rate)?;
+        check_range(tuned.first_seed, tuned.seeds_per_rate)
+            .map_err(|problem| Problem::TrialSeeds(Box::new(problem)))?;
         let trials = tuned.first_seed..tuned.first_seed.saturating_add(tuned.seeds_per_rate as u64);
         match seeds.iter().find(|seed| trials.contains(seed)) {
             Some(&seed) => Err(Problem::TrialSeed { seed }),

@@ -158,7 +158,13 @@ pub enum Problem {
     },
     /// There is nothing to tune with.
     #[error("there are no trials; list learning_rates, and let seeds_per_rate be at least 1")]
-    NoTrials,
+    NoTrials {
+        /// The field that leaves none.
+        field: &'static str,
+    },
+    /// The seeds of trials are none.
+    #[error("{0}")]
+    TrialSeeds(Box<Problem>),
     /// A learning rate is none, or is there twice.
     #[error("the learning rate {rate} is not positive or listed twice; list positive rates once")]
     LearningRate {
@@ -278,8 +284,13 @@ impl Problem {
             | Self::Labels { index, .. }
             | Self::NoField { index }
             | Self::SameValue { index } => item("vary", *index),
-            Self::NoTrials | Self::LearningRate { .. } => inner("tuned", "learning_rates"),
+            Self::NoTrials { field } => inner("tuned", field),
+            Self::LearningRate { .. } => inner("tuned", "learning_rates"),
             Self::TrialSeed { .. } => inner("tuned", "first_seed"),
+            Self::TrialSeeds(problem) => match **problem {
+                Self::LargeSeed => inner("tuned", "first_seed"),
+                _ => inner("tuned", "seeds_per_rate"),
+            },
             Self::Conflict {
                 at,
                 index: Some(index),

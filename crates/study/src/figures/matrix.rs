@@ -69,8 +69,12 @@ fn field(
     let Some((verdict, difference)) = cell.versus(row, column) else {
         return;
     };
+    let bound = source
+        .analysis
+        .bound_between(&cell.arms[row], &cell.arms[column])
+        .sign();
     let title = format!(
-        "{} against {}: {}, {}",
+        "{} against {}: {}, {bound}{}",
         cell.arms[row].name,
         cell.arms[column].name,
         source.analysis.wording().word(verdict),
@@ -82,7 +86,7 @@ fn field(
     let middle = (x + size / 2.0, y + size / 2.0);
     let sign = sign(verdict);
     if size >= ROOMY {
-        let number = metric.signed(difference);
+        let number = format!("{bound}{}", metric.signed(difference));
         canvas.text((middle.0, middle.1 - 2.0), sign, SMALL, Align::Middle);
         canvas.text((middle.0, middle.1 + 13.0), &number, 10, Align::Middle);
     } else {

@@ -4,7 +4,7 @@ use statistics::{Comparison, Interval, Verdict, median};
 
 use super::document::Table;
 use crate::analysis::{
-    Arm, COSTS, Cell, Estimate, RankRange, TrackComparison, has_smallest_p_value,
+    Arm, COSTS, Cell, Estimate, RankRange, TrackComparison, difference_number, has_smallest_p_value,
 };
 use crate::figures::Source;
 use crate::format::{
@@ -36,7 +36,7 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
                 verdict(source, arm),
                 ended(arm),
                 estimate(metric, arm.mean),
-                or_none(comparison.map(|comparison| difference(metric, comparison))),
+                or_none(difference(source, cell, arm)),
                 or_none(comparison.map(p_of_difference)),
                 or_none(
                     comparison.map(|comparison| percent(comparison.probability_of_improvement, 0)),
@@ -105,7 +105,7 @@ pub(super) fn all_results(source: Source<'_>) -> Option<Table> {
                 arm.name.clone(),
                 ended(arm),
                 estimate(metric, arm.mean),
-                or_none(comparison.map(|comparison| difference(metric, comparison))),
+                or_none(difference(source, cell, arm)),
                 or_none(comparison.map(p_of_difference)),
                 verdict(source, arm),
                 String::from(if cell.decides {
@@ -644,8 +644,11 @@ fn signed(metric: Metric, mean: f64, interval: Option<Interval>) -> String {
 }
 
 /// How far a contender is from the baseline, without units.
-pub(super) fn difference(metric: Metric, comparison: &Comparison) -> String {
-    signed(metric, comparison.differences.mean, comparison.interval)
+pub(super) fn difference(source: Source<'_>, cell: &Cell<'_>, arm: &Arm<'_>) -> Option<String> {
+    let analysis = source.analysis;
+    let bound = analysis.bound(arm, cell);
+    let comparison = arm.comparison.as_ref()?;
+    Some(difference_number(analysis.metric, comparison, bound))
 }
 
 /// The corrected p-value of a difference, and whether it could not have been smaller.

@@ -62,7 +62,7 @@ fn results(source: Source<'_>) -> Option<String> {
                 or_none(arm.rank.map(tables::rank)),
                 tables::verdict(source, arm),
                 or_none(arm.mean.map(|mean| metric.number(mean.value))),
-                or_none(comparison.map(|comparison| tables::difference(metric, comparison))),
+                or_none(tables::difference(source, cell, arm)),
                 or_none(comparison.map(|comparison| p_number(comparison.adjusted.difference))),
             ]));
         }

@@ -208,6 +208,16 @@ fn errors_name_the_place() {
             "a.toml:41:14: 102 is a seed of both",
         ),
         (
+            "seeds_per_rate = 2",
+            "seeds_per_rate = 200000",
+            "a.toml:41:18: 200000 seeds are too many",
+        ),
+        (
+            "seeds_per_rate = 2",
+            "seeds_per_rate = 0",
+            "a.toml:41:18: there are no trials",
+        ),
+        (
             "seconds-to:0.98",
             "speed",
             "a.toml:45:10: unknown metric `speed`; expected one of",

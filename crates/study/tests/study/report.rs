@@ -825,6 +825,37 @@ fn how_many_got_to_an_accuracy_is_said_of_all() {
     assert!(markdown.contains(said), "{markdown}");
 }
 
+/// Of three contenders one never gets to an accuracy: its differences are bounds, wherever they stand.
+#[test]
+fn differences_that_are_bounds_are_said_to_be() {
+    for (baseline, in_tables, in_matrix) in
+        [("relu", "at least +", "≥+"), ("tanh", "at most −", "≤−")]
+    {
+        let text = format!(
+            "title = \"x\"\ncontenders = [\"relu\", \"tanh\", \"gelu\"]\nseeds = 10\n[verdict]\nmetric = \"epochs-to:0.97\"\nbaseline = \"{baseline}\""
+        );
+        let study = Study::parse(&text, Path::new("a.toml")).unwrap();
+        let records = made_up::run(&study, |spec| Ability {
+            accuracy: if spec.contender != "tanh" {
+                0.985
+            } else {
+                0.95
+            },
+            diverges_every: 0,
+        });
+        let written = Written::new(&study, &records);
+        let markdown = written.read("report.md");
+        assert!(markdown.contains(&format!("| {in_tables}")), "{markdown}");
+        let terminal = &written.report.text;
+        assert!(terminal.contains(in_tables), "{terminal}");
+        let matrix = texts(&written.read("figures/matrix.svg"));
+        assert!(
+            matrix.iter().any(|text| text.starts_with(in_matrix)),
+            "{matrix:?}"
+        );
+    }
+}
+
 #[test]
 fn figures_of_nothing_but_zeros_are_sentences() {
     let study = Study::compare(&["sigmoid", "tanh"], 6).unwrap();

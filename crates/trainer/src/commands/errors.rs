@@ -13,6 +13,7 @@ use burn::data::dataset::Dataset;
 use clap::Args;
 use data::{Image, LabelledImage, LabelledImages, Thousands};
 use files::{create_folder, write_atomically};
+use model::Kernels;
 use picture::Sheet;
 
 use self::json::Record;
@@ -20,8 +21,9 @@ use self::page::Page;
 use self::pairs::{Comparison, Prediction};
 use super::evaluate::EvaluationSet;
 use super::networks;
+use crate::backend::Backend;
 use crate::console::print;
-use crate::ensemble::{Ensemble, Views};
+use crate::ensemble::Ensemble;
 use crate::evaluation::Probabilities;
 use crate::output_files::{check_picture, check_replaceable, write_picture};
 use crate::saved_model::SavedNetwork;
@@ -184,11 +186,14 @@ impl Options {
 
     /// What makes the page again.
     fn command(&self) -> String {
-        let networks::Options { runs, model, .. } = &self.networks;
-        let Views {
-            per_image,
-            strength,
-        } = self.networks.views();
+        let networks::Options {
+            runs,
+            model,
+            views_per_image,
+            view_strength,
+            backend,
+            kernels,
+        } = &self.networks;
         let mut command = String::from("trainer errors");
         for run in runs {
             command += &format!(" {}", as_argument(run));
@@ -196,8 +201,14 @@ impl Options {
         if *model == SavedNetwork::Last {
             command += " --model last";
         }
-        if per_image.get() > 1 {
-            command += &format!(" --tta {per_image} --tta-strength {strength}");
+        if views_per_image.get() > 1 {
+            command += &format!(" --tta {views_per_image} --tta-strength {view_strength}");
+        }
+        if *backend != Backend::default() {
+            command += &format!(" --backend {backend}");
+        }
+        if *kernels != Kernels::default() {
+            command += &format!(" --kernels {kernels}");
         }
         if let Some(data) = &self.data {
             command += &format!(" --data {}", as_argument(data));

@@ -122,14 +122,14 @@ const COLUMNS: [&str; 2] = ["ImageId", "Label"];
 /// The label of each image, by its number.
 fn read(path: &Path) -> Result<BTreeMap<u64, u64>> {
     let name = path.display();
-    // A pipe can be read only once.
+    // A pipe can be read only once. Of a byte order mark, three bytes long, the CSV reader must see the whole at once.
     let mut start = Vec::new();
     let mut file = File::open(path).with_context(|| format!("{name} cannot be read"))?;
     file.by_ref()
-        .take(2)
+        .take(3)
         .read_to_end(&mut start)
         .with_context(|| format!("{name} cannot be read"))?;
-    if [GZIP, ZIP].contains(&&*start) {
+    if [GZIP, ZIP].iter().any(|magic| start.starts_with(magic)) {
         bail!("{name} is compressed; unpack it first");
     }
     let mut reader = ReaderBuilder::new()

@@ -11,7 +11,7 @@ use study::record::{
 use study::{RunId, RunSpec, Stage};
 
 use super::StudyRunner;
-use crate::checkpoint::{self, RunState};
+use crate::checkpoint::{self, Position, RunState};
 use crate::config::RunConfig;
 use crate::console::{Console, Style};
 use crate::epoch_loop::{Ending, LoopOutcome};
@@ -55,7 +55,10 @@ impl StudyRunner {
         config.data.note_source(self.images.source())?;
         run.save_config(&config)?;
         // A run goes on from what is intact, and was measured after every epoch.
-        let is_measured = |state: &RunState| state.measurements.len() == state.history.len();
+        let is_measured = |state: &RunState| {
+            let has_losses = state.position == Position::START || !state.loss_curve.is_empty();
+            has_losses && state.measurements.len() == state.history.len()
+        };
         let restored = checkpoint::restore_usable(&run.checkpoints(), &config, is_measured)?;
         let training = Training {
             run: run.clone(),
@@ -78,8 +81,9 @@ impl StudyRunner {
                 RunRecord::new(id.clone(), spec.clone(), Status::Failed { reason })
             }
         };
-        drop(lock);
+        // While it is held, so that nobody else's is removed.
         run.remove_lock()?;
+        drop(lock);
         Ok(Making::Made(Box::new(record)))
     }
 
@@ -219,7 +223,7 @@ fn epoch_times((record, measured): (&EpochRecord, &EpochMeasurement)) -> EpochTi
 ///
 /// If it cannot be removed.
 pub(super) fn tidy(folder: &Path) -> Result<()> {
-    let checkpoints = folder.join("checkpoints");
+    let checkpoints = RunDirectory::open_or_create(folder)?.checkpoints();
     if checkpoints.exists() {
         fs::remove_dir_all(&checkpoints)
             .with_context(|| format!("cannot remove {}", checkpoints.display()))?;

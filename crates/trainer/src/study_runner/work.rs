@@ -1,12 +1,13 @@
 //! Making the runs of a study one after the other.
 
+use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use study::record::{RunRecord, Status};
-use study::{Leases, Records, RunId, RunSpec, Shard, Stage, Start, Track, id_of};
+use study::{Leases, Records, RunId, RunSpec, Shard, Stage, Start, StoreError, Track, id_of};
 
 use super::run::{Making, tidy};
 use super::{STALE, StudyRunner, configuration};
@@ -45,7 +46,7 @@ pub struct Event {
 ///
 /// # Errors
 ///
-/// If the study's folder cannot be used.
+/// If the study's folder cannot be used; and, after all others, of a run that failed and has an earlier result.
 pub fn work(
     runner: &StudyRunner,
     shard: Option<Shard>,
@@ -53,10 +54,16 @@ pub fn work(
     mut tell: impl FnMut(&Event),
 ) -> Result<JobsEnding> {
     let leases = runner.store.leases(STALE)?;
+    // Runs that failed where their failure could not be noted, as they have a result: they stay pending.
+    let mut unnoted: BTreeMap<RunId, anyhow::Error> = BTreeMap::new();
     loop {
         let mut pending = runner.plan.pending(&runner.store.records()?);
+        pending.retain(|spec| !unnoted.contains_key(&spec.key));
         if pending.is_empty() {
-            return Ok(JobsEnding::Finished);
+            return unnoted
+                .into_values()
+                .next()
+                .map_or(Ok(JobsEnding::Finished), Err);
         }
         if let Some(shard) = shard {
             pending = shard.order(pending);
@@ -67,7 +74,15 @@ pub fn work(
             if signals.requested() {
                 return Ok(JobsEnding::Interrupted);
             }
-            match attempt(runner, &leases, spec, signals)? {
+            let attempt = match attempt(runner, &leases, spec, signals) {
+                Err(error) if matches!(error.downcast_ref(), Some(StoreError::Kept { .. })) => {
+                    unnoted.insert(spec.key.clone(), error);
+                    all_taken = false;
+                    continue;
+                }
+                attempt => attempt?,
+            };
+            match attempt {
                 Attempt::Made(record) => tell(&Event {
                     run: record.id.clone(),
                     contender: spec.contender.clone(),

@@ -1,6 +1,6 @@
 //! `trainer study claims`: what is said, what was measured, and what follows.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -8,10 +8,10 @@ use clap::Args;
 use study::analysis::Analysis;
 use study::{Plan, Store, Study, report};
 
+use super::results;
 use crate::console::{print, print_error};
-use crate::names::stem;
 use crate::shell::as_argument;
-use crate::study_runner::{self, RESULTS};
+use crate::study_runner;
 
 /// Options of `trainer study claims`.
 #[derive(Debug, Args)]
@@ -64,11 +64,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let analysis =
             Analysis::new(&plan, &records).with_context(|| format!("{}", file.display()))?;
         if let Some(claim) = analysis.claim() {
-            let report = Path::new(RESULTS).join(stem(file));
-            claims.push((
-                claim.clone(),
-                report.join("report.md").display().to_string(),
-            ));
+            let report = results(file, None).join("report.md");
+            let link = report.exists().then(|| report.display().to_string());
+            claims.push((claim.clone(), link));
         }
     }
     if claims.is_empty() {
@@ -76,9 +74,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             "none of these studies has runs and a claim, which is a table [claim] with a text, and what is expected under [verdict]"
         );
     }
-    let rows = claims
-        .iter()
-        .map(|(claim, link)| (claim, Some(link.as_str())));
+    let rows = claims.iter().map(|(claim, link)| (claim, link.as_deref()));
     print(report::claims_table(rows).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -127,7 +127,7 @@ pub fn run_study(
         records = runner.store.records()?;
     }
     let pending = runner.plan.pending(&records).len();
-    let done = runner.plan.known(&records).len() - pending;
+    let done = runner.plan.done(&records);
     let mut display = StudyDisplay::new(output, done, runner.plan.total());
     for warning in records.warnings() {
         display.say(&format!("warning: {warning}"));
