@@ -116,25 +116,29 @@ impl Score {
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZIP: &[u8] = b"PK";
 
+/// What spreadsheets write before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// The columns of a submission.
 const COLUMNS: [&str; 2] = ["ImageId", "Label"];
 
 /// The label of each image, by its number.
 fn read(path: &Path) -> Result<BTreeMap<u64, u64>> {
     let name = path.display();
-    // A pipe can be read only once. Of a byte order mark, three bytes long, the CSV reader must see the whole at once.
+    // A pipe can be read only once.
     let mut start = Vec::new();
     let mut file = File::open(path).with_context(|| format!("{name} cannot be read"))?;
     file.by_ref()
-        .take(3)
+        .take(BYTE_ORDER_MARK.len() as u64)
         .read_to_end(&mut start)
         .with_context(|| format!("{name} cannot be read"))?;
     if [GZIP, ZIP].iter().any(|magic| start.starts_with(magic)) {
         bail!("{name} is compressed; unpack it first");
     }
+    let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
     let mut reader = ReaderBuilder::new()
         .trim(Trim::All)
-        .from_reader(start.as_slice().chain(file));
+        .from_reader(start.chain(file));
     let header = reader
         .headers()
         .with_context(|| format!("{name} cannot be read as CSV"))?;
