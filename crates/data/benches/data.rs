@@ -30,7 +30,7 @@ static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     let data = std::env::var_os("DIGIT_RECOGNIZER_DATA").map(PathBuf::from);
     let images = match data {
         Some(data) => data::training_images(Some(&data)).unwrap(),
-        None => data::built_in_images(data::BUILT_IN_COUNT),
+        None => data::built_in_images(0..data::BUILT_IN_COUNT),
     };
     fs::write(&path, csv(&images)).unwrap();
     path

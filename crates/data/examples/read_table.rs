@@ -52,7 +52,7 @@ fn peak_memory() -> Option<u64> {
 }
 
 fn write(file: &Path) -> Result<(), Box<dyn Error>> {
-    let images = data::built_in_images(data::BUILT_IN_COUNT);
+    let images = data::built_in_images(0..data::BUILT_IN_COUNT);
     let mut writer = BufWriter::new(File::create(file)?);
     write!(writer, "label")?;
     for pixel in 0..images.side() * images.side() {

@@ -33,6 +33,8 @@ mod pen;
 mod skeletons;
 mod variate;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use seed::Purpose;
 use variate::Variates;
@@ -59,18 +61,18 @@ pub fn draw(seed: u64, index: u64) -> Digit {
     sketch(seed, index).0
 }
 
-/// Draws the first `count` pictures of the set named by `seed` on Rayon's current threads.
+/// Draws pictures of the set named by `seed`, those with these indices, on Rayon's current threads.
 ///
-/// Returns the `count × 784` pixels, picture after picture and row by row (0 is background, 255
-/// is full ink), and the `count` labels. The result does not depend on the number of threads.
-pub fn draw_set(seed: u64, count: usize) -> (Vec<u8>, Vec<u8>) {
-    let mut pixels = vec![0; count * PIXELS];
-    let mut labels = vec![0; count];
+/// Returns the n × 784 pixels of n pictures, one after the other and row by row (0 is background, 255
+/// is full ink), and the n labels. The result does not depend on the number of threads.
+pub fn draw_set(seed: u64, indices: Range<usize>) -> (Vec<u8>, Vec<u8>) {
+    let mut pixels = vec![0; indices.len() * PIXELS];
+    let mut labels = vec![0; indices.len()];
     pixels
         .par_chunks_exact_mut(PIXELS)
         .zip(labels.par_iter_mut())
-        .enumerate()
-        .for_each(|(index, (picture, label))| {
+        .zip(indices)
+        .for_each(|((picture, label), index)| {
             let digit = draw(seed, index as u64);
             picture.copy_from_slice(&digit.pixels);
             *label = digit.label;
@@ -117,7 +119,7 @@ mod tests {
             .num_threads(threads)
             .build()
             .expect("a small pool of threads")
-            .install(|| draw_set(7, 200))
+            .install(|| draw_set(7, 0..200))
     }
 
     #[test]
@@ -129,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_set_consists_of_the_single_digits() {
-        let (pixels, labels) = draw_set(3, 25);
+        let (pixels, labels) = draw_set(3, 0..25);
         assert_eq!((pixels.len(), labels.len()), (25 * PIXELS, 25));
         for (index, picture) in pixels.chunks_exact(PIXELS).enumerate() {
             let digit = draw(3, index as u64);
@@ -140,13 +142,13 @@ mod tests {
 
     #[test]
     fn an_empty_set_is_empty() {
-        assert_eq!(draw_set(0, 0), (vec![], vec![]));
+        assert_eq!(draw_set(0, 0..0), (vec![], vec![]));
     }
 
     /// A change here changes the results of every run that trained on built-in digits.
     #[test]
     fn the_pictures_are_pinned() {
-        let (pixels, labels) = draw_set(0, 500);
+        let (pixels, labels) = draw_set(0, 0..500);
         assert_eq!(checksum(&pixels), 5_824_584_109_015_878_908);
         assert_eq!(checksum(&labels), 14_248_186_649_653_260_157);
     }
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn labels_are_balanced() {
-        let (_, labels) = draw_set(1, 1003);
+        let (_, labels) = draw_set(1, 0..1003);
         for digit in 0..10 {
             let count = labels.iter().filter(|&&label| label == digit).count();
             assert!((100..=101).contains(&count), "{count} pictures of {digit}");
@@ -172,7 +174,7 @@ mod tests {
     /// centre of mass is the middle of the picture but for the rounding to whole pixels.
     #[test]
     fn pictures_are_framed_as_those_of_mnist() {
-        let (pixels, _) = draw_set(2, 2000);
+        let (pixels, _) = draw_set(2, 0..2000);
         let mut longest = [0; 21];
         for (index, picture) in pixels.chunks_exact(PIXELS).enumerate() {
             let (mut mass, mut x, mut y) = (0.0, 0.0, 0.0);
@@ -201,7 +203,7 @@ mod tests {
     /// and whether its edges are as sharp.
     #[test]
     fn the_ink_is_about_that_of_mnist() {
-        let (pixels, _) = draw_set(4, 2000);
+        let (pixels, _) = draw_set(4, 0..2000);
         let count = pixels.len() as f64;
         let values = || pixels.iter().map(|&value| f64::from(value) / 255.0);
         let mean = values().sum::<f64>() / count;
@@ -258,8 +260,8 @@ mod tests {
     /// most correctly. Noise would be read correctly one time in ten.
     #[test]
     fn neighbours_agree_on_the_digit() {
-        let (pixels, labels) = draw_set(8, 4000);
-        let (held_out, truths) = draw_set(9, 1000);
+        let (pixels, labels) = draw_set(8, 0..4000);
+        let (held_out, truths) = draw_set(9, 0..1000);
         let correct: usize = held_out
             .par_chunks_exact(PIXELS)
             .zip(truths.par_iter())

@@ -224,7 +224,7 @@ pub enum Error {
     /// A label is used, but not all smaller ones.
     #[error(
         "{place}: found label {found} but no label {missing} in the whole file, expected the labels \
-         0, 1, 2, … without a gap; to train on them, renumber them"
+         0, 1, 2, … without a gap; to train on them, {remedy}"
     )]
     LabelGap {
         /// The first field with the largest label.
@@ -233,6 +233,8 @@ pub enum Error {
         found: u8,
         /// The smallest label that is never used.
         missing: u8,
+        /// What to do, as the end of the sentence.
+        remedy: String,
     },
 
     /// Arrays in memory do not fit together.

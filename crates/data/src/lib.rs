@@ -33,6 +33,7 @@ mod split;
 mod table;
 mod thousands;
 
+use std::ops::Range;
 use std::path::Path;
 
 pub use batch::{ImageBatch, ImageSet, LabelledBatch};
@@ -84,7 +85,7 @@ pub fn evaluation_images(data: Option<&Path>) -> Result<LabelledImages, Error> {
 
 fn labelled_images(data: Option<&Path>, labels: Labels) -> Result<LabelledImages, Error> {
     if data == Some(Path::new(BUILT_IN)) {
-        return Ok(built_in_images(BUILT_IN_COUNT));
+        return Ok(built_in_images(0..BUILT_IN_COUNT));
     }
     match source::find_labelled(data)? {
         Some(path) => {
@@ -92,19 +93,20 @@ fn labelled_images(data: Option<&Path>, labels: Labels) -> Result<LabelledImages
             Ok(LabelledImages::from_table(table, Source::File(path)))
         }
         None => Ok(LabelledImages::from_table(
-            built_in_table(BUILT_IN_COUNT),
+            built_in_table(0..BUILT_IN_COUNT),
             Source::BuiltIn { named: false },
         )),
     }
 }
 
-/// The first `count` digits of the built-in set, 28×28 pixels and ten classes.
-pub fn built_in_images(count: usize) -> LabelledImages {
-    LabelledImages::from_table(built_in_table(count), Source::BuiltIn { named: true })
+/// Digits of the built-in set, which has no end, those with these indices; 28×28 pixels and ten classes.
+/// [`training_images`] takes the first [`BUILT_IN_COUNT`] of them.
+pub fn built_in_images(indices: Range<usize>) -> LabelledImages {
+    LabelledImages::from_table(built_in_table(indices), Source::BuiltIn { named: true })
 }
 
-fn built_in_table(count: usize) -> Table {
-    let (pixels, labels) = builtin::draw_set(BUILT_IN_SEED, count);
+fn built_in_table(indices: Range<usize>) -> Table {
+    let (pixels, labels) = builtin::draw_set(BUILT_IN_SEED, indices);
     Table {
         pixels,
         labels,
@@ -140,7 +142,7 @@ pub fn tables(data: Option<&Path>) -> Result<Vec<ImageTable>, Error> {
         None if source::has_table(folder) => source::read_all(folder)?,
         _ => vec![(
             Source::BuiltIn { named: true }.to_string(),
-            built_in_table(BUILT_IN_COUNT),
+            built_in_table(0..BUILT_IN_COUNT),
         )],
     };
     Ok(read

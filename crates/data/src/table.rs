@@ -87,6 +87,7 @@ pub(crate) fn read(
             },
             found,
             missing,
+            remedy: remedy_for_gap(&first_lines),
         });
     }
     table.pixels.shrink_to_fit();
@@ -212,7 +213,7 @@ impl HeaderFields {
                 return Err(Error::UnknownColumn {
                     place: place(index + 1),
                     found: Found::new(field),
-                    remedy: remedy_for_header(field, header.iter().any(is_known)),
+                    remedy: remedy_for_header(field, header),
                 });
             }
             names.push(name);
@@ -272,18 +273,34 @@ fn is_known(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"label") || pixel_number(name).is_some()
 }
 
-/// What to do about a header with a `name` that is none of ours, though others may be.
-fn remedy_for_header(name: &[u8], others_are_known: bool) -> &'static str {
+/// What to do about a `name` in a header that is none of ours, though others may be.
+fn remedy_for_header(name: &[u8], header: &csv::ByteRecord) -> &'static str {
     if name.contains(&0) {
         "; save the file as UTF-8"
     } else if name.contains(&b';') || name.contains(&b'\t') {
         "; separate the columns by commas"
     } else if as_float(name).is_some() {
         "; put such a line above the rows"
-    } else if others_are_known {
+    } else if header.iter().any(is_known) {
         "; remove the column, or rename it"
+    } else if header.len() > 1 {
+        "; rename the columns so"
     } else {
         ""
+    }
+}
+
+/// What to do about labels with a gap.
+fn remedy_for_gap(first_lines: &[Option<u64>; 256]) -> String {
+    let used: Vec<usize> = (0..256)
+        .filter(|&label| first_lines[label].is_some())
+        .collect();
+    match used[..] {
+        // Without a gap, but not from 0 on.
+        [first, .., last] if last - first + 1 == used.len() => {
+            format!("subtract {first} from each")
+        }
+        _ => String::from("renumber them"),
     }
 }
 

@@ -93,6 +93,12 @@ fn complaints_about_rows() {
              0, 1, 2, … without a gap; to train on them, renumber them"
                 .into(),
         ),
+        (
+            "2,1,2,3,4\n1,1,2,3,4\n2,1,2,3,4\n",
+            "line 2, column 1: found label 2 but no label 0 in the whole file, expected the labels \
+             0, 1, 2, … without a gap; to train on them, subtract 1 from each"
+                .into(),
+        ),
         ("", "line 2, column 1: found the end of the file, expected rows after the header".into()),
     ] {
         assert_eq!(rows(text), format!("t.csv, {expected}"));
@@ -145,6 +151,11 @@ fn complaints_about_headers() {
         ),
         (
             "name,width\n",
+            "line 1, column 1: found \"name\", expected label, pixel0, pixel1, … in the header; rename \
+             the columns so",
+        ),
+        (
+            "name\n",
             "line 1, column 1: found \"name\", expected label, pixel0, pixel1, … in the header",
         ),
         (

@@ -53,7 +53,7 @@ downsampling = "stride"
 impl Folder {
     pub fn with_digits(count: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let images = data::built_in_images(count);
+        let images = data::built_in_images(0..count);
         let header: Vec<String> = (0..images.side().pow(2))
             .map(|i| format!("pixel{i}"))
             .collect();

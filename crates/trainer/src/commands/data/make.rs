@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use burn::data::dataset::Dataset;
 use clap::Args;
-use data::{LabelledImage, Thousands};
+use data::{LabelledImage, LabelledImages, Thousands};
 use mnist::{Error, Existing, SetFiles};
 
 use super::warn_of_shadowed;
@@ -58,20 +58,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         })?;
     files::create_folder(&options.out)?;
 
-    let training = options.count as usize;
-    // The test's digits come after those of training in the endless list of built-in digits.
-    let all = data::built_in_images((5 * training).div_ceil(3));
-    let side = all.side();
-    let digits: Vec<_> = all.iter().collect::<Result<_, _>>()?;
-    let (first, rest) = digits.split_at(training);
+    let count = options.count as usize;
+    // The test's digits come after all that networks train on, which may be those of `--data built-in`.
+    let first = count.max(data::BUILT_IN_COUNT);
+    let training = data::built_in_images(0..count);
+    let test = data::built_in_images(first..first + (2 * count).div_ceil(3));
+    let digits = |images: &LabelledImages| images.iter().collect::<Result<Vec<_>, _>>();
+    let (labelled, unlabelled) = (digits(&training)?, digits(&test)?);
     // Writing asks whether there was a signal, and then leaves nothing behind.
     let signals = Signals::listen()?;
     signals.call(|| ());
     let written = files.write(
-        side,
+        training.side(),
         Existing::Keep,
-        first.iter().map(row),
-        rest.iter().map(row),
+        labelled.iter().map(row),
+        unlabelled.iter().map(row),
         || match signals.requested() {
             true => Err(Error::Cancelled),
             false => Ok(()),
@@ -83,9 +84,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     print(&format!(
         "wrote {} drawn digits with labels to {}, {} without to {}, whose labels are in {}",
-        Thousands(first.len()),
+        Thousands(labelled.len()),
         files.train.display(),
-        Thousands(rest.len()),
+        Thousands(unlabelled.len()),
         files.test.display(),
         files.test_labels.display()
     ))?;
