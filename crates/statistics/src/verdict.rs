@@ -123,7 +123,10 @@ impl fmt::Display for Verdict {
                 f.write_str(": no number of seeds suffices for so many comparisons")
             }
             (Reason::Inconclusive, Some(seeds)) => {
-                write!(f, ": a new study of about {seeds} seeds would decide it")
+                write!(
+                    f,
+                    ": a new study of about {seeds} seeds would probably decide it"
+                )
             }
             (Reason::Inconclusive, None) => {
                 f.write_str(": no reasonable number of seeds decides it")

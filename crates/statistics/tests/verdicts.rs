@@ -190,7 +190,7 @@ fn inconclusive() {
     assert_eq!(comparison.verdict, verdict);
     assert_eq!(
         verdict.to_string(),
-        format!("undecided: a new study of about {advised} seeds would decide it")
+        format!("undecided: a new study of about {advised} seeds would probably decide it")
     );
     let detectable = comparison.minimum_detectable_effect.unwrap();
     assert!(detectable > mean && detectable > CRITERIA.margin);

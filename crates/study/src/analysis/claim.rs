@@ -209,8 +209,15 @@ impl Item<'_> {
             return format!("{place} without a run to compare");
         };
         let word = analysis.wording().word(comparison.verdict);
+        let within = match comparison.verdict {
+            Verdict::Equivalent => format!(
+                " within ±{}",
+                analysis.metric.format_margin(analysis.criteria.margin)
+            ),
+            _ => String::new(),
+        };
         let difference = difference(analysis.metric, comparison, self.bound);
-        format!("{place} {word}, {difference}")
+        format!("{place} {word}{within}, {difference}")
     }
 
     /// `tanh, expected to be worse than relu: as expected; −0.42 points of test accuracy (…).`

@@ -203,10 +203,13 @@ fn too_few_in_all(study: &Study, arms: &[&Arm<'_>], analysis: &Analysis<'_>) -> 
     let too_few = compared.iter().all(|arm| arm.has_too_few_seeds());
     too_few.then(|| {
         format!(
-            "Too few seeds to tell any contender from {}: n = {n} cannot reach the level {} in {}, whatever the results.",
+            "Too few seeds to tell any contender from {}: n = {n} cannot reach the level {} in {}, whatever the results{}.",
             study.baseline(),
             analysis.criteria.level,
             count(study.comparisons(), "comparison"),
+            study
+                .fewest_seeds()
+                .map_or_else(String::new, |fewest| format!("; {fewest} can")),
         )
     })
 }
