@@ -419,6 +419,23 @@ impl RunConfig {
         self.check_extensions()
     }
 
+    /// Whether a network is trained as by default, whichever function, seed, images, backend and kernels it has.
+    pub fn is_default_recipe(&self) -> bool {
+        let default = Self::default();
+        *self
+            == Self {
+                seed: self.seed,
+                backend: self.backend,
+                kernels: self.kernels,
+                data: self.data.clone(),
+                network: CnnConfig {
+                    activation: self.network.activation,
+                    ..default.network.clone()
+                },
+                ..default
+            }
+    }
+
     fn check_counts(&self) -> Result<(), ConfigError> {
         let patience = self.early_stopping.unwrap_or_default().patience;
         let members = self

@@ -1,13 +1,16 @@
 //! How the program ends after a training.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 
 use crate::checkpoint;
+use crate::config::RunConfig;
 use crate::epoch_loop::Ending;
 use crate::interrupt::INTERRUPTED;
+use crate::run_directory::CONFIG;
 use crate::shell::as_argument;
 use crate::training::Training;
 
@@ -15,6 +18,27 @@ use crate::training::Training;
 #[derive(Serialize)]
 struct Interrupted {
     run: String,
+}
+
+/// What there is to do with a run that is finished.
+fn next(path: &Path, config: &RunConfig) -> String {
+    let run = as_argument(path);
+    if config.data.validation_fraction == 0.0 {
+        return format!(
+            "next: `trainer predict {run}` reads unlabelled images, those in {}/ or of its --data, and writes a submission",
+            data::FOLDER
+        );
+    }
+    let mut compare = String::from("trainer compare relu gelu tanh");
+    if !config.is_default_recipe() {
+        compare += &format!(" --config {}", as_argument(&path.join(CONFIG)));
+    }
+    if let Some(data) = &config.data.path {
+        compare += &format!(" --data {}", as_argument(data));
+    }
+    format!(
+        "next: `trainer errors {run}` shows what it misreads, `{compare}` what a function changes"
+    )
 }
 
 /// How the program ends after a training that ended so; says what it has to say of it.
@@ -27,15 +51,7 @@ pub fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
     let run = path.display().to_string();
     match ending {
         Ending::Finished => {
-            if training.config.data.validation_fraction > 0.0 {
-                let run = as_argument(path);
-                let data = training.config.data.path.as_ref();
-                let data =
-                    data.map_or_else(String::new, |data| format!(" --data {}", as_argument(data)));
-                training.console.say(&format!(
-                    "next: `trainer errors {run}` shows what it misreads, `trainer compare relu gelu tanh{data}` what a function changes"
-                ));
-            }
+            training.console.say(&next(path, &training.config));
             Ok(ExitCode::SUCCESS)
         }
         Ending::Interrupted => {

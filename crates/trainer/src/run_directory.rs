@@ -18,7 +18,8 @@ use crate::toml_file::{read_toml, to_toml};
 /// Where runs go that are not told otherwise.
 pub const RUNS: &str = "experiments/runs";
 
-const CONFIG: &str = "config.toml";
+/// The file that describes a run, in its folder.
+pub const CONFIG: &str = "config.toml";
 const LOCK: &str = "run.lock";
 const METRICS: &str = "metrics.csv";
 const SUMMARY: &str = "summary.json";
@@ -137,10 +138,19 @@ impl RunDirectory {
             );
         }
         if !Self::is_run(path) {
-            bail!(
-                "{} is not the folder of a run: it has no {CONFIG}; the runs are in {RUNS}",
-                path.display()
-            );
+            let name = path.display();
+            if !path.exists() {
+                bail!(
+                    "there is no folder {name}; runs are in {RUNS} unless --out names another place"
+                );
+            }
+            if let Some(run) = first_run_in(path) {
+                bail!(
+                    "{name} is not the folder of a run, but holds some, such as {}; name one of them",
+                    run.display()
+                );
+            }
+            bail!("{name} is not the folder of a run: it has no {CONFIG}; the runs are in {RUNS}");
         }
         Ok(Self {
             path: path.to_owned(),
@@ -199,8 +209,7 @@ impl RunDirectory {
     ///
     /// If it cannot be removed.
     pub fn remove_lock(&self) -> Result<()> {
-        let path = self.path.join(LOCK);
-        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+        remove_if_there(&self.path.join(LOCK))
     }
 
     /// Saves the run's configuration.
@@ -257,13 +266,7 @@ impl RunDirectory {
     ///
     /// If it cannot be removed.
     pub fn remove_summary(&self) -> Result<()> {
-        let path = self.path.join(SUMMARY);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove {}", path.display()))
-            }
-            _ => Ok(()),
-        }
+        remove_if_there(&self.path.join(SUMMARY))
     }
 
     /// Saves the run's summary.
@@ -275,6 +278,22 @@ impl RunDirectory {
         let mut text = serde_json::to_vec_pretty(summary).context("cannot write as JSON")?;
         text.push(b'\n');
         Ok(write_atomically(&self.path.join(SUMMARY), &text)?)
+    }
+}
+
+/// The first by name of the runs whose folders are in this one.
+fn first_run_in(folder: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    let runs = entries.map(|entry| entry.path());
+    runs.filter(|path| RunDirectory::is_run(path)).min()
+}
+
+fn remove_if_there(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", file.display()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -24,6 +24,7 @@ use study::{Curves, Dataset, Plan, Store, Study};
 use crate::backend::{Backend, Processor};
 use crate::config::DataConfig;
 use crate::names::stem;
+use crate::training;
 
 pub use configuration::FieldError;
 pub use work::work;
@@ -47,6 +48,8 @@ pub struct StudyRunner {
     pub processor: Processor,
     /// All labelled images.
     pub images: LabelledImages,
+    /// The optimizer steps of the shortest run.
+    pub fewest_steps: usize,
     fingerprint: String,
 }
 
@@ -74,17 +77,20 @@ impl StudyRunner {
             store: Store::at(folder),
             processor,
             images,
+            fewest_steps: usize::MAX,
             fingerprint,
         };
-        runner.check()?;
+        runner.fewest_steps = runner.check()?;
         // A folder belongs to its images from now on, so not before anything can be run on them.
         runner.store = Store::create(folder, &base)?;
         runner.store.note_dataset(&dataset(&runner.images))?;
         Ok(runner)
     }
 
-    /// Whether all runs that are known by now can be made.
-    fn check(&self) -> Result<()> {
+    /// Refuses a study of whose runs, so far as they are known by now, one cannot be made. The steps of the
+    /// shortest one.
+    fn check(&self) -> Result<usize> {
+        let mut fewest_steps = usize::MAX;
         let specs = self.plan.known(&study::Records::default());
         for spec in &specs {
             let config = self.configuration(spec)?;
@@ -118,9 +124,10 @@ impl StudyRunner {
                     String::from("validation_fraction is 0, but studies choose by validation");
                 return wrong("data.validation_fraction", message);
             }
-            crate::training::split(&config, &self.images).with_context(name)?;
+            let (split, _) = training::split(&config, &self.images).with_context(name)?;
+            fewest_steps = fewest_steps.min(training::steps(&config, &split));
         }
-        Ok(())
+        Ok(fewest_steps)
     }
 }
 

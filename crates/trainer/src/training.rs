@@ -87,6 +87,18 @@ const STOP_IMMEDIATELY: &str = "Killing training from user input.";
 
 const MISFIT: &str = "the network cannot be built for these images";
 
+/// With fewer steps networks have hardly begun to learn.
+pub const FEW_STEPS: usize = 100;
+
+/// The optimizer steps of a whole run.
+pub fn steps(config: &RunConfig, split: &Split) -> usize {
+    config.total_epochs() * steps_per_epoch(config, split)
+}
+
+fn steps_per_epoch(config: &RunConfig, split: &Split) -> usize {
+    split.training.rows().len().div_ceil(config.batch_size)
+}
+
 /// The images of a run in their three parts, and what its network has to tell apart.
 ///
 /// # Errors
@@ -199,7 +211,7 @@ impl Training {
     fn prepare(&self, restored: Option<Restored>) -> Result<Prepared> {
         let config = &self.config;
         let (split, task) = split(config, &self.images)?;
-        let steps_per_epoch = split.training.labels().len().div_ceil(config.batch_size);
+        let steps_per_epoch = steps_per_epoch(config, &split);
         let mut learner = learner(config, task, steps_per_epoch, &self.processor.device)?;
         let mut averaged = learner.model().valid();
         let state = match restored {

@@ -47,8 +47,8 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--backend flex --backend cuda"), @"error: the argument '--backend <BACKEND>' cannot be used multiple times");
     insta::assert_snapshot!(error("--backend cuda"), @"error: this build has no `cuda` backend; build it with `cargo run -p trainer --features cuda`, or use --backend flex or ndarray");
     insta::assert_snapshot!(error("--config nowhere.toml"), @"error: cannot read nowhere.toml: No such file or directory (os error 2)");
-    insta::assert_snapshot!(error("resume nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
-    insta::assert_snapshot!(error("errors nowhere"), @"error: nowhere is not the folder of a run: it has no config.toml; the runs are in experiments/runs");
+    insta::assert_snapshot!(error("resume nowhere"), @"error: there is no folder nowhere; runs are in experiments/runs unless --out names another place");
+    insta::assert_snapshot!(error("errors nowhere"), @"error: there is no folder nowhere; runs are in experiments/runs unless --out names another place");
     insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, or get MNIST by `trainer data fetch`");
     insta::assert_snapshot!(error("data check tiny.toml"), @r#"error: tiny.toml, line 2, column 1: found "backend = \"flex\"", expected label, pixel0, pixel1, … in the header"#);
     insta::assert_snapshot!(error("data fetch --mirror ftp://example.org"), @"error: ftp://example.org: found no usable address of a mirror, expected one such as https://example.org/mnist");
@@ -108,6 +108,9 @@ fn a_run_from_images_to_submission() {
         printed.contains("\neverything is in run\nnext: `trainer errors run` shows"),
         "{printed}"
     );
+    let compare = "`trainer compare relu gelu tanh --config run/config.toml --data train.csv`";
+    assert!(printed.contains(compare), "{printed}");
+    insta::assert_snapshot!(folder.fail("errors ."), @"error: . is not the folder of a run, but holds some, such as ./run; name one of them");
 
     let summary = folder.summary("run");
     assert_eq!(summary["validation"]["images"], 120);
@@ -185,6 +188,10 @@ fn a_run_without_validation() {
         "--config tiny.toml --data train.csv --epochs 2 --validation-fraction 0 --plain --out run",
     );
     assert!(printed.contains("no image was held out"), "{printed}");
+    assert!(
+        printed.contains("\nnext: `trainer predict run` reads unlabelled images"),
+        "{printed}"
+    );
     assert!(!printed.contains("valid loss"), "{printed}");
     let summary = folder.summary("run");
     assert_eq!(summary["best_epoch"], 2);
@@ -206,6 +213,9 @@ fn a_run_without_validation() {
         .unwrap()
         .replace("[averaging]", "[early_stopping]\npatience = 2\n[averaging]");
     fs::write(folder.path("stopping.toml"), stopping).unwrap();
+    let printed = folder.succeed("--config stopping.toml --data train.csv --out stopping --plain");
+    let note = "early stopping may end this run while its learning rate is high";
+    assert!(printed.contains(note), "{printed}");
     insta::assert_snapshot!(folder.fail("--config stopping.toml --data train.csv --validation-fraction 0"), @"error: early_stopping needs validation images, but validation_fraction is 0");
     insta::assert_snapshot!(folder.fail("--data train.csv --batch-size 1"), @"error: the hidden layer: batch normalization has a single number to take the deviation of, which leaves nothing: use a larger batch_size, or another normalization");
 }
@@ -607,16 +617,23 @@ fn built_in_digits_become_files_that_are_not_overwritten() {
     wrote 200 drawn digits with labels to made/train.csv, 134 without to made/test.csv, whose labels are in made/test-labels.csv
     warning: made/digit-recognizer.zip is not looked at: train.csv and test.csv come first; move it away, or name it with --data
     ");
-    // As many and the same as the library has; the test's digits are others.
+    // The library's, those of the test behind all that it trains on.
     let made = data::tables(Some(&folder.path("made"))).unwrap();
-    let drawn = data::built_in_images(334);
+    let drawn = [
+        data::built_in_images(0..200),
+        data::built_in_images(42_000..42_134),
+    ];
     let [train, test] = made.as_slice() else {
         panic!("{made:?}");
     };
     assert_eq!((train.images().len(), test.images().len()), (200, 134));
-    let images = train.images().chain(test.images());
-    for (image, expected) in images.zip(burn::data::dataset::Dataset::iter(&drawn)) {
-        assert_eq!(image, expected.unwrap().image.pixels());
+    for (table, drawn) in made.iter().zip(&drawn) {
+        for (image, expected) in table
+            .images()
+            .zip(burn::data::dataset::Dataset::iter(drawn))
+        {
+            assert_eq!(image, expected.unwrap().image.pixels());
+        }
     }
     assert_eq!(data::check(&made).warnings, []);
     let labels = fs::read_to_string(folder.path("made/test-labels.csv")).unwrap();

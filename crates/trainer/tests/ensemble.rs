@@ -41,7 +41,10 @@ fn members_trained_at_once_are_those_trained_in_turn() {
     for printed in [&in_turn, &at_once] {
         assert!(printed.contains("/member-8 (gelu): "), "{printed}");
         assert!(printed.contains("average of 3 networks: "), "{printed}");
+        assert!(printed.contains("next: `trainer errors "), "{printed}");
     }
+    folder.succeed("errors turn");
+    assert!(folder.path("turn/errors/errors.html").exists());
     assert!(
         at_once.contains("once/member-9  epoch 4/4  train loss "),
         "{at_once}"

@@ -336,6 +336,7 @@ fn what_a_run_leaves() {
         "{text}"
     );
     insta::assert_snapshot!(folder.fail("study claims study.toml --folder run"), @"error: there are no runs in run; name the folder of a `trainer study run`");
+    insta::assert_snapshot!(folder.fail("study claims study.toml"), @"error: none of these studies has runs; those of study.toml would be in experiments/studies/study: make them with `trainer study run study.toml`, or name their folder with --folder");
     let table = folder.succeed("study claims study.toml --folder runs");
     assert!(table.contains("| tanh is better. |"), "{table}");
 }
@@ -368,6 +369,9 @@ fn a_comparison_from_the_command_line() {
     assert!(text.contains("2/2 tanh, seed 0"), "{text}");
     let note =
         "note: fewer than 6 seeds can show no difference in a comparison, whatever the results";
+    assert!(text.contains(note), "{text}");
+    let note =
+        "note: 10 steps of training in a run, which is little; more epochs and smaller batches";
     assert!(text.contains(note), "{text}");
     assert!(folder.path("experiments/results/mine/report.html").exists());
     // More seeds add runs, and the earlier ones are not made again.

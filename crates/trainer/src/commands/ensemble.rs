@@ -18,6 +18,7 @@ use crate::ensemble_runner::{Members, Processes};
 use crate::interrupt::Signals;
 use crate::names::stem;
 use crate::saved_model::SavedNetwork;
+use crate::shell::as_argument;
 use crate::toml_file::read_toml;
 
 /// Where ensembles go that are not told otherwise.
@@ -124,13 +125,22 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if let Some(code) = members.train(options.jobs, &processes, style)? {
         return Ok(code);
     }
+    let console = Console::new(style);
+    let mut next = Vec::new();
+    let folder = as_argument(&options.folder());
     if recipe.data.validation_fraction > 0.0 && !quiet {
         let Members { runs, images, .. } = members;
         let runs: Vec<PathBuf> = runs.into_iter().map(|(path, _)| path).collect();
         let network = SavedNetwork::default();
         let ensemble = Ensemble::load(&runs, network, backend, recipe.kernels)?;
-        evaluate::on_validation(&ensemble, &images, &Console::new(style))?;
+        evaluate::on_validation(&ensemble, &images, &console)?;
+        next.push(format!("`trainer errors {folder}` shows what they misread"));
     }
+    next.push(format!(
+        "`trainer predict {folder}` reads unlabelled images, those in {}/ or of its --data, and writes a submission",
+        data::FOLDER
+    ));
+    console.say(&format!("next: {}", next.join(", ")));
     Ok(ExitCode::SUCCESS)
 }
 

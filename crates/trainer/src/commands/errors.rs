@@ -45,7 +45,7 @@ pub struct Options {
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The folder that errors.html, errors.png and errors.json go to [default: errors in the folder of
-    /// the only run]
+    /// the only run or ensemble]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Number of misread images that are shown, and of those that only one of two activation
@@ -63,7 +63,7 @@ pub struct Options {
 /// An image, and what it is.
 struct Item {
     image: Image,
-    /// Its number in the file, counted from 1.
+    /// Its number among the images, counted from 1.
     number: usize,
     label: usize,
 }
@@ -84,7 +84,7 @@ struct Mistake<'a> {
 /// A run that cannot be loaded, images that do not fit it, or other files in the way of the results.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let ensemble = options.networks.load()?;
-    let folder = options.folder(&ensemble)?;
+    let folder = options.folder()?;
     if folder.exists() && !folder.is_dir() {
         bail!(
             "{} is there already and is no folder; name another place with --out",
@@ -176,10 +176,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 impl Options {
     /// Where page and picture go.
-    fn folder(&self, ensemble: &Ensemble) -> Result<PathBuf> {
-        match (&self.out, ensemble.members.as_slice()) {
+    fn folder(&self) -> Result<PathBuf> {
+        match (&self.out, &self.networks.runs[..]) {
             (Some(folder), _) => Ok(folder.clone()),
-            (None, [only]) => Ok(only.path.join("errors")),
+            (None, [only]) => Ok(only.join("errors")),
             _ => bail!("these are several runs; name a folder for the page with --out"),
         }
     }

@@ -20,7 +20,7 @@ use crate::names::{for_files, of_config};
 use crate::run_directory::{RUNS, RunDirectory};
 use crate::shell::as_argument;
 use crate::toml_file::read_toml;
-use crate::training::{self, Training};
+use crate::training::{self, FEW_STEPS, Training};
 
 /// Options of `trainer train`. What is not given comes from `--config`, or else from the defaults.
 #[derive(Debug, Args)]
@@ -99,9 +99,6 @@ pub struct Options {
     output: Output,
 }
 
-/// With fewer steps networks have hardly begun to learn.
-const FEW_STEPS: usize = 100;
-
 /// Trains a network in a new run directory.
 ///
 /// # Errors
@@ -144,11 +141,17 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     run.save_config(&config)?;
     console.say(&images.to_string());
     console.say(&description(&config, &images));
-    let steps = config.total_epochs() * split.training.rows().len().div_ceil(config.batch_size);
+    let steps = training::steps(&config, &split);
     if steps < FEW_STEPS {
         console.say(&format!(
             "{steps} step{} of training in all, which is little: more epochs (--epochs) and smaller batches (--batch-size) make more",
             if steps == 1 { "" } else { "s" }
+        ));
+    }
+    if config.early_stopping.is_some() && config.schedule.kind != ScheduleKind::Constant {
+        console.say(&format!(
+            "early stopping may end this run while its learning rate is high, as the schedule is made for all {} epochs; fewer of them, or --schedule constant, may do better",
+            config.total_epochs()
         ));
     }
     if let [first, ..] = config.extensions[..]

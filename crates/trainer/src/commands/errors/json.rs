@@ -47,7 +47,7 @@ struct PairRecord {
 
 #[derive(Debug, Serialize)]
 struct MistakeRecord {
-    /// The image's number in the file, counted from 1.
+    /// The image's number among the images, counted from 1.
     number: usize,
     label: usize,
     /// What all networks together take it for.

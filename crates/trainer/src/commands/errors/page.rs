@@ -52,8 +52,8 @@ impl Page<'_> {
                         h1 { (title) }
                         @if let Some(note) = self.note { p { "Note: " (note) "." } }
                         p {
-                            "The network is most sure of the first ones. Under each image, its number in \
-                             the file, what it is and what it was taken for, and the most probable \
+                            "The most confident mistakes come first. Under each image: what it is and what it \
+                             was taken for, its number among the images (from 1), and the most probable \
                              classes. Made by " code { (self.command) } "."
                         }
                         @if several {

@@ -1,6 +1,6 @@
 //! `trainer study claims`: what is said, what was measured, and what follows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -38,7 +38,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             folder.display()
         );
     }
-    let mut claims = Vec::new();
+    let (mut claims, mut left_out) = (Vec::new(), Vec::new());
     for file in &options.studies {
         let study = Study::read(file)?;
         if study.claim.is_none() {
@@ -47,18 +47,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let store = Store::at(&study_runner::folder(file, options.folder.as_deref()));
         let (plan, records) = (Plan::new(&study)?, store.records()?);
         if plan.done(&records) == 0 {
-            let folder = options
-                .folder
-                .as_deref()
-                .map_or_else(String::new, |folder| {
-                    format!(" --folder {}", as_argument(folder))
-                });
-            print_error(&format!(
-                "note: {} is left out, as there are no runs of it in {}; make them with `trainer study run {}{folder}`",
-                file.display(),
-                store.folder().display(),
-                as_argument(file)
-            ));
+            left_out.push((file, store));
             continue;
         }
         let analysis =
@@ -69,12 +58,38 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             claims.push((claim.clone(), link));
         }
     }
+    if let (true, [(file, store), ..]) = (claims.is_empty(), &left_out[..]) {
+        bail!(
+            "none of these studies has runs; those of {} would be in {}: make them with `{}`, or name their folder with --folder",
+            file.display(),
+            store.folder().display(),
+            options.run_command(file)
+        );
+    }
+    for (file, store) in left_out {
+        print_error(&format!(
+            "note: {} is left out, as there are no runs of it in {}; make them with `{}`",
+            file.display(),
+            store.folder().display(),
+            options.run_command(file)
+        ));
+    }
     if claims.is_empty() {
         bail!(
-            "none of these studies has runs and a claim, which is a table [claim] with a text, and what is expected under [verdict]"
+            "none of these studies has a claim, which is a table [claim] with a text, and what is expected under [verdict]"
         );
     }
     let rows = claims.iter().map(|(claim, link)| (claim, link.as_deref()));
     print(report::claims_table(rows).trim_end())?;
     Ok(ExitCode::SUCCESS)
+}
+
+impl Options {
+    /// What makes the runs of a study.
+    fn run_command(&self, file: &Path) -> String {
+        let folder = self.folder.as_deref().map_or_else(String::new, |folder| {
+            format!(" --folder {}", as_argument(folder))
+        });
+        format!("trainer study run {}{folder}", as_argument(file))
+    }
 }

@@ -21,6 +21,7 @@ use crate::jobs::{self, Jobs, JobsEnding, Probe};
 use crate::names::stem;
 use crate::study_runner::display::StudyDisplay;
 use crate::study_runner::{FieldError, StudyRunner};
+use crate::training::FEW_STEPS;
 
 /// Options of `trainer study run`.
 #[derive(Debug, Args)]
@@ -175,6 +176,13 @@ fn introduce(runner: &StudyRunner, done: usize, display: &StudyDisplay) {
                 1 => String::from("a comparison"),
                 comparisons => format!("{comparisons} comparisons"),
             }
+        ));
+    }
+    let steps = runner.fewest_steps;
+    if steps < FEW_STEPS {
+        display.say(&format!(
+            "note: {steps} step{} of training in a run, which is little; more epochs and smaller batches make more",
+            if steps == 1 { "" } else { "s" }
         ));
     }
     display.say(&format!(
