@@ -20,6 +20,9 @@ use crate::field::Fields;
 use crate::metric::Metric;
 use crate::plan::Track;
 
+/// Points closer together, as a share of an axis, are hard to tell apart.
+const LEAST_GAP: f64 = 0.05;
+
 pub use contender::Contender;
 pub use place::Place;
 pub use problem::{DefinitionError, Problem, toml_message};
@@ -266,6 +269,19 @@ impl Factor {
         } else {
             self.labels.clone()
         }
+    }
+
+    /// The values as numbers, by which they can be placed along an axis: at least three that rise, none of them
+    /// too close to the next to be told apart.
+    pub(crate) fn numbers(&self) -> Option<Vec<f64>> {
+        let number = |label: &String| label.replace(',', "").parse().ok();
+        let numbers: Vec<f64> = self.labels().iter().map(number).collect::<Option<_>>()?;
+        let [first, _, .., last] = numbers[..] else {
+            return None;
+        };
+        let apart = LEAST_GAP * (last - first);
+        let are_apart = numbers.windows(2).all(|pair| pair[1] - pair[0] > apart);
+        (numbers.len() >= 3 && apart > 0.0 && are_apart).then_some(numbers)
     }
 }
 

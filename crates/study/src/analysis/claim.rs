@@ -7,7 +7,7 @@ use statistics::{Comparison, Direction, Verdict};
 use super::wording::{Bound, difference, found, preliminary, seeds, short_amount};
 use super::{Analysis, Cell};
 use crate::definition::{Expectation, Study};
-use crate::format::{confidence, count, with_place};
+use crate::format::{confidence, count, p_value, with_place};
 
 /// So many comparisons fit into a row of a table; of more, the smallest and the largest difference.
 const SPELT_OUT: usize = 6;
@@ -19,7 +19,9 @@ pub enum ClaimStatus {
     Supported,
     /// Some comparisons come out as it expects; others come out otherwise, or do not tell.
     PartlySupported,
-    /// No comparison comes out as it expects, and one or more come out otherwise.
+    /// Some comparisons come out otherwise; none comes out as it expects, and the rest do not tell.
+    PartlyContradicted,
+    /// All comparisons come out otherwise.
     Contradicted,
     /// No comparison tells.
     Undecided,
@@ -30,6 +32,7 @@ impl fmt::Display for ClaimStatus {
         f.write_str(match self {
             Self::Supported => "supported",
             Self::PartlySupported => "partly supported",
+            Self::PartlyContradicted => "partly contradicted",
             Self::Contradicted => "contradicted",
             Self::Undecided => "undecided",
         })
@@ -44,7 +47,7 @@ pub struct ClaimResult {
     /// Where; may be empty.
     pub source: String,
     /// What was measured, as short as a table asks for, with n and intervals: `test accuracy: relu
-    /// 98.54 %; gelu undecided, +0.05 points [−0.01, +0.14]; n = 10 seeds`.
+    /// 98.54 %; gelu undecided, +0.05 points [−0.01, +0.14], p = 0.200; n = 10 seeds`.
     pub measured: String,
     /// What became of it.
     pub status: ClaimStatus,
@@ -103,7 +106,8 @@ impl ClaimResult {
         let (met, contrary) = (number(Some(true)), number(Some(false)));
         let status = match (met, contrary) {
             (0, 0) => ClaimStatus::Undecided,
-            (0, _) => ClaimStatus::Contradicted,
+            (0, _) if contrary == items.len() => ClaimStatus::Contradicted,
+            (0, _) => ClaimStatus::PartlyContradicted,
             _ if met == items.len() => ClaimStatus::Supported,
             _ => ClaimStatus::PartlySupported,
         };
@@ -202,7 +206,7 @@ impl Item<'_> {
         }
     }
 
-    /// `tanh worse, −0.42 points [−0.44, −0.40]`.
+    /// `tanh worse, −0.42 points [−0.44, −0.40], p = 0.004`.
     fn difference(&self, analysis: &Analysis<'_>) -> String {
         let place = self.place();
         let Some(comparison) = self.comparison else {
@@ -217,7 +221,12 @@ impl Item<'_> {
             _ => String::new(),
         };
         let difference = difference(analysis.metric, comparison, self.bound);
-        format!("{place} {word}{within}, {difference}")
+        let adjusted = comparison.adjusted;
+        let p = p_value(match comparison.verdict {
+            Verdict::Equivalent => adjusted.equivalence,
+            _ => adjusted.difference,
+        });
+        format!("{place} {word}{within}, {difference}, {p}")
     }
 
     /// `tanh, expected to be worse than relu: as expected; −0.42 points of test accuracy (…).`
@@ -250,7 +259,7 @@ impl Item<'_> {
 }
 
 /// The baseline's mean, where there is one setting, and each difference from it:
-/// `test accuracy: relu 98.54 %; tanh worse, −0.42 points [−0.44, −0.40]; n = 10 seeds`.
+/// `test accuracy: relu 98.54 %; tanh worse, −0.42 points [−0.44, −0.40], p = 0.004; n = 10 seeds`.
 fn differences(items: &[Item<'_>], analysis: &Analysis<'_>, planned: usize) -> String {
     let (metric, baseline) = (analysis.metric, &analysis.baseline);
     let cells: Vec<&Cell<'_>> = analysis.deciding().collect();

@@ -1,6 +1,6 @@
 //! What outcomes are called: better and worse, or higher and lower where neither is good in itself.
 
-use statistics::{Comparison, Direction, Reason, Verdict};
+use statistics::{Comparison, Direction, Interval, Reason, Verdict};
 
 use super::{Analysis, RunCounts};
 use crate::format::{confidence, count, p_value};
@@ -104,13 +104,24 @@ impl Bound {
 pub(crate) fn difference_number(metric: Metric, comparison: &Comparison, bound: Bound) -> String {
     let mean = comparison.differences.mean;
     if bound.is_further(mean) {
-        return format!("{}{}", bound.before(), metric.signed(mean));
+        return format!("{}{}", bound.before(), metric.signed(nearest(comparison)));
     }
     let interval = comparison.interval.map_or_else(String::new, |interval| {
         let [lower, upper] = [interval.lower, interval.upper].map(|end| metric.signed(end));
         format!(" [{lower}, {upper}]")
     });
     format!("{}{interval}", metric.signed(mean))
+}
+
+/// The end of the interval that is nearest to no difference, as sure as the interval is: of a difference that is
+/// further from none than what was found, what it is at least. Without an interval the mean.
+fn nearest(comparison: &Comparison) -> f64 {
+    let mean = comparison.differences.mean;
+    let end = |interval: Interval| match mean < 0.0 {
+        true => interval.upper,
+        false => interval.lower,
+    };
+    comparison.interval.map_or(mean, end)
 }
 
 /// A sign for a verdict.
@@ -226,10 +237,14 @@ pub(super) fn short_amount(
 /// interval would say how much.
 fn least(metric: Metric, comparison: &Comparison, bound: Bound) -> Option<String> {
     let mean = comparison.differences.mean;
-    let less = if mean < 0.0 { " less" } else { "" };
-    bound
-        .is_further(mean)
-        .then(|| format!("at least {}{less}", metric.format_margin(mean.abs())))
+    let nearest = nearest(comparison);
+    bound.is_further(mean).then(|| {
+        if nearest.signum() != mean.signum() {
+            return format!("{}{}", bound.before(), metric.format_difference(nearest));
+        }
+        let less = if mean < 0.0 { " less" } else { "" };
+        format!("at least {}{less}", metric.format_margin(nearest.abs()))
+    })
 }
 
 /// `+0.42 points [+0.40, +0.44]`, or `at least 10.7 s`.

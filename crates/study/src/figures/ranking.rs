@@ -123,7 +123,7 @@ fn about(source: Source<'_>, cell: &Cell<'_>, best: Option<&Arm<'_>>, edge: bool
         ))
     });
     format!(
-        "{}{}, {} first; faint points are single seeds, the marker is their mean with its {} interval (BCa bootstrap). The dashed line is the mean of the baseline {}{}; the words on the right are the verdicts.{}",
+        "{}{}, {} first; faint points are single seeds, the marker is their mean with its {} interval (BCa bootstrap). Verdicts rest on differences paired by seed, so that contenders may differ whose intervals overlap. The dashed line is the mean of the baseline {}{}; the words on the right are the verdicts.{}",
         best.unwrap_or_default(),
         count(cell.arms.len(), "contender"),
         wording.best(),
@@ -182,6 +182,10 @@ impl Row<'_> {
     }
 
     fn interval(&self, canvas: &mut Canvas) {
+        // Of a mean that is no more than a bound, an interval would say too little.
+        if self.arm.never_reached(self.source.analysis.metric) > 0 {
+            return;
+        }
         let interval = self.arm.mean.and_then(|mean| mean.interval);
         let Some(interval) = interval else {
             return;

@@ -78,7 +78,7 @@ fn by_factor(source: Source<'_>, track: Track, factor: &Factor) -> Vec<Figure> {
         .into_iter()
         .map(|(title, series)| Chart {
             title,
-            x: Axis::names(factor.labels()).labelled(&factor.name),
+            x: axis(factor),
             y: Axis::around(values.iter().copied(), 5, move |value| metric.format(value)),
             series,
         })
@@ -106,6 +106,18 @@ fn by_factor(source: Source<'_>, track: Track, factor: &Factor) -> Vec<Figure> {
     draw(front, charts)
 }
 
+/// An axis for the values of a factor.
+fn axis(factor: &Factor) -> Axis {
+    let axis = match factor.numbers().as_deref() {
+        Some([first, .., last]) => {
+            let room = 0.06 * (last - first);
+            Axis::decimal(first - room, last + room, 6)
+        }
+        _ => Axis::names(factor.labels()),
+    };
+    axis.labelled(&factor.name)
+}
+
 /// What a setting says of the other factors.
 fn without(factor: &Factor, setting: &Setting) -> Setting {
     let mut others = setting.clone();
@@ -130,8 +142,13 @@ fn over_factor<'c>(
         .collect();
     // A little beside each other, so that equals do not hide each other.
     let middle = (series.len() as f64 - 1.0) / 2.0;
-    let apart = (0.3 / series.len() as f64).min(0.05);
     let labels = factor.labels();
+    let places = factor
+        .numbers()
+        .unwrap_or_else(|| (1..=labels.len()).map(|place| place as f64).collect());
+    let gaps = places.windows(2).map(|pair| pair[1] - pair[0]);
+    let gap = gaps.fold(f64::INFINITY, f64::min);
+    let apart = gap.min(places.len() as f64) * (0.3 / series.len() as f64).min(0.05);
     for cell in cells {
         let label = cell.setting.0.get(&factor.name);
         let Some(place) = labels.iter().position(|known| Some(known) == label) else {
@@ -140,7 +157,7 @@ fn over_factor<'c>(
         for ((position, series), arm) in series.iter_mut().enumerate().zip(&cell.arms) {
             series.points.extend(arm.mean.map(|mean| {
                 Point {
-                    x: place as f64 + 1.0 + apart * (position as f64 - middle),
+                    x: places[place] + apart * (position as f64 - middle),
                     y: mean.value,
                     band: mean
                         .interval

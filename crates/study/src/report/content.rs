@@ -346,7 +346,7 @@ fn tests(analysis: &Analysis<'_>) -> String {
         false => "",
     };
     format!(
-        "{} or {}: the two-sided sign-flip permutation test of the paired differences, at level {level} after Holm's correction for all comparisons that the verdict asks for{exploratory}.{equivalent} Otherwise undecided. Intervals are BCa bootstrap intervals with {} confidence, not corrected for the number of comparisons, and too short for few seeds: of 5 seeds a 95 % interval holds the true mean in about 84 % of all cases, of 10 in 90 %.",
+        "{} or {}: the two-sided sign-flip permutation test of the paired differences, at level {level} after Holm's correction for all comparisons with the baseline in the deciding settings, also of contenders that a claim does not name{exploratory}.{equivalent} Otherwise undecided. Intervals are BCa bootstrap intervals with {} confidence, not corrected for the number of comparisons, and too short for few seeds: of 5 seeds a 95 % interval holds the true mean in about 84 % of all cases, of 10 in 90 %.",
         capital(analysis.wording().better()),
         analysis.wording().worse(),
         confidence(level)

@@ -117,7 +117,7 @@ fn together(text: &str) -> String {
 fn class(status: Option<ClaimStatus>) -> &'static str {
     match status {
         Some(ClaimStatus::Supported) => "supported",
-        Some(ClaimStatus::PartlySupported) => "partly",
+        Some(ClaimStatus::PartlySupported | ClaimStatus::PartlyContradicted) => "partly",
         Some(ClaimStatus::Contradicted) => "contradicted",
         Some(ClaimStatus::Undecided) | None => "open",
     }

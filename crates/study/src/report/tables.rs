@@ -29,13 +29,16 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
         .into_iter()
         .map(|index| {
             let arm = &cell.arms[index];
+            // A score that is a bound has no spread.
+            let is_bound = arm.never_reached(metric) > 0;
             let comparison = arm.comparison.as_ref();
+            let exact = comparison.filter(|_| !is_bound);
             vec![
                 arm.name.clone(),
                 or_none(arm.rank.map(rank)),
                 verdict(source, arm),
                 ended(arm),
-                estimate(metric, arm.mean),
+                mean(metric, arm),
                 or_none(difference(source, cell, arm)),
                 or_none(comparison.map(p_of_difference)),
                 or_none(
@@ -43,15 +46,17 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
                 ),
                 or_none(
                     arm.summary
+                        .filter(|_| !is_bound)
                         .and_then(|summary| summary.standard_deviation)
                         .map(|deviation| metric.number(deviation)),
                 ),
                 or_none(
                     arm.interquartile_mean
+                        .filter(|_| !is_bound)
                         .map(|estimate| metric.number(estimate.value)),
                 ),
                 or_none(
-                    comparison
+                    exact
                         .and_then(|comparison| comparison.minimum_detectable_effect)
                         .map(|effect| metric.number(effect)),
                 ),
@@ -104,7 +109,7 @@ pub(super) fn all_results(source: Source<'_>) -> Option<Table> {
                 source.place(cell),
                 arm.name.clone(),
                 ended(arm),
-                estimate(metric, arm.mean),
+                mean(metric, arm),
                 or_none(difference(source, cell, arm)),
                 or_none(comparison.map(p_of_difference)),
                 verdict(source, arm),
@@ -398,7 +403,12 @@ fn ratio(arm: &Arm<'_>, metric: Metric, with_interval: bool) -> String {
         let [lower, upper] = [interval.lower, interval.upper].map(|end| decimals(end, 2));
         format!(" [{lower}, {upper}]")
     });
-    format!(" (× {}{interval})", decimals(cost.ratio.value, 2))
+    // Seeds of which one of the two took no time that could be measured have no ratio.
+    let of = match (cost.ratio.count, arm.values(metric).len()) {
+        (ratios, all) if ratios < all => format!(", of {ratios} of {all} seeds"),
+        _ => String::new(),
+    };
+    format!(" (× {}{interval}{of})", decimals(cost.ratio.value, 2))
 }
 
 /// How much the steps of a contender's runs differ.
@@ -620,6 +630,17 @@ pub(super) fn name_with_losses(arm: &Arm<'_>) -> String {
     match losses(arm).collect::<Vec<_>>().join(", ") {
         none if none.is_empty() => arm.name.clone(),
         some => format!("{} ({some})", arm.name),
+    }
+}
+
+/// A contender's mean and its interval, or what it is at least, where runs never reached the accuracy that
+/// they are compared by.
+fn mean(metric: Metric, arm: &Arm<'_>) -> String {
+    match arm.mean {
+        Some(mean) if arm.never_reached(metric) > 0 => {
+            format!("at least {}", metric.number(mean.value))
+        }
+        mean => estimate(metric, mean),
     }
 }
 

@@ -425,7 +425,7 @@ recipe = { "network.initialization" = "matched" }
     for said in [
         "tuned learning rates and another value of network.initialization: gain",
         "they also differ in network.initialization. The tuned",
-        "that the verdict asks for; what is exploratory is corrected for the comparisons of its own setting and track alone. Equivalent",
+        "also of contenders that a claim does not name; what is exploratory is corrected for the comparisons of its own setting and track alone. Equivalent",
         // √(1 + 6 · 28000 / 37800) = 2.33
         "should be up to 2.3 times as wide",
     ] {
@@ -440,7 +440,7 @@ recipe = { "network.initialization" = "matched" }
     let study = Study::compare(&["relu", "tanh"], 6).unwrap();
     let written = Written::new(&study, &made_up::run(&study, good));
     let markdown = written.read("report.md");
-    assert!(markdown.contains("that the verdict asks for. Equivalent"));
+    assert!(markdown.contains("that a claim does not name. Equivalent"));
 }
 
 #[test]
@@ -846,6 +846,11 @@ fn differences_that_are_bounds_are_said_to_be() {
         let written = Written::new(&study, &records);
         let markdown = written.read("report.md");
         assert!(markdown.contains(&format!("| {in_tables}")), "{markdown}");
+        // The mean of tanh too, without an interval, and nothing that is of its spread.
+        let row = markdown.lines().find(|line| line.starts_with("| tanh |"));
+        let cells: Vec<&str> = row.unwrap().split('|').map(str::trim).collect();
+        assert!(cells[5].starts_with("at least "), "{cells:?}");
+        assert_eq!([cells[9], cells[10], cells[11]], ["–"; 3], "{cells:?}");
         let terminal = &written.report.text;
         assert!(terminal.contains(in_tables), "{terminal}");
         let matrix = texts(&written.read("figures/matrix.svg"));
