@@ -158,6 +158,14 @@ impl LabelledImages {
         Scaling::of(self.iter_pixels())
     }
 
+    /// The number of images that have the pixels of one before them, whatever their labels.
+    pub fn copies(&self) -> usize {
+        let mut seen = HashSet::with_capacity(self.rows.len());
+        self.iter_pixels()
+            .filter(|pixels| !seen.insert(*pixels))
+            .count()
+    }
+
     /// SHA-256 of side, number of images, labels and pixels, in hexadecimal digits: two sets with
     /// equal fingerprints hold the same images in the same order.
     pub fn fingerprint(&self) -> String {
@@ -257,9 +265,11 @@ impl fmt::Display for LabelledImages {
             ),
             source => write!(
                 f,
-                "{source}: {count} labelled {side}×{side} images, {classes} classes",
+                "{source}: {count} labelled {side}×{side} image{}, {} class{}",
+                if self.rows.len() == 1 { "" } else { "s" },
+                self.classes,
+                if self.classes == 1 { "" } else { "es" },
                 side = self.side(),
-                classes = self.classes
             ),
         }
     }
@@ -427,7 +437,7 @@ mod tests {
         let mut images = LabelledImages::new(vec![0; 1_234_567], vec![0; 1_234_567], 1).unwrap();
         assert_eq!(
             images.to_string(),
-            "images in memory: 1,234,567 labelled 1×1 images, 1 classes"
+            "images in memory: 1,234,567 labelled 1×1 images, 1 class"
         );
         images.source = Source::BuiltIn { named: false };
         assert!(

@@ -40,7 +40,7 @@ fn data_below_the_current_folder() {
     let found = data::training_images(None).unwrap();
     assert_eq!(
         found.to_string(),
-        "data/train.csv: 1 labelled 1×1 images, 1 classes"
+        "data/train.csv: 1 labelled 1×1 image, 1 class"
     );
 
     // What is there but wrong is not replaced in silence.

@@ -21,6 +21,9 @@ pub struct Dataset {
     pub side: usize,
     /// Number of classes.
     pub classes: usize,
+    /// Number of images that are copies of others before them, whatever their labels.
+    #[serde(default)]
+    pub copies: usize,
 }
 
 /// The records of a study, and what was wrong with those that could not be read.

@@ -11,6 +11,9 @@ use crate::plan::RateChoice;
 use crate::record::{Environment, RunRecord, Status};
 use crate::records::Records;
 
+/// Where one class has a larger share of the images, accuracy says little about the others.
+const DOMINANT: f64 = 0.5;
+
 /// Measuring that takes a larger share of a run's time is worth a warning.
 const MUCH_MEASURING: f64 = 0.05;
 
@@ -32,7 +35,11 @@ pub(super) fn warnings(
         failed(analysis, done),
         several_machines(analysis),
         several_versions(analysis),
+        one_rate(study, analysis),
+        copies(analysis),
+        uneven_classes(analysis),
         hardly_trained(analysis),
+        one_class_named(analysis),
         thrown_off(analysis),
         overfitted(analysis),
         few_images(study, analysis),
@@ -155,6 +162,72 @@ fn several_versions(analysis: &Analysis<'_>) -> Option<String> {
             versions.len()
         )
     })
+}
+
+/// What a comparison by one recipe gets wrong.
+fn one_rate(study: &Study, analysis: &Analysis<'_>) -> Option<String> {
+    let functions: BTreeSet<&str> = study
+        .contenders
+        .iter()
+        .map(|contender| contender.activation.as_str())
+        .collect();
+    let goes_by_learning = match analysis.metric {
+        Metric::TestAccuracy | Metric::TestLoss => true,
+        metric => metric.is_time_to_accuracy(),
+    };
+    (functions.len() > 1 && goes_by_learning && study.tuned.is_none()).then(|| {
+        String::from(
+            "All functions have the same learning rate: one that does best at another looks worse than it is. With a rate of its own for each (`trainer compare … --tune`, or a table [tuned] in the study), the order may be another.",
+        )
+    })
+}
+
+/// Seeds divide the images, and copies of one may come to lie on both sides.
+fn copies(analysis: &Analysis<'_>) -> Option<String> {
+    let dataset = analysis.dataset.as_ref()?;
+    (dataset.copies > 0).then(|| {
+        format!(
+            "{} of {} are copies of others: networks may be tested on what they were trained on, and all look better than they are. `trainer data check` names them.",
+            dataset.copies,
+            count(dataset.images, "image")
+        )
+    })
+}
+
+/// Of images that are nearly all of one class.
+fn uneven_classes(analysis: &Analysis<'_>) -> Option<String> {
+    let runs = analysis
+        .deciding()
+        .flat_map(|cell| &cell.arms)
+        .flat_map(|arm| arm.records());
+    let shares = runs.filter_map(|run| run.commonest_class_share);
+    let share = shares.max_by(f64::total_cmp)?;
+    (analysis.metric == Metric::TestAccuracy && share > DOMINANT).then(|| {
+        format!(
+            "Naming the commonest class every time would be right for {} of the test images: accuracy says little about the other classes. The test loss (metric = \"test-loss\") says more.",
+            percent(share, 1)
+        )
+    })
+}
+
+/// Networks that name one class whatever they see, although their loss is not that of guessing: of classes that are
+/// not equally common, that is smaller.
+fn one_class_named(analysis: &Analysis<'_>) -> Option<String> {
+    let named = contenders_mostly(analysis, |run| names_one_class(run) && !guesses(run));
+    let named = listed_if_any(&named)?;
+    Some(format!(
+        "Most networks of {named} are right for no more test images than by naming the commonest class every time: they do not tell the classes apart. More epochs, smaller batches or another learning rate would tell."
+    ))
+}
+
+/// Whether it is right for no more test images than by naming the commonest class every time.
+fn names_one_class(run: &RunRecord) -> bool {
+    let accuracy = run.test.as_ref().and_then(|test| test.accuracy);
+    let is_no_better = |(accuracy, share)| accuracy <= share;
+    run.status == Status::Finished
+        && accuracy
+            .zip(run.commonest_class_share)
+            .is_some_and(is_no_better)
 }
 
 /// A loss of ln k is that of guessing among k classes. Of networks above it an accuracy says little, and

@@ -63,6 +63,7 @@ fn dataset(dataset: &Dataset) -> Block {
         images,
         side,
         classes,
+        ..
     } = dataset;
     Block::Paragraph(format!(
         "Images: {name}, {images} labelled ones of {side}×{side} pixels in {classes} classes."
