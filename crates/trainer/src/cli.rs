@@ -13,7 +13,7 @@ use crate::commands::{
     train,
 };
 
-/// Train a digit classifier with any activation function
+/// Train an image classifier with any activation function
 #[derive(Debug, Parser)]
 #[command(
     name = "trainer",

@@ -236,7 +236,7 @@ pub enum ConfigError {
         /// The value found.
         value: String,
         /// The range expected.
-        range: &'static str,
+        range: String,
     },
 }
 
@@ -244,7 +244,7 @@ fn in_range(
     holds: bool,
     name: &'static str,
     value: impl fmt::Display,
-    range: &'static str,
+    range: impl fmt::Display,
 ) -> Result<(), ConfigError> {
     if holds {
         return Ok(());
@@ -252,7 +252,7 @@ fn in_range(
     Err(ConfigError::OutOfRange {
         name,
         value: value.to_string(),
-        range,
+        range: range.to_string(),
     })
 }
 
@@ -452,20 +452,14 @@ impl RunConfig {
                 return Err(ConfigError::Zero(name));
             }
         }
-        let epochs = self.total_epochs();
-        in_range(epochs <= MOST_EPOCHS, "epochs", epochs, "at most 1000000")?;
-        in_range(
-            patience <= MOST_EPOCHS,
-            "early_stopping.patience",
-            patience,
-            "at most 1000000",
-        )?;
-        in_range(
-            members <= MOST_MEMBERS,
-            "ensemble.members",
-            members,
-            "at most 1000",
-        )
+        for (name, number, most) in [
+            ("epochs", self.total_epochs(), MOST_EPOCHS),
+            ("early_stopping.patience", patience, MOST_EPOCHS),
+            ("ensemble.members", members, MOST_MEMBERS),
+        ] {
+            in_range(number <= most, name, number, format!("at most {most}"))?;
+        }
+        Ok(())
     }
 
     fn check_seeds(&self) -> Result<(), ConfigError> {

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,7 +21,7 @@ use crate::history::EpochRecord;
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, JobObserver, Jobs, JobsEnding, Probe};
 use crate::probe;
-use crate::run_directory::RunDirectory;
+use crate::run_directory::{RunDirectory, member_of, taken};
 use crate::saved_model;
 use crate::toml_file::difference;
 use crate::training::{self, Training};
@@ -44,9 +43,6 @@ pub struct Processes {
     /// One that measures how fast a member trains: [`Members::probe`].
     pub probe: Vec<OsString>,
 }
-
-/// How the folders of members are called, before their seed.
-const MEMBER: &str = "member-";
 
 /// What became of a network.
 enum Attempt {
@@ -90,7 +86,7 @@ impl Members {
         let runs = (0..count).map(|number| {
             let mut config = recipe.member(number);
             config.backend = processor.backend;
-            (folder.join(format!("{MEMBER}{}", config.seed)), config)
+            (member_of(folder, config.seed), config)
         });
         Self {
             runs: runs.collect(),
@@ -166,7 +162,7 @@ impl Members {
         for (path, config) in &self.runs {
             // The processes leave alone what they find locked.
             if !is_trained(&RunDirectory::open_or_create(path)?, config)? {
-                return Err(taken(path));
+                return Err(anyhow!(taken(path)));
             }
         }
         Ok(None)
@@ -182,7 +178,7 @@ impl Members {
             let member = Console::of_member(console.style(), path.display().to_string());
             match self.attempt(path, config, member)? {
                 Attempt::Trained => {}
-                Attempt::Taken => return Err(taken(path)),
+                Attempt::Taken => return Err(anyhow!(taken(path))),
                 Attempt::Interrupted => return Ok(Some(interrupted(console))),
                 Attempt::Diverged(this) => diverged.push(this),
             }
@@ -291,30 +287,6 @@ fn check_converged(diverged: &[Diverged]) -> Result<()> {
     bail!(
         "the loss is not a number of {}: training has diverged; lower the learning rate in the recipe, and name another folder with --out",
         members.join(", of ")
-    )
-}
-
-/// The folders of the members of an ensemble, begun or not, in the order of their seeds. None in other
-/// folders.
-pub fn members_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut members: Vec<(u64, PathBuf)> = entries
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let seed = name.strip_prefix(MEMBER)?.parse().ok()?;
-            let path = entry.path();
-            path.is_dir().then_some((seed, path))
-        })
-        .collect();
-    members.sort();
-    members.into_iter().map(|(_, path)| path).collect()
-}
-
-/// Another program trains the member in this folder.
-fn taken(path: &Path) -> anyhow::Error {
-    anyhow!(
-        "another process is training {}; wait for it or stop it",
-        path.display()
     )
 }
 

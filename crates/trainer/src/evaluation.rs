@@ -117,6 +117,18 @@ impl Probabilities {
     }
 }
 
+/// The logits `[images, classes]` of a batch in the program's memory, image after image.
+///
+/// # Errors
+///
+/// If the device's result cannot be copied.
+pub fn read_logits(output: Tensor<2>) -> Result<Vec<f32>> {
+    output
+        .into_data()
+        .try_into_vec()
+        .map_err(|error| anyhow!("cannot read the network's output: {error:?}"))
+}
+
 /// Reads all images of `loader`.
 ///
 /// # Errors
@@ -130,11 +142,7 @@ pub fn predict<B: Images + 'static>(
     let mut logits = Vec::with_capacity(loader.num_items() * classes);
     for batch in loader.iter() {
         let output = classifier.network.forward(batch?.images());
-        let values = output
-            .into_data()
-            .try_into_vec::<f32>()
-            .map_err(|error| anyhow!("cannot read the network's output: {error:?}"))?;
-        logits.extend(values);
+        logits.extend(read_logits(output)?);
     }
     Ok(Probabilities::of(classifier.loss, &logits, classes))
 }
@@ -204,6 +212,34 @@ impl Evaluation {
         }
     }
 
+    /// What is to be known where one class says much of the accuracy: that naming the commonest class every time
+    /// would be as good, or that it would be right for more than half of the images.
+    pub fn note_on_one_class(&self) -> Option<String> {
+        let (class, most) = (0..)
+            .zip(&self.classes)
+            .max_by_key(|(_, score)| score.images)?;
+        let share = most.images as f64 / self.images as f64;
+        let percent = format!("{:.2} %", 100.0 * share);
+        if self.accuracy <= share {
+            Some(format!(
+                "note: naming class {class} every time is right for {percent}: the network does not tell the classes apart; where others do, a lower learning rate or more steps may help"
+            ))
+        } else if share > 0.5 {
+            let recalls: Vec<f64> = self
+                .classes
+                .iter()
+                .filter_map(|class| class.recall)
+                .collect();
+            let mean = recalls.iter().sum::<f64>() / recalls.len() as f64;
+            Some(format!(
+                "note: naming class {class} every time would be right for {percent}; the mean over the classes of the share classified correctly is {:.2} %",
+                100.0 * mean
+            ))
+        } else {
+            None
+        }
+    }
+
     /// The accuracy in percent, for people, with its interval.
     pub fn accuracy_text(&self) -> String {
         accuracy_text(self.accuracy, self.accuracy_interval)
@@ -228,6 +264,12 @@ pub fn interval_text(interval: Interval, number: impl Fn(f64) -> String) -> Stri
     // A hyphen is not as wide as a plus.
     let [lower, upper] = [lower, upper].map(|end| end.replace('-', "−"));
     format!("({confidence} % interval {lower} to {upper})")
+}
+
+/// A gain of accuracy in percentage points with its sign, never −0.00.
+pub fn signed_points(points: f64) -> String {
+    let rounded = (100.0 * points).round() / 100.0 + 0.0;
+    format!("{rounded:+.2}").replace('-', "−")
 }
 
 impl ClassScore {
@@ -288,6 +330,30 @@ mod tests {
                 (1, None, Some(0.0))
             ]
         );
+    }
+
+    #[test]
+    fn one_class_that_says_much_is_noted() {
+        let note = |labels: &[u8], logits: &[f32]| {
+            let evaluation = Evaluation::new(&Probabilities::softmax(logits, 2), labels);
+            evaluation.note_on_one_class()
+        };
+        // Two of three are of class 0, and all are read as 0.
+        let named = note(&[0, 0, 1], &[1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+        assert!(named.unwrap().starts_with(
+            "note: naming class 0 every time is right for 66.67 %: the network does not tell the classes apart"
+        ));
+        insta::assert_snapshot!(
+            note(&[0, 0, 1], &[1.0, 0.0, 1.0, 0.0, 0.0, 1.0]).unwrap(),
+            @"note: naming class 0 every time would be right for 66.67 %; the mean over the classes of the share classified correctly is 100.00 %"
+        );
+        assert_eq!(note(&[0, 1], &[1.0, 0.0, 0.0, 1.0]), None);
+    }
+
+    #[test]
+    fn nothing_gained_has_no_minus() {
+        let gains = [-0.004, 0.0, 0.126, -1.0].map(signed_points);
+        assert_eq!(gains, ["+0.00", "+0.00", "+0.13", "−1.00"]);
     }
 
     /// SciPy 1.17: `scipy.special.softmax([1, 2, 4])`, and of 1000 times that.

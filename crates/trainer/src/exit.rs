@@ -1,6 +1,5 @@
 //! How the program ends after a training.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -10,7 +9,7 @@ use crate::checkpoint;
 use crate::config::RunConfig;
 use crate::epoch_loop::Ending;
 use crate::interrupt::INTERRUPTED;
-use crate::run_directory::CONFIG;
+use crate::run_directory::RunDirectory;
 use crate::shell::as_argument;
 use crate::training::Training;
 
@@ -21,8 +20,9 @@ struct Interrupted {
 }
 
 /// What there is to do with a run that is finished.
-fn next(path: &Path, config: &RunConfig) -> String {
-    let run = as_argument(path);
+fn next(run: &RunDirectory, config: &RunConfig) -> String {
+    let config_file = as_argument(&run.config_path());
+    let run = as_argument(run.path());
     if config.data.validation_fraction == 0.0 {
         return format!(
             "next: `trainer predict {run}` reads unlabelled images, those in {}/ or of its --data, and writes a submission",
@@ -31,7 +31,7 @@ fn next(path: &Path, config: &RunConfig) -> String {
     }
     let mut compare = String::from("trainer compare relu gelu tanh");
     if !config.is_default_recipe() {
-        compare += &format!(" --config {}", as_argument(&path.join(CONFIG)));
+        compare += &format!(" --config {}", config_file);
     }
     if let Some(data) = &config.data.path {
         compare += &format!(" --data {}", as_argument(data));
@@ -51,7 +51,7 @@ pub fn exit(training: &Training, ending: &Ending) -> Result<ExitCode> {
     let run = path.display().to_string();
     match ending {
         Ending::Finished => {
-            training.console.say(&next(path, &training.config));
+            training.console.say(&next(&training.run, &training.config));
             Ok(ExitCode::SUCCESS)
         }
         Ending::Interrupted => {

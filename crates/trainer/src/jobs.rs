@@ -159,7 +159,17 @@ pub fn run(
     let mut processes = Vec::new();
     let mut inputs = Vec::new();
     for _ in 0..jobs.count {
-        let (mut process, input) = start(work, jobs.threads)?;
+        let (mut process, input) = match start(work, jobs.threads) {
+            Ok(started) => started,
+            Err(error) => {
+                // Those that were started stop at the end of their input.
+                inputs.clear();
+                for process in &mut processes {
+                    drop(Child::wait(process));
+                }
+                return Err(error);
+            }
+        };
         if let Some(output) = process.stdout.take() {
             let sender = sender.clone();
             thread::spawn(move || forward(output, &sender));
@@ -223,8 +233,9 @@ fn start(arguments: &[OsString], threads: usize) -> Result<(Child, Option<ChildS
 
 /// Hands on what a process tells until it ends. Lines that are no events come from drivers.
 fn forward<E: DeserializeOwned>(output: impl Read, events: &Sender<E>) {
-    for line in BufReader::new(output).lines().map_while(Result::ok) {
-        if let Ok(event) = serde_json::from_str(&line)
+    // In bytes: drivers need not write UTF-8.
+    for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+        if let Ok(event) = serde_json::from_slice(&line)
             && events.send(event).is_err()
         {
             return;
@@ -261,4 +272,17 @@ fn images_per_second(process: Child) -> Result<f64> {
     let speed =
         speed.context("cannot measure how many runs to make at once; name a number with --jobs")?;
     Ok(speed.images_per_second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Drivers write what they like.
+    #[test]
+    fn lines_that_are_no_events_are_passed_over() {
+        let (sender, events) = mpsc::channel::<u32>();
+        forward(&b"1\nmesa: \xff\xfe\n2\nx\n3"[..], &sender);
+        assert_eq!(events.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
+    }
 }

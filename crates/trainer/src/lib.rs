@@ -6,6 +6,7 @@
 
 mod averaging;
 mod backend;
+mod budget;
 mod checkpoint;
 mod classifier;
 pub mod cli;
@@ -35,6 +36,7 @@ mod schedule;
 mod shell;
 mod study_runner;
 mod summary;
+mod text;
 mod toml_file;
 mod training;
 

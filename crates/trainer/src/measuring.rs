@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use burn::data::dataloader::DataLoader;
 use data::LabelledBatch;
 use measurement::{GradientTally, Survey, Surveyed};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use study::record::{Histogram, LossPoint, Score, SiteEpoch};
 
 use crate::classifier::{BatchScore, Classifier};
-use crate::evaluation::{self, Evaluation, Probabilities};
+use crate::evaluation::{self, Evaluation, Probabilities, read_logits};
 use crate::metrics::Tally;
 
 /// Validation images per batch: so few that their pre-activations stay in cache until they are
@@ -180,11 +180,7 @@ impl Measuring {
                 .network
                 .forward_observed(batch?.images, &mut survey);
             survey.end_batch();
-            let values = output
-                .into_data()
-                .try_into_vec::<f32>()
-                .map_err(|error| anyhow!("cannot read the network's output: {error:?}"))?;
-            logits.extend(values);
+            logits.extend(read_logits(output)?);
         }
         let probabilities = Probabilities::of(classifier.loss, &logits, self.classes);
         let validation = score(&probabilities, &self.validation.labels);

@@ -10,7 +10,6 @@ use serde::Serialize;
 use study::Store;
 
 use crate::config::RunConfig;
-use crate::ensemble_runner;
 use crate::history::{EpochRecord, metrics_csv};
 use crate::shell::as_argument;
 use crate::toml_file::{read_toml, to_toml};
@@ -18,8 +17,7 @@ use crate::toml_file::{read_toml, to_toml};
 /// Where runs go that are not told otherwise.
 pub const RUNS: &str = "experiments/runs";
 
-/// The file that describes a run, in its folder.
-pub const CONFIG: &str = "config.toml";
+const CONFIG: &str = "config.toml";
 const LOCK: &str = "run.lock";
 const METRICS: &str = "metrics.csv";
 const SUMMARY: &str = "summary.json";
@@ -129,7 +127,7 @@ impl RunDirectory {
             );
         }
         if !Self::is_run(path)
-            && let Some(member) = ensemble_runner::members_in(path).first()
+            && let Some(member) = members_in(path).first()
         {
             bail!(
                 "{} is the folder of an ensemble, and its runs are in it, such as {}; `trainer ensemble` goes on with all of them",
@@ -162,6 +160,11 @@ impl RunDirectory {
         &self.path
     }
 
+    /// The file that describes the run.
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join(CONFIG)
+    }
+
     /// Where the checkpoints are.
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join(CHECKPOINTS)
@@ -173,12 +176,7 @@ impl RunDirectory {
     ///
     /// If another process does already, or the folder cannot be written to.
     pub fn lock(&self) -> Result<RunLock> {
-        self.try_lock()?.with_context(|| {
-            format!(
-                "another process is training in {}; wait for it or stop it",
-                self.path.display()
-            )
-        })
+        self.try_lock()?.with_context(|| taken(&self.path))
     }
 
     /// [`RunDirectory::lock`]; `None` if another process is training here. On a file system without
@@ -219,7 +217,7 @@ impl RunDirectory {
     /// If it cannot be written.
     pub fn save_config(&self, config: &RunConfig) -> Result<()> {
         Ok(write_atomically(
-            &self.path.join(CONFIG),
+            &self.config_path(),
             to_toml(config)?.as_bytes(),
         )?)
     }
@@ -230,7 +228,7 @@ impl RunDirectory {
     ///
     /// If it cannot be read or is not one.
     pub fn config(&self) -> Result<RunConfig> {
-        read_toml(&self.path.join(CONFIG))
+        read_toml(&self.config_path())
     }
 
     /// Saves one row per epoch and split.
@@ -286,6 +284,38 @@ fn first_run_in(folder: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(folder).ok()?.flatten();
     let runs = entries.map(|entry| entry.path());
     runs.filter(|path| RunDirectory::is_run(path)).min()
+}
+
+/// Another process trains in this folder.
+pub fn taken(path: &Path) -> String {
+    format!(
+        "another process is training in {}; wait for it or stop it",
+        path.display()
+    )
+}
+
+/// How the folders of an ensemble's members are called, before their seed.
+const MEMBER: &str = "member-";
+
+/// The folder of the member with this seed of the ensemble in `folder`.
+pub fn member_of(folder: &Path, seed: u64) -> PathBuf {
+    folder.join(format!("{MEMBER}{seed}"))
+}
+
+/// The folders of the members of an ensemble, begun or not, in the order of their seeds. None in other
+/// folders.
+pub fn members_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut members: Vec<(u64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let seed = name.strip_prefix(MEMBER)?.parse().ok()?;
+            let path = entry.path();
+            path.is_dir().then_some((seed, path))
+        })
+        .collect();
+    members.sort();
+    members.into_iter().map(|(_, path)| path).collect()
 }
 
 fn remove_if_there(file: &Path) -> Result<()> {

@@ -92,7 +92,7 @@ pub fn check_nothing_is_lost(run: &RunDirectory) -> Result<()> {
         bail!(
             "{} has networks but no checkpoint to continue from, and a new beginning would replace them; begin elsewhere, by `trainer --config {} --out DIR`",
             run.path().display(),
-            as_argument(&run.path().join("config.toml")),
+            as_argument(&run.config_path()),
         );
     }
     Ok(())

@@ -146,6 +146,7 @@ fn dataset(images: &LabelledImages) -> Dataset {
         images: images.labels().len(),
         side: images.side(),
         classes: images.classes(),
+        copies: images.copies(),
     }
 }
 

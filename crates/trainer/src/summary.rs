@@ -70,6 +70,9 @@ impl Program {
 /// Where the time of a run went.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Seconds {
+    /// Training, with waiting.
+    #[serde(skip)]
+    pub training_with_loading: f64,
     /// Waiting for batches, in training and validation.
     pub loading: f64,
     /// Training, without waiting.
@@ -85,6 +88,7 @@ impl Seconds {
         let valid = history.iter().filter_map(|epoch| epoch.valid.as_ref());
         let computing = |pass: &SplitRecord| pass.seconds - pass.loading_seconds;
         Self {
+            training_with_loading: train.clone().map(|pass| pass.seconds).sum(),
             loading: train
                 .clone()
                 .chain(valid.clone())
@@ -99,8 +103,7 @@ impl Seconds {
 /// Images per second over the whole training.
 pub fn images_per_second(history: &[EpochRecord]) -> f64 {
     let images: usize = history.iter().map(|epoch| epoch.train.images).sum();
-    let seconds: f64 = history.iter().map(|epoch| epoch.train.seconds).sum();
-    images as f64 / seconds
+    images as f64 / Seconds::of(history).training_with_loading
 }
 
 /// The most memory that this process has held, in bytes; `None` where the system does not tell.
@@ -127,4 +130,18 @@ pub fn weights_sha256(classifier: &Classifier) -> String {
     let mut hasher = Hasher(Sha256::new());
     classifier.visit(&mut hasher);
     files::hex(&hasher.0.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a run says that it was made with is what the workspace is built with.
+    #[test]
+    fn burns_version_is_that_of_the_workspace() {
+        let manifest = include_str!("../../../Cargo.toml");
+        let version = format!("version = \"={}\"", Program::THIS.burn);
+        let burn = manifest.lines().find(|line| line.starts_with("burn = "));
+        assert!(burn.is_some_and(|line| line.contains(&version)), "{burn:?}");
+    }
 }

@@ -33,6 +33,7 @@ use crate::saved_model::{self, SavedNetwork};
 use crate::schedule::Schedule;
 use crate::shell::as_argument;
 use crate::summary::{self, Program, Seconds, Summary};
+use crate::text::count;
 
 /// All that a training needs.
 pub struct Training {
@@ -278,7 +279,11 @@ impl Training {
             .with_interrupter(interrupter.clone());
         // The dashboard's "stop immediately" panics in several threads.
         let launched = catch_unwind(AssertUnwindSafe(|| training.launch(learner)));
-        self.signals.stop_nothing();
+        match self.study {
+            // What came of it is saved first; whoever makes the runs then asks whether to stop.
+            Some(_) => self.signals.call(|| ()),
+            None => self.signals.stop_nothing(),
+        }
         if let Err(panic) = launched {
             return Err(match panic.downcast_ref() {
                 Some(&STOP_IMMEDIATELY) => StoppedAtOnce.into(),
@@ -444,22 +449,25 @@ impl Training {
             ),
             None => String::from("no image was held out for validation"),
         };
+        let note = validation.as_ref().and_then(Evaluation::note_on_one_class);
         if let Some(stopping) = self.config.early_stopping
             && summary.epochs < self.config.total_epochs()
         {
             let patience = stopping.patience;
             self.console.say(&format!(
-                "stopped early: no better epoch than {best_epoch} in {patience} epoch{}",
-                if patience == 1 { "" } else { "s" }
+                "stopped early: no better epoch than {best_epoch} in {}",
+                count(patience, "epoch")
             ));
         }
         self.console.say(&format!(
             "{score}; trained in {:.1} s at {:.0} images/s",
-            seconds.training + seconds.loading,
-            summary.images_per_second,
+            seconds.training_with_loading, summary.images_per_second,
         ));
         self.console
             .say(&format!("everything is in {}", self.run.path().display()));
+        if let Some(note) = note {
+            self.console.say(&note);
+        }
         self.console.event("summary", summary);
     }
 }

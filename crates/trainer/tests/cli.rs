@@ -282,7 +282,9 @@ fn nothing_is_overwritten() {
     let file = "--config tiny.toml --data train.csv --epochs 1 --out test.csv";
     insta::assert_snapshot!(folder.fail(file), @"error: test.csv is there already, and is no run; name another --out");
     insta::assert_snapshot!(folder.fail("predict run --data test.csv --out test.csv"), @"error: test.csv is there already and is not a submission; name another place with --out");
-    insta::assert_snapshot!(folder.fail("export run --out test.csv"), @"error: test.csv is there already and is not a safetensors file; name another place with --out");
+    insta::assert_snapshot!(folder.fail("export run --out test.csv"), @"error: test.csv would be a safetensors file by another name; name one that ends in .safetensors");
+    fs::copy(folder.path("test.csv"), folder.path("other.safetensors")).unwrap();
+    insta::assert_snapshot!(folder.fail("export run --out other.safetensors"), @"error: other.safetensors is there already and is not a safetensors file; name another place with --out");
     let exported = || {
         folder.succeed("predict run --data test.csv");
         folder.succeed("export run");

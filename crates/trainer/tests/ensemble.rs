@@ -260,7 +260,7 @@ fn members_of_another_program_are_waited_for() {
     for jobs in [1, 2] {
         let train = format!("ensemble recipe.toml --data train.csv --out out --jobs {jobs}");
         insta::allow_duplicates! {
-            insta::assert_snapshot!(folder.fail(&train), @"error: another process is training out/member-8; wait for it or stop it");
+            insta::assert_snapshot!(folder.fail(&train), @"error: another process is training in out/member-8; wait for it or stop it");
         }
     }
 }

@@ -341,6 +341,31 @@ fn what_a_run_leaves() {
     assert!(table.contains("| tanh is better. |"), "{table}");
 }
 
+/// What a comparison of one's own images may need otherwise.
+fn compare_with_options(folder: &Folder) {
+    let few: String = fs::read_to_string(folder.path("train.csv"))
+        .unwrap()
+        .lines()
+        .take(61)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    // All twice.
+    let rows = few.split_once('\n').unwrap().1;
+    fs::write(folder.path("few.csv"), format!("{few}{rows}")).unwrap();
+    let said = folder.succeed("compare relu tanh --seeds 1 --epochs 1 --preset deep:1 --data few.csv --backend flex --jobs 1 --tune --rates 0.01,0.2 --trials 1 --test-fraction 0.3 --margin 2 --plain");
+    assert!(
+        said.contains("note: 60 of them have the pixels of others"),
+        "{said}"
+    );
+    let path = folder.path("experiments/compare-few-relu-tanh.toml");
+    let study: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
+    insta::assert_snapshot!(study["tuned"], @"{ first_seed = 1000000, learning_rates = [0.01, 0.2], seeds_per_rate = 1 }");
+    insta::assert_snapshot!(study["fixed"], @r#"{ batch_size = 32, "data.test_fraction" = 0.3, "data.training_fraction" = 1.0, "data.validation_fraction" = 0.2, epochs = 1, "network.preset" = "deep:1" }"#);
+    assert_eq!(study["verdict"]["margin"].as_float(), Some(0.02));
+    let error = folder.fail("compare relu tanh --rates 0.1,0.2 --data few.csv");
+    assert!(error.contains("not provided:\n  --tune"), "{error}");
+}
+
 /// `compare` by a file in place of the preset.
 fn compare_by_recipe(folder: &Folder, compare: &str) {
     let recipe = "seed = 5\nepochs = 7\n[data]\nvalidation_fraction = 0.25\nsplit_seed = 3\n[optimizer]\nlearning_rate = 0.002\n[network]\nactivation = \"elu\"\npreset = \"deep:3\"\n[ensemble]\nmembers = 3\n";
@@ -351,7 +376,7 @@ fn compare_by_recipe(folder: &Folder, compare: &str) {
     folder.succeed(&by_recipe);
     let path = folder.path("experiments/compare-mine-relu-tanh.toml");
     let study: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
-    insta::assert_snapshot!(study["fixed"], @r#"{ "data.test_fraction" = 0.1, "data.validation_fraction" = 0.25, epochs = 1, "network.preset" = "deep:3", "optimizer.learning_rate" = 0.002 }"#);
+    insta::assert_snapshot!(study["fixed"], @r#"{ "data.test_fraction" = 0.25, "data.validation_fraction" = 0.25, epochs = 1, "network.preset" = "deep:3", "optimizer.learning_rate" = 0.002 }"#);
     fs::write(
         folder.path("mine.toml"),
         recipe.replace("epochs = 7", "epochs = 0"),
@@ -371,7 +396,7 @@ fn a_comparison_from_the_command_line() {
         "note: fewer than 6 seeds can show no difference in a comparison, whatever the results";
     assert!(text.contains(note), "{text}");
     let note =
-        "note: 10 steps of training in a run, which is little; more epochs and smaller batches";
+        "note: 8 steps of training in a run, which is little; more epochs and smaller batches";
     assert!(text.contains(note), "{text}");
     assert!(folder.path("experiments/results/mine/report.html").exists());
     // More seeds add runs, and the earlier ones are not made again.
@@ -381,6 +406,7 @@ fn a_comparison_from_the_command_line() {
     let warning = "The study had other seeds before: 1 seed.";
     let report = fs::read_to_string(folder.path("experiments/results/mine/report.md")).unwrap();
     assert!(report.contains(warning), "{report}");
+    compare_with_options(&folder);
     compare_by_recipe(&folder, compare);
     let error = folder.fail(&compare.replace("--epochs 1", "--epochs 2"));
     insta::assert_snapshot!(error, @"error: experiments/mine.toml is another study: fixed.epochs is 1 there and 2 now; choose another --name, or run that one as it is with `trainer study run experiments/mine.toml`");

@@ -14,6 +14,7 @@ use toml::{Table, Value};
 
 use super::study::run::{Parallelism, run_study};
 use super::study::{Resources, StudyPaths, check_report_folder};
+use crate::budget::Budget;
 use crate::cli::{Output, count, number};
 use crate::config::RunConfig;
 use crate::names::{for_files, of_config};
@@ -26,10 +27,10 @@ use crate::toml_file::{difference, read_toml};
 const LEARNING_RATES: [f64; 5] = [0.001, 0.003, 0.01, 0.03, 0.1];
 
 /// How often each is tried: one run reads too few validation images to tell neighbours apart.
-const SEEDS_PER_RATE: usize = 3;
+const TRIALS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
-/// Share of the images by which functions are compared.
-const TEST_FRACTION: f64 = 0.1;
+/// The field of the share by which functions are compared.
+const TEST_FRACTION: &str = "data.test_fraction";
 
 /// The field of the share that is trained on.
 const TRAINING_FRACTION: &str = "data.training_fraction";
@@ -67,10 +68,24 @@ pub struct Options {
     /// where there are few images; with --config its own]
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     training_fraction: Option<f64>,
-    /// Also find the best of five learning rates for each function, by three runs with each, and compare
-    /// the functions at those rates too (per function 15 more runs, and one more for every seed)
+    /// Share of the images by which the functions are compared, which no run trains on [default: 0.1,
+    /// or more where there are few images; with --config its own]
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
+    test_fraction: Option<f64>,
+    /// Differences of accuracy up to this many percentage points are too small to matter, and functions that
+    /// differ by no more are called equivalent [default: 0.1]
+    #[arg(long, value_name = "POINTS", value_parser = number::<f64>, allow_negative_numbers = true)]
+    margin: Option<f64>,
+    /// Also find the best learning rate for each function, by some runs with each of --rates, and compare
+    /// the functions at those rates too
     #[arg(long)]
     tune: bool,
+    /// The learning rates that --tune tries, from the lowest to the highest
+    #[arg(long, value_name = "RATE,…", value_delimiter = ',', value_parser = number::<f64>, allow_negative_numbers = true, requires = "tune", default_values_t = LEARNING_RATES)]
+    rates: Vec<f64>,
+    /// How many runs of each function --tune makes with each rate
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "tune", default_value_t = TRIALS)]
+    trials: NonZeroUsize,
     #[command(flatten)]
     resources: Resources,
     #[command(flatten)]
@@ -140,84 +155,24 @@ fn of_another_base(error: anyhow::Error, name: &str) -> anyhow::Error {
     anyhow!("the runs called {name} are by {by}; choose another --name for new ones")
 }
 
-/// What a run trains on and for how long, where the options leave it open: of Kaggle's digits two epochs of
-/// half of them in batches of 256, of fewer images no less than what makes a network learn.
-struct Budget {
-    /// Share of the images by which the epoch is chosen.
-    validation_fraction: f64,
-    training_fraction: f64,
-    batch_size: usize,
-    epochs: usize,
-}
-
-impl Budget {
-    /// Enough images to choose an epoch by, and so few that looking into the network on all of them costs
-    /// little beside the training …
-    const VALIDATION_FRACTION: f64 = 0.025;
-    /// … and this many of few images, but no more of them than …
-    const VALIDATION_IMAGES: f64 = 50.0;
-    /// … this share.
-    const MOST_VALIDATION: f64 = 0.2;
-    /// With fewer images that are not held out than this, all of them are trained on.
-    const FEW: f64 = 8000.0;
-    /// A run sees at least so many images, each in its turn.
-    const SEEN: f64 = 10_000.0;
-    /// An epoch has so many steps, if batches need not be smaller than 32 for it.
-    const STEPS: f64 = 64.0;
-
-    /// For so many images.
-    fn of(images: usize) -> Self {
-        let images = images as f64;
-        let validation_fraction = (Self::VALIDATION_IMAGES / images.max(1.0))
-            .clamp(Self::VALIDATION_FRACTION, Self::MOST_VALIDATION);
-        let kept = images * (1.0 - validation_fraction - TEST_FRACTION);
-        let training_fraction = if kept < Self::FEW { 1.0 } else { 0.5 };
-        let trained = (kept * training_fraction).max(1.0);
-        let sizes = [256, 128, 64, 32];
-        let many_steps = sizes
-            .into_iter()
-            .find(|&size| trained / size as f64 >= Self::STEPS);
-        Self {
-            validation_fraction,
-            training_fraction,
-            batch_size: many_steps.unwrap_or(32),
-            epochs: ((Self::SEEN / trained).ceil() as usize).clamp(2, 50),
-        }
-    }
-
-    /// As fields of a configuration, with the network.
-    fn fields(&self, preset: Preset) -> Result<Table> {
-        let values = [
-            ("epochs", integer("epochs", self.epochs)?),
-            ("batch_size", integer("batch_size", self.batch_size)?),
-            (
-                "data.validation_fraction",
-                Value::Float(self.validation_fraction),
-            ),
-            ("data.test_fraction", Value::Float(TEST_FRACTION)),
-            (TRAINING_FRACTION, Value::Float(self.training_fraction)),
-            ("network.preset", Value::String(preset.to_string())),
-        ];
-        let fields = values.map(|(field, value)| (field.to_owned(), value));
-        Ok(fields.into_iter().collect())
-    }
-}
-
 impl Options {
     /// The study, for so many images.
     fn study(&self, images: usize) -> Result<Study> {
         let names: Vec<String> = self.activations.iter().map(Activation::to_string).collect();
         let mut study = Study::compare(&names, self.seeds.get())?;
+        let budget = Budget::of(images);
         study.fixed = match &self.config {
-            Some(file) => recipe(file)?,
-            None => Budget::of(images).fields(self.preset)?,
+            Some(file) => recipe(file, &budget)?,
+            None => fields(&budget, self.preset)?,
         };
+        study.verdict.margin = self.margin.map(|points| points / 100.0);
         let count = |name, number: Option<NonZeroUsize>| {
             number.map(|number| integer(name, number.get())).transpose()
         };
         let given = [
             ("epochs", count("--epochs", self.epochs)?),
             ("batch_size", count("--batch-size", self.batch_size)?),
+            (TEST_FRACTION, self.test_fraction.map(Value::Float)),
             (TRAINING_FRACTION, self.training_fraction.map(Value::Float)),
             (LEARNING_RATE, self.learning_rate.map(Value::Float)),
         ];
@@ -236,8 +191,8 @@ impl Options {
                     .collect(),
             );
             study.tuned = Some(Tuning {
-                learning_rates: LEARNING_RATES.to_vec(),
-                seeds_per_rate: SEEDS_PER_RATE,
+                learning_rates: self.rates.clone(),
+                seeds_per_rate: self.trials.get(),
                 first_seed: 1_000_000,
                 recipe: Table::new(),
             });
@@ -260,7 +215,8 @@ impl Options {
         self.name.clone().unwrap_or_else(|| {
             let functions = self.activations.iter().map(Activation::to_string);
             let recipe = self.config.as_deref().map(of_config);
-            let names: Vec<String> = recipe.into_iter().chain(functions).collect();
+            let data = self.resources.data.as_deref().and_then(own_name);
+            let names: Vec<String> = data.into_iter().chain(recipe).chain(functions).collect();
             let name = for_files(&format!("compare-{}", names.join("-")));
             // So long as file systems allow.
             name.chars().take(120).collect()
@@ -276,8 +232,39 @@ fn file_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The fields of a run's configuration that hold whatever function is compared.
-fn recipe(file: &Path) -> Result<Table> {
+/// What a user's own images are called; nothing of what is called so everywhere.
+fn own_name(data: &Path) -> Option<String> {
+    let name = data.file_name()?.to_str()?.split('.').next()?;
+    (!name.is_empty() && !["train", "data", "digit-recognizer"].contains(&name))
+        .then(|| name.to_owned())
+}
+
+/// The budget as fields of a configuration, with the network.
+fn fields(budget: &Budget, preset: Preset) -> Result<Table> {
+    let Budget {
+        validation_fraction,
+        test_fraction,
+        training_fraction,
+        batch_size,
+        epochs,
+    } = *budget;
+    let values = [
+        ("epochs", integer("epochs", epochs)?),
+        ("batch_size", integer("batch_size", batch_size)?),
+        (
+            "data.validation_fraction",
+            Value::Float(validation_fraction),
+        ),
+        (TEST_FRACTION, Value::Float(test_fraction)),
+        (TRAINING_FRACTION, Value::Float(training_fraction)),
+        ("network.preset", Value::String(preset.to_string())),
+    ];
+    let fields = values.map(|(field, value)| (field.to_owned(), value));
+    Ok(fields.into_iter().collect())
+}
+
+/// The fields of a run's configuration that hold whatever function is compared, with images to compare by.
+fn recipe(file: &Path, budget: &Budget) -> Result<Table> {
     let config: RunConfig = read_toml(file)?;
     config.check().with_context(|| file.display().to_string())?;
     let fields: Table = read_toml(file)?;
@@ -292,8 +279,8 @@ fn recipe(file: &Path) -> Result<Table> {
         recipe.insert(String::from("epochs"), epochs);
     }
     if config.data.test_fraction == 0.0 {
-        let fraction = Value::Float(TEST_FRACTION);
-        recipe.insert(String::from("data.test_fraction"), fraction);
+        let fraction = Value::Float(budget.test_fraction);
+        recipe.insert(TEST_FRACTION.to_owned(), fraction);
     }
     Ok(recipe)
 }
@@ -386,26 +373,5 @@ mod tests {
         assert!(!study.fixed.contains_key(LEARNING_RATE));
         let common = study.common.unwrap();
         assert_eq!(common[LEARNING_RATE].as_float(), Some(0.002));
-    }
-
-    #[test]
-    fn few_images_are_seen_more_often_in_smaller_batches() {
-        let budget = |images| {
-            let Budget {
-                validation_fraction,
-                training_fraction,
-                batch_size,
-                epochs,
-            } = Budget::of(images);
-            (validation_fraction, training_fraction, batch_size, epochs)
-        };
-        assert_eq!(budget(42_000), (0.025, 0.5, 256, 2));
-        // 5,250 are trained on.
-        assert_eq!(budget(12_000), (0.025, 0.5, 64, 2));
-        // 1,750, six times.
-        assert_eq!(budget(2_000), (0.025, 1.0, 32, 6));
-        assert_eq!(budget(500), (0.1, 1.0, 32, 25));
-        assert_eq!(budget(100), (0.2, 1.0, 32, 50));
-        assert_eq!(budget(0), (0.2, 1.0, 32, 50));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
 use clap::Args;
 use data::Thousands;
@@ -53,6 +53,14 @@ fn is_safetensors(start: &[u8]) -> bool {
 /// A run that cannot be loaded, or a file that cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
     check_folder_of(&options.out)?;
+    if let Some(ending) = options.out.extension()
+        && !ending.eq_ignore_ascii_case("safetensors")
+    {
+        bail!(
+            "{} would be a safetensors file by another name; name one that ends in .safetensors",
+            options.out.display()
+        );
+    }
     check_replaceable(&options.out, "a safetensors file", is_safetensors)?;
     let run = RunDirectory::open(&options.run.path)?;
     note_if_unfinished(&run)?;

@@ -13,8 +13,8 @@ use crate::backend::Backend;
 use crate::cli::count;
 use crate::console::print_error;
 use crate::ensemble::{Ensemble, Views};
-use crate::ensemble_runner;
 use crate::run_directory::RunDirectory;
+use crate::run_directory::members_in;
 use crate::saved_model::{self, SavedNetwork};
 use crate::shell::as_argument;
 
@@ -99,7 +99,7 @@ impl Options {
 ///
 /// If a member is not trained to its end: some networks would be taken for all of them.
 fn runs_of(path: &Path) -> Result<Vec<PathBuf>> {
-    let members = ensemble_runner::members_in(path);
+    let members = members_in(path);
     if RunDirectory::is_run(path) || members.is_empty() {
         return Ok(vec![path.to_owned()]);
     }

@@ -15,6 +15,7 @@ use crate::exit::exit;
 use crate::interrupt::Signals;
 use crate::run_directory::RunDirectory;
 use crate::saved_model;
+use crate::text::count;
 use crate::training::Training;
 
 /// Options of `trainer resume`.
@@ -54,7 +55,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut config = run.config()?;
     config
         .check()
-        .with_context(|| format!("{}/config.toml", run.path().display()))?;
+        .with_context(|| run.config_path().display().to_string())?;
     let folder = run.checkpoints();
     let mut restored = checkpoint::restore(&folder, options.from.as_deref(), &config)?;
     let position = restored
@@ -128,15 +129,16 @@ fn check_unfinished(run: &RunDirectory, state: &RunState) -> Result<()> {
     let epochs = state.config.total_epochs();
     if state.position.epoch > epochs {
         bail!(
-            "{name} has finished its {epochs} epoch{}; make it longer with --epochs",
-            if epochs == 1 { "" } else { "s" }
+            "{name} has finished its {}; make it longer with --epochs",
+            count(epochs, "epoch")
         );
     }
     if let (Some(stopping), true) = (state.config.early_stopping, state.has_stopped_early()) {
         let patience = stopping.patience;
         bail!(
-            "{name} has ended after {patience} epoch{} without a better one; to go on, raise patience in {name}/config.toml",
-            if patience == 1 { "" } else { "s" }
+            "{name} has ended after {} without a better one; to go on, raise patience in {}",
+            count(patience, "epoch"),
+            run.config_path().display()
         );
     }
     Ok(())

@@ -9,6 +9,7 @@ use data::LabelledImages;
 use model::{Activation, Initialization, Kernels, Normalization, Preset};
 
 use crate::backend::Backend;
+use crate::budget::Budget;
 use crate::cli::{Output, number, whole_number};
 use crate::config::{
     AveragingConfig, EarlyStoppingConfig, EnsembleConfig, OptimizerKind, RunConfig, ScheduleKind,
@@ -19,6 +20,7 @@ use crate::interrupt::Signals;
 use crate::names::{for_files, of_config};
 use crate::run_directory::{RUNS, RunDirectory};
 use crate::shell::as_argument;
+use crate::text::{count, note_on_copies};
 use crate::toml_file::read_toml;
 use crate::training::{self, FEW_STEPS, Training};
 
@@ -140,12 +142,19 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     run.save_config(&config)?;
     console.say(&images.to_string());
+    if let Some(note) = note_on_copies(&images) {
+        console.say(&note);
+    }
     console.say(&description(&config, &images));
     let steps = training::steps(&config, &split);
     if steps < FEW_STEPS {
+        let budget = Budget::of(images.labels().len());
         console.say(&format!(
-            "{steps} step{} of training in all, which is little: more epochs (--epochs) and smaller batches (--batch-size) make more",
-            if steps == 1 { "" } else { "s" }
+            "{} of training in all, which is little; for {}, --epochs {} --batch-size {} are more like it",
+            count(steps, "step"),
+            count(images.labels().len(), "image"),
+            budget.epochs,
+            budget.batch_size
         ));
     }
     if config.early_stopping.is_some() && config.schedule.kind != ScheduleKind::Constant {
@@ -260,10 +269,7 @@ fn description(config: &RunConfig, images: &LabelledImages) -> String {
     } = config;
     let kind = clap::ValueEnum::to_possible_value(&optimizer.kind);
     let optimizer_name = kind.as_ref().map_or("", |value| value.get_name());
-    let epochs = match config.total_epochs() {
-        1 => String::from("1 epoch"),
-        epochs => format!("{epochs} epochs"),
-    };
+    let epochs = count(config.total_epochs(), "epoch");
     let normalization = match network.normalization {
         Normalization::None => String::from("no"),
         normalization => normalization.to_string(),

@@ -81,8 +81,8 @@ impl StudyRunner {
                 RunRecord::new(id.clone(), spec.clone(), Status::Failed { reason })
             }
         };
-        // While it is held, so that nobody else's is removed.
-        run.remove_lock()?;
+        // While it is held, so that nobody else's is removed. A file that stays is no reason to lose the record.
+        let _ = run.remove_lock();
         drop(lock);
         Ok(Making::Made(Box::new(record)))
     }

@@ -74,7 +74,10 @@ pub fn work(
             if signals.requested() {
                 return Ok(JobsEnding::Interrupted);
             }
-            let attempt = match attempt(runner, &leases, spec, signals) {
+            let attempt = attempt(runner, &leases, spec, signals);
+            // Nothing is left that a signal would lose.
+            signals.stop_nothing();
+            let attempt = match attempt {
                 Err(error) if matches!(error.downcast_ref(), Some(StoreError::Kept { .. })) => {
                     unnoted.insert(spec.key.clone(), error);
                     all_taken = false;

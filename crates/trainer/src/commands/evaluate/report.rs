@@ -3,13 +3,13 @@
 use std::fmt;
 
 use anyhow::Result;
-use data::Thousands;
 use serde::Serialize;
 use statistics::{Interval, paired_proportion_interval};
 
 use super::set::{EvaluationSet, Selection};
 use crate::ensemble::{Ensemble, Member, Views};
-use crate::evaluation::{CONFIDENCE, Evaluation, Probabilities, interval_text};
+use crate::evaluation::{CONFIDENCE, Evaluation, Probabilities, interval_text, signed_points};
+use crate::text::count;
 
 /// What is printed: the score of all, and what each step to it adds.
 #[derive(Debug, Serialize)]
@@ -105,11 +105,12 @@ impl Report {
         let mut lines = vec![format!("{}, {whose}:", self.data)];
         lines.extend(self.members.iter().chain(&self.steps).map(Step::to_string));
         lines.push(format!(
-            "accuracy {}, loss {:.4}, {} images",
+            "accuracy {}, loss {:.4}, {}",
             self.scores.accuracy_text(),
             self.scores.loss,
-            Thousands(self.scores.images)
+            count(self.scores.images, "image")
         ));
+        lines.extend(self.scores.note_on_one_class());
         lines.extend(self.note.as_ref().map(|note| format!("note: {note}")));
         let selected =
             "note: the epoch was chosen by these images, so new images may be read a little worse";
@@ -165,11 +166,10 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {:.2} %", self.name, 100.0 * self.accuracy)?;
         if let Some(gain) = self.gain {
-            let points = format!("{:+.2}", 100.0 * gain).replace('-', "−");
-            write!(f, ", {points} points")?;
+            write!(f, ", {} points", signed_points(100.0 * gain))?;
         }
         if let Some(interval) = self.gain_interval {
-            let interval = interval_text(interval, |points| format!("{points:+.2}"));
+            let interval = interval_text(interval, signed_points);
             write!(f, " {interval}")?;
         }
         Ok(())

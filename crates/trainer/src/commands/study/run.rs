@@ -21,6 +21,7 @@ use crate::jobs::{self, Jobs, JobsEnding, Probe};
 use crate::names::stem;
 use crate::study_runner::display::StudyDisplay;
 use crate::study_runner::{FieldError, StudyRunner};
+use crate::text;
 use crate::training::FEW_STEPS;
 
 /// Options of `trainer study run`.
@@ -167,6 +168,9 @@ pub fn run_study(
 fn introduce(runner: &StudyRunner, done: usize, display: &StudyDisplay) {
     let study = runner.plan.study();
     display.say(&runner.images.to_string());
+    if let Some(note) = text::note_on_copies(&runner.images) {
+        display.say(&note);
+    }
     if let Some(fewest) = study.fewest_seeds()
         && study.seeds.list().len() < fewest
     {
@@ -181,8 +185,8 @@ fn introduce(runner: &StudyRunner, done: usize, display: &StudyDisplay) {
     let steps = runner.fewest_steps;
     if steps < FEW_STEPS {
         display.say(&format!(
-            "note: {steps} step{} of training in a run, which is little; more epochs and smaller batches make more",
-            if steps == 1 { "" } else { "s" }
+            "note: {} of training in a run, which is little; more epochs and smaller batches make more",
+            text::count(steps, "step")
         ));
     }
     display.say(&format!(
