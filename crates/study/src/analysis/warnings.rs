@@ -7,7 +7,7 @@ use crate::definition::{Seeds, Study, listed};
 use crate::field::Difference;
 use crate::format::{count, decimals, percent, with_place};
 use crate::metric::Metric;
-use crate::plan::RateChoice;
+use crate::plan::{RateChoice, RunSpec};
 use crate::record::{Environment, RunRecord, Status};
 use crate::records::Records;
 
@@ -49,6 +49,7 @@ pub(super) fn warnings(
         rate_at_edge(analysis),
         undecided_rates(analysis),
         much_measuring(analysis),
+        of_these_images(analysis),
     ]
     .into_iter()
     .flatten()
@@ -405,6 +406,40 @@ fn undecided_rates(analysis: &Analysis<'_>) -> Option<String> {
             "In {open} of {chosen} choices of a learning rate, another rate may be as good as the chosen one (marked ≈ in the table of trials); more trials (seeds_per_rate) might decide.",
         )
     })
+}
+
+/// What p-values and intervals say nothing of.
+fn of_these_images(analysis: &Analysis<'_>) -> Option<String> {
+    let width = width_for_other_images(analysis)?;
+    Some(format!(
+        "P-values and intervals are about these images: the seeds split the same ones anew, so that runs share part of what they are trained and scored on. For other images of the kind intervals should be about {} times as wide (Nadeau and Bengio 2003).",
+        decimals(width, 1)
+    ))
+}
+
+/// By how much the standard error of a mean over splits of the same images grows where it is to hold for
+/// others: √(1 + n · test images / training images), n being the number of splits (Nadeau and Bengio
+/// 2003, Inference for the generalization error, Machine Learning 52). None where no accuracy or loss on
+/// test images is compared, or all seeds have one split.
+fn width_for_other_images(analysis: &Analysis<'_>) -> Option<f64> {
+    if !analysis.metric.needs_test_images() {
+        return None;
+    }
+    let arms: Vec<_> = analysis.deciding().flat_map(|cell| &cell.arms).collect();
+    let splits = arms.iter().map(|arm| arm.records().count()).max()?;
+    let runs: Vec<_> = arms.iter().flat_map(|arm| arm.records()).collect();
+    // One split for all seeds.
+    let has_split_seed = |spec: &RunSpec| {
+        let data = spec.overrides.get("data");
+        data.is_some_and(|data| data.get("split_seed").is_some())
+    };
+    if runs.iter().any(|run| run.specs.iter().any(has_split_seed)) {
+        return None;
+    }
+    let images = runs.iter().filter_map(|run| run.images);
+    let shares = images.map(|images| images.test as f64 / images.training as f64);
+    let share = shares.reduce(f64::max)?;
+    Some(f64::sqrt(1.0 + splits as f64 * share))
 }
 
 fn much_measuring(analysis: &Analysis<'_>) -> Option<String> {

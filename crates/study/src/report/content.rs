@@ -7,7 +7,6 @@ use crate::analysis::{Analysis, Cell};
 use crate::definition::{Study, listed};
 use crate::figures::{self, CellFigures, Figure, Illustrations, OverallFigures, Source};
 use crate::format::{capital, confidence, count, decimals, percent};
-use crate::plan::RunSpec;
 use crate::record::Environment;
 use crate::records::Dataset;
 
@@ -275,12 +274,6 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
         chosen_by(study, analysis),
         tracks(study),
     ]));
-    if let Some(width) = width_for_other_images(analysis) {
-        blocks.push(Block::Paragraph(format!(
-            "The seeds split the same images anew, so that their runs share part of what they are trained and scored on: p-values and intervals are about these images. For others of the kind, intervals should be up to {} times as wide, by the correction of Nadeau and Bengio (2003).",
-            decimals(width, 1)
-        )));
-    }
     blocks.push(Block::Definitions(definitions(analysis)));
     machines(analysis, blocks);
     blocks.push(Block::Subheading(String::from("The study file")));
@@ -385,31 +378,6 @@ fn machines(analysis: &Analysis<'_>, blocks: &mut Vec<Block>) {
             percent(share, 1)
         ))
     }));
-}
-
-/// By how much the standard error of a mean over splits of the same images grows where it is to hold for
-/// others: √(1 + n · test images / training images), n being the number of splits (Nadeau and Bengio
-/// 2003, Inference for the generalization error, Machine Learning 52). None where no accuracy or loss on
-/// test images is compared, or all seeds have one split.
-fn width_for_other_images(analysis: &Analysis<'_>) -> Option<f64> {
-    if !analysis.metric.needs_test_images() {
-        return None;
-    }
-    let arms: Vec<_> = analysis.deciding().flat_map(|cell| &cell.arms).collect();
-    let splits = arms.iter().map(|arm| arm.records().count()).max()?;
-    let runs: Vec<_> = arms.iter().flat_map(|arm| arm.records()).collect();
-    // One split for all seeds.
-    let has_split_seed = |spec: &RunSpec| {
-        let data = spec.overrides.get("data");
-        data.is_some_and(|data| data.get("split_seed").is_some())
-    };
-    if runs.iter().any(|run| run.specs.iter().any(has_split_seed)) {
-        return None;
-    }
-    let images = runs.iter().filter_map(|run| run.images);
-    let shares = images.map(|images| images.test as f64 / images.training as f64);
-    let share = shares.reduce(f64::max)?;
-    Some(f64::sqrt(1.0 + splits as f64 * share))
 }
 
 fn tracks(study: &Study) -> String {

@@ -432,7 +432,7 @@ recipe = { "network.initialization" = "matched" }
         "they also differ in network.initialization. The tuned",
         "also of contenders that a claim does not name; what is exploratory is corrected for the comparisons of its own setting and track alone. Equivalent",
         // √(1 + 6 · 28000 / 37800) = 2.33
-        "should be up to 2.3 times as wide",
+        "should be about 2.3 times as wide",
     ] {
         assert!(markdown.contains(said), "{said}: {markdown}");
     }
