@@ -19,7 +19,7 @@ use crate::record::{Environment, RunRecord, Status};
 use crate::records::{Dataset, Records};
 
 pub use cell::{
-    Arm, COSTS, Cell, Estimate, Pair, RankRange, RelativeCost, SeedRun, TimeToAccuracy,
+    Arm, COSTS, Cell, Estimate, Pair, RankRange, RelativeCost, SeedRun, TimeToAccuracy, Versus,
 };
 pub use claim::{ClaimResult, ClaimStatus};
 pub use conclusion::Conclusion;

@@ -5,6 +5,7 @@ use statistics::{
     compare_in_family, interquartile_mean, mean, median,
 };
 
+use super::wording::nearest;
 use crate::definition::Study;
 use crate::metric::{Metric, Value};
 use crate::plan::{RunSpec, Setting, Track};
@@ -151,6 +152,17 @@ pub struct Pair {
     pub comparison: Comparison,
 }
 
+/// What one contender is to another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Versus {
+    /// In a word.
+    pub verdict: Verdict,
+    /// The mean difference of their scores.
+    pub difference: f64,
+    /// The end of its interval that is nearest to no difference; the mean where there is no interval.
+    pub nearest: f64,
+}
+
 impl<'a> Cell<'a> {
     /// Collects the runs of a cell.
     pub(super) fn new<'s>(
@@ -253,21 +265,28 @@ impl<'a> Cell<'a> {
             .is_some_and(|(ratio, _)| ratio > UNEVEN_TIMES)
     }
 
-    /// What the first of two contenders is to the second, and the mean difference of their scores.
-    pub fn versus(&self, first: usize, second: usize) -> Option<(Verdict, f64)> {
+    /// What the first of two contenders is to the second.
+    pub fn versus(&self, first: usize, second: usize) -> Option<Versus> {
         let find = |a, b| {
             let mut pairs = self.pairs.iter();
             let pair = pairs.find(|pair| (pair.first, pair.second) == (a, b))?;
-            Some((pair.comparison.verdict, pair.comparison.differences.mean))
+            Some(Versus {
+                verdict: pair.comparison.verdict,
+                difference: pair.comparison.differences.mean,
+                nearest: nearest(&pair.comparison),
+            })
         };
         find(first, second).or_else(|| {
-            let (verdict, difference) = find(second, first)?;
-            let verdict = match verdict {
-                Verdict::Better => Verdict::Worse,
-                Verdict::Worse => Verdict::Better,
-                other => other,
-            };
-            Some((verdict, -difference))
+            let versus = find(second, first)?;
+            Some(Versus {
+                verdict: match versus.verdict {
+                    Verdict::Better => Verdict::Worse,
+                    Verdict::Worse => Verdict::Better,
+                    other => other,
+                },
+                difference: -versus.difference,
+                nearest: -versus.nearest,
+            })
         })
     }
 
@@ -324,7 +343,7 @@ impl<'a> Cell<'a> {
             let others = |verdict| {
                 let is = |other: &&usize| {
                     let versus = self.versus(**other, index);
-                    versus.is_some_and(|(found, _)| found == verdict)
+                    versus.is_some_and(|versus| versus.verdict == verdict)
                 };
                 contenders.iter().filter(is).count()
             };

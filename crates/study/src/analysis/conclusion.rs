@@ -358,7 +358,7 @@ fn not_beaten<'c>(arm: &Arm<'_>, cell: &'c Cell<'_>, arms: &[&'c Arm<'_>]) -> Ve
     let is_beaten = |other: &str| {
         let places = position(&arm.name).zip(position(other));
         let versus = places.and_then(|(first, second)| cell.versus(first, second));
-        versus.is_some_and(|(verdict, _)| verdict == Verdict::Better)
+        versus.is_some_and(|versus| versus.verdict == Verdict::Better)
     };
     let names = arms.iter().map(|other| other.name.as_str());
     names

@@ -73,7 +73,7 @@ pub(crate) enum Bound {
 
 impl Bound {
     /// Whether it goes further in the direction of the difference `mean`, so that an interval would say too little.
-    fn is_further(self, mean: f64) -> bool {
+    pub(crate) fn is_further(self, mean: f64) -> bool {
         match self {
             Self::None => false,
             Self::Least => mean > 0.0,
@@ -115,7 +115,7 @@ pub(crate) fn difference_number(metric: Metric, comparison: &Comparison, bound: 
 
 /// The end of the interval that is nearest to no difference, as sure as the interval is: of a difference that is
 /// further from none than what was found, what it is at least. Without an interval the mean.
-fn nearest(comparison: &Comparison) -> f64 {
+pub(super) fn nearest(comparison: &Comparison) -> f64 {
     let mean = comparison.differences.mean;
     let end = |interval: Interval| match mean < 0.0 {
         true => interval.upper,

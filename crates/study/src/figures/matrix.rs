@@ -66,13 +66,18 @@ fn field(
         canvas.rectangle(corner, inner, GRID[0], Some(0.5));
         return;
     }
-    let Some((verdict, difference)) = cell.versus(row, column) else {
+    let Some(versus) = cell.versus(row, column) else {
         return;
     };
+    let verdict = versus.verdict;
     let bound = source
         .analysis
-        .bound_between(&cell.arms[row], &cell.arms[column])
-        .sign();
+        .bound_between(&cell.arms[row], &cell.arms[column]);
+    let difference = match bound.is_further(versus.difference) {
+        true => versus.nearest,
+        false => versus.difference,
+    };
+    let bound = bound.sign();
     let title = format!(
         "{} against {}: {}, {bound}{}",
         cell.arms[row].name,

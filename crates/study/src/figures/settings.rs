@@ -155,12 +155,15 @@ fn over_factor<'c>(
             continue;
         };
         for ((position, series), arm) in series.iter_mut().enumerate().zip(&cell.arms) {
+            // Of a mean that is no more than a bound, an interval would say too little.
+            let is_bound = arm.never_reached(source.analysis.metric) > 0;
             series.points.extend(arm.mean.map(|mean| {
                 Point {
                     x: places[place] + apart * (position as f64 - middle),
                     y: mean.value,
                     band: mean
                         .interval
+                        .filter(|_| !is_bound)
                         .map(|interval| (interval.lower, interval.upper)),
                 }
             }));

@@ -71,3 +71,30 @@ impl Document {
         figures
     }
 }
+
+/// The parts of a text in turn, and whether they stand between backticks, as commands and names of studies do. All of it
+/// is text where a backtick has no partner.
+pub(super) fn spans(text: &str) -> Vec<(&str, bool)> {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return vec![(text, false)];
+    }
+    let spans = parts.into_iter().enumerate();
+    spans
+        .map(|(index, part)| (part, index % 2 == 1))
+        .filter(|(part, _)| !part.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_stands_between_backticks() {
+        let code = [("see ", false), ("a b", true), (".", false)];
+        assert_eq!(spans("see `a b`."), code);
+        assert_eq!(spans("`a`"), [("a", true)]);
+        assert_eq!(spans("a ` b"), [("a ` b", false)]);
+    }
+}

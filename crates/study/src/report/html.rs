@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::document::{Block, Document, Table, VerdictBlock};
+use super::document::{Block, Document, Table, VerdictBlock, spans};
 use crate::analysis::ClaimStatus;
 use crate::definition::Statement;
 use crate::figures::{Figure, dark_rules};
@@ -47,9 +47,9 @@ fn block(block: &Block) -> Markup {
     match block {
         Block::Heading(text) => html! { h2 id=(file_name(text)) { (text) } },
         Block::Subheading(text) => html! { h3 { (text) } },
-        Block::Paragraph(text) => html! { p { (text) } },
+        Block::Paragraph(text) => html! { p { (prose(text)) } },
         Block::Verdict(verdict) => self::verdict(verdict),
-        Block::List(items) => html! { ul { @for item in items { li { (item) } } } },
+        Block::List(items) => html! { ul { @for item in items { li { (prose(item)) } } } },
         Block::Definitions(terms) => html! {
             details {
                 summary { "Terms" }
@@ -93,17 +93,26 @@ fn verdict(verdict: &VerdictBlock) -> Markup {
                     @if let Some(status) = status { p.stamp { (capital(&status.to_string())) } }
                     p.headline { (together(headline)) }
                     @if !evidence.is_empty() {
-                        ul { @for sentence in evidence { li { (together(sentence)) } } }
+                        ul { @for sentence in evidence { li { (prose(sentence)) } } }
                     }
                 }
                 @if !caveats.is_empty() {
                     aside.caveats {
                         h2 { "Caveats" }
-                        ul { @for caveat in caveats { li { (together(caveat)) } } }
+                        ul { @for caveat in caveats { li { (prose(caveat)) } } }
                     }
                 }
             }
             @if let Some(figure) = figure { (self::figure(figure)) }
+        }
+    }
+}
+
+/// Text in which what stands between backticks is code.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (part, is_code) in spans(text) {
+            @if is_code { code { (part) } } @else { (together(part)) }
         }
     }
 }

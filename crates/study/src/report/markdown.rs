@@ -1,6 +1,6 @@
 //! A report as Markdown, with the figures beside it.
 
-use super::document::{Block, Document, Table, VerdictBlock};
+use super::document::{Block, Document, Table, VerdictBlock, spans};
 use crate::definition::Statement;
 use crate::figures::Figure;
 
@@ -19,7 +19,7 @@ fn block(block: &Block, level: usize) -> String {
     match block {
         Block::Heading(text) => format!("{marks} {}", escape(text)),
         Block::Subheading(text) => format!("{marks}# {}", escape(text)),
-        Block::Paragraph(text) => escape(text),
+        Block::Paragraph(text) => prose(text),
         Block::Verdict(verdict) => self::verdict(verdict, marks.as_str()),
         Block::List(items) => list(items),
         Block::Definitions(terms) => {
@@ -82,7 +82,7 @@ fn figure(figure: &Figure) -> String {
 fn list(items: &[String]) -> String {
     let items: Vec<String> = items
         .iter()
-        .map(|item| format!("- {}", escape(item)))
+        .map(|item| format!("- {}", prose(item)))
         .collect();
     items.join("\n")
 }
@@ -110,6 +110,16 @@ fn longest_run(text: &str, sought: char) -> usize {
         longest = longest.max(run);
     }
     longest
+}
+
+/// Text in which what stands between backticks is code.
+fn prose(text: &str) -> String {
+    let spans = spans(text).into_iter();
+    let parts = spans.map(|(part, is_code)| match is_code {
+        true => format!("`{}`", part.replace('\n', " ")),
+        false => escape(part),
+    });
+    parts.collect()
 }
 
 /// Text that means nothing but itself.

@@ -68,7 +68,7 @@ fn one_comparison_by_hand() {
     assert_eq!(comparison.verdict, Verdict::Better);
     assert_eq!(tanh.summary.unwrap().count, 8);
     assert_eq!(
-        cell.versus(0, 1).map(|(verdict, _)| verdict),
+        cell.versus(0, 1).map(|versus| versus.verdict),
         Some(Verdict::Worse)
     );
     assert_eq!(cell.order(&analysis.criteria), [1, 0]);
