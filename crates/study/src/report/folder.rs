@@ -133,17 +133,18 @@ fn count(folder: &Path) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::TEXT;
     use super::*;
 
     fn files(text: &str) -> Vec<(PathBuf, Vec<u8>)> {
         vec![
-            (PathBuf::from("report.md"), text.as_bytes().to_vec()),
+            (PathBuf::from(TEXT), text.as_bytes().to_vec()),
             (PathBuf::from("figures/a.svg"), b"a".to_vec()),
         ]
     }
 
     fn read(folder: &Path) -> String {
-        fs::read_to_string(folder.join("report.md")).unwrap()
+        fs::read_to_string(folder.join(TEXT)).unwrap()
     }
 
     #[test]
@@ -224,7 +225,7 @@ mod tests {
         fs::rename(folder.join("earlier"), parent.path().join("e")).unwrap();
         let aside = parent.path().join(".tanh.1-2.aside");
         fs::create_dir(&aside).unwrap();
-        fs::write(aside.join("report.md"), "zero").unwrap();
+        fs::write(aside.join(TEXT), "zero").unwrap();
         fs::rename(parent.path().join("e"), aside.join("earlier")).unwrap();
         replace(&folder, &files("four")).unwrap();
         assert_eq!(read(&folder), "four");
