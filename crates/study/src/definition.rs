@@ -203,13 +203,14 @@ fn first_trial_seed() -> u64 {
 
 impl Default for Criteria {
     fn default() -> Self {
+        let statistics::Criteria { level, power, .. } = statistics::Criteria::default();
         Self {
             baseline: None,
             metric: Metric::default(),
             direction: None,
             margin: None,
-            level: 0.05,
-            power: 0.8,
+            level,
+            power,
             track: None,
             setting: BTreeMap::new(),
             expect: BTreeMap::new(),

@@ -216,22 +216,8 @@ impl Study {
         {
             return Err(Problem::UnknownTrack { track });
         }
-        let statistics::Criteria {
-            margin,
-            level,
-            power,
-            ..
-        } = criteria.statistics();
-        if !(1e-12..0.5).contains(&level) {
-            return Err(Problem::Level(level));
-        }
-        if !(power > level && power < 1.0) {
-            return Err(Problem::Power(power));
-        }
-        if !(margin.is_finite() && margin >= 0.0) {
-            return Err(Problem::Margin(margin));
-        }
-        Ok(())
+        let checked = criteria.statistics().check();
+        checked.map_err(|error| Problem::Criterion { error })
     }
 }
 

@@ -260,7 +260,17 @@ fn errors_name_the_place() {
         (
             "metric =",
             "level = 5\nmetric =",
-            "a.toml:45:9: the level is 5",
+            "a.toml:45:9: the level is 5, expected a number from 1e-12 to below 0.5; 0.05 is usual",
+        ),
+        (
+            "metric =",
+            "power = 0.01\nmetric =",
+            "a.toml:45:9: the power is 0.01, expected a number between the level and 1; 0.8 is usual",
+        ),
+        (
+            "metric =",
+            "margin = -1\nmetric =",
+            "a.toml:45:10: the margin is -1, expected a number from 0 to 1e100, in the unit of the metric",
         ),
     ] {
         let error = replaced(from, to);
