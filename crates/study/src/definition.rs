@@ -198,7 +198,12 @@ fn one() -> usize {
 }
 
 fn first_trial_seed() -> u64 {
-    1_000_000
+    Tuning::FIRST_SEED
+}
+
+impl Tuning {
+    /// The first seed of trials unless a study says otherwise, far from those of final runs.
+    pub const FIRST_SEED: u64 = 1_000_000;
 }
 
 impl Default for Criteria {

@@ -238,7 +238,7 @@ impl Options {
             study.tuned = Some(Tuning {
                 learning_rates: LEARNING_RATES.to_vec(),
                 seeds_per_rate: SEEDS_PER_RATE,
-                first_seed: 1_000_000,
+                first_seed: Tuning::FIRST_SEED,
                 recipe: Table::new(),
             });
         }
