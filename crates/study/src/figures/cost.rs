@@ -2,7 +2,7 @@
 
 use statistics::median;
 
-use super::canvas::{Align, Canvas, HEADER, Key, LABEL, SMALL, WIDTH, colour, marker};
+use super::canvas::{Align, Canvas, HEADER, Key, LABEL, SMALL, WIDTH, colour, marker, off_line};
 use super::palette::STEPS;
 use super::panel::{Axis, Frame, Panel};
 use super::{Figure, Illustration, Source};
@@ -280,7 +280,7 @@ impl Column {
     ) {
         let values = arm.values(self.metric);
         for (number, value) in values.iter().enumerate() {
-            let dy = (((number * 7) % 11) as f64 - 5.0) * row / 32.0;
+            let dy = off_line(number, row);
             let place = (frame.x(self.scale * value), y + dy);
             canvas.circle(place, 2.2, colour(look), 0.5);
         }

@@ -1,6 +1,6 @@
 //! Who is best: every seed, the mean and its interval.
 
-use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker};
+use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker, off_line};
 use super::palette::{GRID, INK, ZERO};
 use super::panel::{Axis, Frame, Panel, bulk};
 use super::{Figure, Source};
@@ -164,7 +164,7 @@ impl Row<'_> {
             let Some(value) = run.score.number() else {
                 continue;
             };
-            let dy = (((number * 7) % 11) as f64 - 5.0) * self.height / 32.0;
+            let dy = off_line(number, self.height);
             let x = self.frame.x(value);
             let place = (self.frame.within(x), self.y + dy);
             let assumed = matches!(run.score, Value::Assumed(_));
