@@ -93,7 +93,7 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// A hidden name beside `path` that no other write uses, on this machine or another that has the folder too:
-/// `.name.1234567890-3.ending`.
+/// `.name.1234567890-3.ending`. [`hidden_paths_of`] finds what was left there.
 pub fn hidden_path(path: &Path, ending: &str) -> PathBuf {
     // The numbers of processes repeat themselves from machine to machine, above all in containers.
     static PROCESS: LazyLock<u64> =
@@ -109,14 +109,44 @@ pub fn hidden_path(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// Bytes of a name that leave room for more in a file system that allows 255.
-const SHORT: usize = 180;
+const SHORT: usize = 160;
 
-/// The name of a file, or its beginning, as far as something can be added to it.
+/// The name of a file, as far as something can be added to it: of a long one the beginning, with a number that
+/// tells it from others that begin so.
 fn short_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut short = name.into_owned();
-    short.truncate(short.floor_char_boundary(SHORT));
+    let name = path.file_name().unwrap_or_default();
+    let mut short = name.to_string_lossy().into_owned();
+    if short.len() > SHORT {
+        short.truncate(short.floor_char_boundary(SHORT));
+        short.push('~');
+        short += &sha256_hex(name.as_encoded_bytes())[..16];
+    }
     short
+}
+
+/// Whether [`hidden_path`] gives `path` such names with this ending.
+pub fn is_hidden_name_of(name: &str, path: &Path, ending: &str) -> bool {
+    let rest = name.strip_prefix(&format!(".{}.", short_name(path)));
+    let number = rest.and_then(|rest| rest.strip_suffix(&format!(".{ending}")));
+    // Not that of another file `name.x`.
+    number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit() || b == b'-'))
+}
+
+/// The files and folders beside `path` whose names [`hidden_path`] gave it with this ending.
+///
+/// # Errors
+///
+/// If the folder cannot be read.
+pub fn hidden_paths_of(path: &Path, ending: &str) -> io::Result<Vec<PathBuf>> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder.unwrap_or(Path::new(".")))? {
+        let entry = entry?;
+        if is_hidden_name_of(&entry.file_name().to_string_lossy(), path, ending) {
+            paths.push(entry.path());
+        }
+    }
+    Ok(paths)
 }
 
 /// A new file under a hidden name beside `path`, of which `path` can be made by renaming it. It is locked until
@@ -127,7 +157,9 @@ fn short_name(path: &Path) -> String {
 ///
 /// If the file cannot be made.
 pub fn create_partial(path: &Path) -> io::Result<(PathBuf, File)> {
-    for abandoned in partial_files_of(path) {
+    // What cannot be found harms nobody either.
+    let left = hidden_paths_of(path, PARTIAL).unwrap_or_default();
+    for abandoned in left.iter().filter(|path| is_abandoned(path)) {
         // Somebody else may tidy up as well, and what is left harms nobody.
         fs::remove_file(abandoned).ok();
     }
@@ -138,27 +170,11 @@ pub fn create_partial(path: &Path) -> io::Result<(PathBuf, File)> {
     Ok((hidden, file))
 }
 
-const PARTIAL: &str = "partial";
+/// The ending of hidden names of what is not whole yet, or not any more: [`remove_partial`] removes it.
+pub const PARTIAL: &str = "partial";
 
 /// How long nobody has written to a file that is taken for abandoned.
 const ABANDONED: Duration = Duration::from_secs(600);
-
-/// What is left of writing `path`.
-fn partial_files_of(path: &Path) -> Vec<PathBuf> {
-    let prefix = format!(".{}.", short_name(path));
-    let is_left = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let number = name
-            .strip_prefix(&prefix)
-            .and_then(|rest| rest.strip_suffix(&format!(".{PARTIAL}")));
-        number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit() || b == b'-'))
-            && is_abandoned(path)
-    };
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let entries = fs::read_dir(folder.unwrap_or(Path::new(".")));
-    let paths = entries.into_iter().flatten().flatten();
-    paths.map(|entry| entry.path()).filter(is_left).collect()
-}
 
 /// Whether nobody writes a file any more. One that cannot be asked is left alone.
 fn is_abandoned(path: &Path) -> bool {
@@ -170,6 +186,11 @@ fn is_abandoned(path: &Path) -> bool {
     age.is_some_and(|age| age > ABANDONED) && file.try_lock().is_ok()
 }
 
+/// Whether a name is a hidden one of something that is not whole, whatever it belongs to.
+pub fn is_partial(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(&format!(".{PARTIAL}"))
+}
+
 /// Removes what killed processes left half-written in `folder`.
 ///
 /// # Errors
@@ -179,9 +200,7 @@ pub fn remove_partial(folder: &Path) -> Result<(), FileError> {
     let action = "tidy the folder";
     for entry in fs::read_dir(folder).context(action, folder)? {
         let entry = entry.context(action, folder)?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with('.') && name.ends_with(&format!(".{PARTIAL}")) {
+        if is_partial(&entry.file_name().to_string_lossy()) {
             let path = entry.path();
             let removed = if path.is_dir() {
                 fs::remove_dir_all(path)
@@ -255,12 +274,32 @@ mod tests {
     }
 
     #[test]
+    fn hidden_names_are_told_apart_however_long_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["a", "a.b"].map(str::to_owned);
+        let long = ["x", "y"].map(|end| format!("{}{end}", "é".repeat(127)));
+        let names = names.iter().chain(&long);
+        let paths: Vec<_> = names.map(|name| folder.path().join(name)).collect();
+        let hide = |path: &PathBuf| {
+            fs::write(hidden_path(path, PARTIAL), "").unwrap();
+            let hidden = hidden_path(path, "aside");
+            fs::create_dir(&hidden).unwrap();
+            hidden
+        };
+        let hidden: Vec<_> = paths.iter().map(hide).collect();
+        for (path, hidden) in paths.iter().zip(hidden) {
+            assert_eq!(hidden_paths_of(path, "aside").unwrap(), [hidden]);
+        }
+        assert!(hidden_paths_of(&folder.path().join("no/a"), "aside").is_err());
+    }
+
+    #[test]
     fn leftovers_of_killed_processes_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let kept = folder.path().join("a.json");
         fs::write(&kept, "").unwrap();
-        fs::write(hidden_path(&kept, "partial"), "").unwrap();
-        fs::create_dir(hidden_path(&kept, "partial")).unwrap();
+        fs::write(hidden_path(&kept, PARTIAL), "").unwrap();
+        fs::create_dir(hidden_path(&kept, PARTIAL)).unwrap();
         remove_partial(folder.path()).unwrap();
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
         assert_eq!(left.len(), 1);

@@ -226,7 +226,7 @@ impl Unpublished {
     /// As of [`Unpublished::publish`].
     fn publish_beside(self, test: Self) -> Result<(), Error> {
         may_write(&self.path, self.existing)?;
-        let aside = files::hidden_path(&self.path, "partial");
+        let aside = files::hidden_path(&self.path, files::PARTIAL);
         let is_there = match fs::rename(&self.path, &aside) {
             Ok(()) => true,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => false,

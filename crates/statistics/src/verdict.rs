@@ -39,7 +39,12 @@ impl Default for Criteria {
 }
 
 impl Criteria {
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Whether all criteria are in their ranges.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] for the first that is not, by the name of `the margin`, `the level` or `the power`.
+    pub fn check(&self) -> Result<(), Error> {
         check::size("the margin", self.margin)?;
         check::level_of_equivalence(self.level)?;
         check::power(self.level, self.power)

@@ -198,18 +198,24 @@ fn one() -> usize {
 }
 
 fn first_trial_seed() -> u64 {
-    1_000_000
+    Tuning::FIRST_SEED
+}
+
+impl Tuning {
+    /// The first seed of trials unless a study says otherwise, far from those of final runs.
+    pub const FIRST_SEED: u64 = 1_000_000;
 }
 
 impl Default for Criteria {
     fn default() -> Self {
+        let statistics::Criteria { level, power, .. } = statistics::Criteria::default();
         Self {
             baseline: None,
             metric: Metric::default(),
             direction: None,
             margin: None,
-            level: 0.05,
-            power: 0.8,
+            level,
+            power,
             track: None,
             setting: BTreeMap::new(),
             expect: BTreeMap::new(),

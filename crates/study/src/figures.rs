@@ -92,7 +92,7 @@ pub(crate) fn overall(source: Source<'_>) -> OverallFigures {
 
 /// The figures about one cell.
 pub(crate) struct CellFigures {
-    /// How contenders did.
+    /// How contenders did; none once it is taken out.
     pub ranking: Option<Figure>,
     /// Each against each other.
     pub matrix: Option<Figure>,
@@ -116,7 +116,7 @@ pub(crate) fn cell(source: Source<'_>, cell: &Cell<'_>) -> CellFigures {
         .chain(figures(gradients::gradients(source, cell)))
         .chain(figures(curves::parameters(source, cell)));
     CellFigures {
-        ranking: ranking::ranking(source, cell),
+        ranking: Some(ranking::ranking(source, cell)),
         matrix: matrix::matrix(source, cell),
         learning: learning.into_iter().collect(),
         cost: cost::cost(source, cell)

@@ -1,5 +1,7 @@
 //! Numbers and names as readers want them.
 
+use statistics::Interval;
+
 /// With so many decimals, a true minus sign, and no minus in front of nothing but zeros.
 pub(crate) fn decimals(value: f64, places: usize) -> String {
     let text = format!("{value:.places$}");
@@ -30,6 +32,14 @@ pub(crate) fn chosen_accuracy(accuracy: f64) -> String {
 pub(crate) fn confidence(level: f64) -> String {
     // Rounded, as 1 − 0.05 is not quite 0.95.
     format!("{} %", (1e5 * (1.0 - level)).round() / 1e3)
+}
+
+/// An interval behind what it is of, after a blank: ` [0.40, 0.44]`; empty where there is none.
+pub(crate) fn brackets(interval: Option<Interval>, number: impl Fn(f64) -> String) -> String {
+    interval.map_or_else(String::new, |interval| {
+        let [lower, upper] = [interval.lower, interval.upper].map(number);
+        format!(" [{lower}, {upper}]")
+    })
 }
 
 /// So many significant digits, with a power of ten where that is shorter: `0.1234`, `1.234e−7`.
@@ -132,6 +142,14 @@ mod tests {
         assert_eq!(chosen_accuracy(0.9985), "99.85 %");
         assert_eq!(chosen_accuracy(0.9999), "99.99 %");
         assert_eq!(chosen_accuracy(1.0), "100.0 %");
+        let interval = Interval {
+            lower: -0.4,
+            upper: 0.44,
+            confidence: 0.95,
+        };
+        let number = |end| decimals(end, 1);
+        assert_eq!(brackets(Some(interval), number), " [−0.4, 0.4]");
+        assert_eq!(brackets(None, number), "");
         assert_eq!(scientific(0.123_456, 4), "0.1235");
         assert_eq!(scientific(1.234e-7, 4), "1.234e−7");
         assert_eq!(scientific(0.0, 4), "0");

@@ -14,12 +14,12 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use files::{Context, FileError, create_folder, hidden_path};
+use files::{
+    Context, FileError, PARTIAL, create_folder, hidden_path, is_hidden_name_of, is_partial,
+};
 
 /// How often a lease is renewed before it counts as abandoned.
 const BEATS: u32 = 4;
-/// How the names of files end that are not whole yet.
-const PARTIAL: &str = "partial";
 /// Name of the file that tells the time.
 const CLOCK: &str = "clock";
 
@@ -102,8 +102,8 @@ impl Leases {
         let mut runs = BTreeSet::new();
         for name in names(&self.folder)? {
             let path = self.folder.join(&name);
-            if name.starts_with('.') && name.ends_with(PARTIAL) {
-                let is_lease = !name.starts_with(&format!(".{CLOCK}."));
+            if is_partial(&name) {
+                let is_lease = !is_hidden_name_of(&name, Path::new(CLOCK), PARTIAL);
                 if is_lease && is_empty_and_free(&path) || !self.is_alive(&path)? {
                     remove(&path)?;
                 }
@@ -328,7 +328,7 @@ mod tests {
                     .map(|thread| thread.join().unwrap())
                     .collect()
             });
-            assert!(held.iter().flatten().count() <= 1);
+            assert_eq!(held.iter().flatten().count(), 1);
         }
         assert!(leases.acquire(RUN).unwrap().is_some());
     }

@@ -1,7 +1,7 @@
 //! What one run leaves behind: `result.json`.
 //!
 //! The trainer writes it, everything else here reads it. What a run lacks is left out, and what a
-//! reader does not know is skipped, so that older and newer files can be read.
+//! reader does not know is skipped, so that older and newer files of one [`VERSION`] can be read.
 //!
 //! # Definitions
 //!
@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::RunId;
 use crate::plan::{RunSpec, Stage};
 
-/// The version of the format that this program writes.
+/// The version of the format that this program writes, and the only one that it reads.
 pub const VERSION: u32 = 1;
 
 /// The least that a gradient norm, or a ratio of two, counts as: 32-bit numbers end there, and zero has

@@ -23,6 +23,15 @@ use crate::records::Records;
 
 pub use claims::claims_table;
 
+/// The page, in the folder of a report.
+pub const PAGE: &str = "report.html";
+/// The text, in the folder of a report.
+pub const TEXT: &str = "report.md";
+/// The table of all runs.
+const RUNS: &str = "runs.csv";
+/// The folder of the figures.
+const FIGURES: &str = "figures";
+
 /// A report that was written.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -50,6 +59,11 @@ pub enum ReportError {
     Csv(String),
 }
 
+/// Whether a folder is that of a report.
+pub fn is_report(folder: &Path) -> bool {
+    folder.join(TEXT).exists()
+}
+
 /// Writes the report on a study into `folder`: `report.html`, `report.md`, `runs.csv` and `figures/`.
 ///
 /// `command` is what makes the report again; page and figures name it. A report that is in the folder
@@ -75,18 +89,12 @@ pub fn write(
     };
     let document = content::document(source);
     let mut files = vec![
-        (
-            PathBuf::from("report.html"),
-            html::page(&document).into_bytes(),
-        ),
-        (
-            PathBuf::from("report.md"),
-            markdown::text(&document).into_bytes(),
-        ),
-        (PathBuf::from("runs.csv"), runs::csv(plan, records)?),
+        (PathBuf::from(PAGE), html::page(&document).into_bytes()),
+        (PathBuf::from(TEXT), markdown::text(&document).into_bytes()),
+        (PathBuf::from(RUNS), runs::csv(plan, records)?),
     ];
     for figure in document.figures() {
-        let path = Path::new("figures").join(&figure.name);
+        let path = Path::new(FIGURES).join(&figure.name);
         // `with_extension` would cut a name at its last dot.
         files.push((with_ending(&path, "svg"), figure.file.clone().into_bytes()));
         files.push((with_ending(&path, "png"), figure.png.clone()));

@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use files::{Context, FileError, create_folder, write_atomically};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::definition::{DefinitionError, Study};
@@ -31,7 +31,7 @@ use crate::json;
 use crate::leases::{Lease, Leases};
 use crate::merged;
 use crate::plan::{Plan, RunSpec};
-use crate::record::{RunRecord, Status};
+use crate::record::{RunRecord, Status, VERSION};
 use crate::records::{Dataset, Records};
 
 const BASE: &str = "base.toml";
@@ -77,6 +77,16 @@ pub enum StoreError {
         id: RunId,
         /// Why it failed.
         reason: String,
+    },
+    /// A result is written in another version of the format.
+    #[error(
+        "{path} is of version {found}, and this program knows version {VERSION} of results; use the program that wrote it, or another folder for new runs"
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
     },
     /// A file says something that cannot be understood.
     #[error("{path}: {message}")]
@@ -193,7 +203,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the folder cannot be used.
+    /// If the folder cannot be used, or the run has a result of another version, which is kept.
     pub fn start(&self, leases: &Leases, id: &RunId, spec: &RunSpec) -> Result<Start, StoreError> {
         if self.answer(id, spec)? {
             return Ok(Start::Done);
@@ -243,11 +253,14 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written, or the run failed and has a result already: a trial's, of another
-    /// study, when it was made again to be scored on the test images.
+    /// If the file cannot be written, or the run has a result of another version; and if it failed and has a result
+    /// already: a trial's, of another study, when it was made again to be scored on the test images.
     pub fn save(&self, run: &RunRecord) -> Result<(), StoreError> {
         // A result that cannot be understood, or is another run's, is none.
-        let earlier = self.record(&run.id).ok().flatten();
+        let earlier = match self.record(&run.id) {
+            Err(error @ StoreError::Version { .. }) => return Err(error),
+            earlier => earlier.ok().flatten(),
+        };
         let earlier = earlier.filter(|earlier| earlier.id == run.id);
         if let Status::Failed { reason } = &run.status
             && let Some(Status::Finished) = earlier.as_ref().map(|earlier| &earlier.status)
@@ -267,7 +280,8 @@ impl Store {
         save_json(&self.run_folder(&run.id).join(RESULT), &run)
     }
 
-    /// All records. Files that cannot be read or understood are skipped, and named in the warnings.
+    /// All records. Files that cannot be read or understood, or are of another version, are skipped, and named in
+    /// the warnings.
     ///
     /// # Errors
     ///
@@ -316,10 +330,10 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If its file cannot be read or understood.
+    /// If its file cannot be read or understood, or is of another version.
     pub fn record(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError> {
         let folder = self.run_folder(id);
-        let Some(mut run) = read_json::<RunRecord>(&folder.join(RESULT))? else {
+        let Some(mut run) = read_result(&folder.join(RESULT))? else {
             return Ok(None);
         };
         let mut others = Vec::new();
@@ -484,6 +498,30 @@ fn content(path: &Path, message: &impl ToString) -> StoreError {
 fn save_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
     let bytes = json::to_bytes(value).map_err(|error| content(path, &error))?;
     Ok(write_atomically(path, &bytes)?)
+}
+
+/// What came of a run, from its file; `None` if it is not there.
+fn read_result(path: &Path) -> Result<Option<RunRecord>, StoreError> {
+    #[derive(Deserialize)]
+    struct Head {
+        version: u32,
+    }
+    let read = read_json::<RunRecord>(path);
+    let version = match &read {
+        Ok(run) => run.as_ref().map(|run| run.version),
+        // What this program cannot understand may be of a version that has other fields.
+        Err(_) => {
+            let head = read_json::<Head>(path).ok().flatten();
+            head.map(|head| head.version)
+        }
+    };
+    match version {
+        Some(found) if found != VERSION => Err(StoreError::Version {
+            path: path.to_owned(),
+            found,
+        }),
+        _ => read,
+    }
 }
 
 /// The contents of a file; `None` if it is not there.

@@ -22,7 +22,7 @@ use burn::train::checkpoint::{
 };
 use burn::train::metric::store::EventStoreClient;
 use data::Scaling;
-use files::{hidden_path, sha256_hex, write_durably};
+use files::{PARTIAL, hidden_path, sha256_hex, write_durably};
 use model::Task;
 use serde::{Deserialize, Serialize};
 use study::Difference;
@@ -221,7 +221,7 @@ pub struct Restored {
 /// If it cannot be written; earlier ones are still there.
 pub fn save(folder: &Path, mut state: RunState, records: &Records) -> Result<PathBuf> {
     let path = folder.join(state.position.folder_name());
-    let partial = hidden_path(&path, "partial");
+    let partial = hidden_path(&path, PARTIAL);
     let mut write = || -> Result<()> {
         fs::create_dir_all(&partial)?;
         for (kind, bytes) in records {
@@ -260,7 +260,7 @@ fn remove_old(folder: &Path, newest: &Path) -> Result<()> {
 
 /// Removes a checkpoint, if it is still there: hides it first, so that none can be seen in parts.
 fn remove(path: &Path) -> Result<()> {
-    let hidden = hidden_path(path, "removed.partial");
+    let hidden = hidden_path(path, PARTIAL);
     let hide = fs::rename(path, &hidden);
     if hide
         .as_ref()

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use files::{create_folder, write_atomically};
+use files::{PARTIAL, create_folder, is_hidden_name_of, write_atomically};
 use serde::Serialize;
 use study::Store;
 
@@ -334,9 +334,7 @@ fn is_hardly_begun(folder: &Path) -> bool {
         return false;
     };
     let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    let is_left = |name: &str| {
-        name == LOCK || name.starts_with(&format!(".{CONFIG}.")) && name.ends_with(".partial")
-    };
+    let is_left = |name: &str| name == LOCK || is_hidden_name_of(name, Path::new(CONFIG), PARTIAL);
     names.iter().any(|name| name == LOCK)
         && names.iter().all(|name| name.to_str().is_some_and(is_left))
 }

@@ -3,7 +3,7 @@
 use statistics::{Comparison, Direction, Interval, Reason, Verdict};
 
 use super::{Analysis, RunCounts};
-use crate::format::{confidence, count, p_value};
+use crate::format::{brackets, confidence, count, p_value};
 use crate::metric::Metric;
 
 /// P-values from here on look like weak evidence.
@@ -106,10 +106,7 @@ pub(crate) fn difference_number(metric: Metric, comparison: &Comparison, bound: 
     if bound.is_further(mean) {
         return format!("{}{}", bound.before(), metric.signed(nearest(comparison)));
     }
-    let interval = comparison.interval.map_or_else(String::new, |interval| {
-        let [lower, upper] = [interval.lower, interval.upper].map(|end| metric.signed(end));
-        format!(" [{lower}, {upper}]")
-    });
+    let interval = brackets(comparison.interval, |end| metric.signed(end));
     format!("{}{interval}", metric.signed(mean))
 }
 
@@ -252,10 +249,7 @@ pub(super) fn difference(metric: Metric, comparison: &Comparison, bound: Bound) 
     if let Some(least) = least(metric, comparison, bound) {
         return least;
     }
-    let interval = comparison.interval.map_or_else(String::new, |interval| {
-        let [lower, upper] = [interval.lower, interval.upper].map(|end| metric.signed(end));
-        format!(" [{lower}, {upper}]")
-    });
+    let interval = brackets(comparison.interval, |end| metric.signed(end));
     let difference = metric.format_difference(comparison.differences.mean);
     format!("{difference}{interval}")
 }

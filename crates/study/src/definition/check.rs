@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::seeds::check_range;
 use super::{Factor, LEARNING_RATE, Problem, SEED, Study, insert};
-use crate::field::Fields;
+use crate::field::{FieldConflict, Fields};
 use crate::plan::Track;
 
 impl Study {
@@ -129,16 +129,19 @@ impl Study {
             fields
                 .extend(&Fields::from_table(&self.fixed).map_err(conflict("fixed", None))?)
                 .map_err(conflict("fixed", None))?;
+            let mut met = vec![fields];
             for (index, factor) in self.vary.iter().enumerate() {
-                // The values of one factor replace each other; its fields are those of any of them.
-                let mut own = Fields::default();
+                let field = factor.field.as_deref().unwrap_or_default();
+                let mut values = Vec::new();
                 for value in &factor.values {
-                    let mut fields = fields.clone();
-                    let field = factor.field.as_deref().unwrap_or_default();
-                    insert(&mut fields, field, value).map_err(conflict("vary", Some(index)))?;
-                    insert(&mut own, field, value).ok();
+                    let mut own = Fields::default();
+                    insert(&mut own, field, value)
+                        .and_then(|()| check_beside(&met, &own))
+                        .map_err(conflict("vary", Some(index)))?;
+                    values.push(own);
                 }
-                fields.extend(&own).map_err(conflict("vary", Some(index)))?;
+                // Values of one factor replace each other, and so may set the same.
+                met.append(&mut values);
             }
             for track in self.tracks() {
                 let (at, recipe) = match (track, &self.common, &self.tuned) {
@@ -146,15 +149,12 @@ impl Study {
                     (Track::Common, Some(common), _) => ("common", common),
                     _ => continue,
                 };
-                let mut fields = fields.clone();
-                fields
-                    .extend(&Fields::from_table(recipe).map_err(conflict(at, None))?)
-                    .map_err(conflict(at, None))?;
+                let mut own = Fields::from_table(recipe).map_err(conflict(at, None))?;
                 if track == Track::Tuned {
-                    fields
-                        .insert(LEARNING_RATE, Value::Float(0.0))
+                    own.insert(LEARNING_RATE, Value::Float(0.0))
                         .map_err(conflict(at, None))?;
                 }
+                check_beside(&met, &own).map_err(conflict(at, None))?;
             }
         }
         Ok(())
@@ -216,23 +216,15 @@ impl Study {
         {
             return Err(Problem::UnknownTrack { track });
         }
-        let statistics::Criteria {
-            margin,
-            level,
-            power,
-            ..
-        } = criteria.statistics();
-        if !(1e-12..0.5).contains(&level) {
-            return Err(Problem::Level(level));
-        }
-        if !(power > level && power < 1.0) {
-            return Err(Problem::Power(power));
-        }
-        if !(margin.is_finite() && margin >= 0.0) {
-            return Err(Problem::Margin(margin));
-        }
-        Ok(())
+        let checked = criteria.statistics().check();
+        checked.map_err(|error| Problem::Criterion { error })
     }
+}
+
+/// Whether a run can have these fields with any of those that it may have besides.
+fn check_beside(met: &[Fields], fields: &Fields) -> Result<(), FieldConflict> {
+    met.iter()
+        .try_for_each(|others| others.clone().extend(fields))
 }
 
 /// Whether a name can stand in figures and tables.

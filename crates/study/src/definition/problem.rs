@@ -251,15 +251,30 @@ pub enum Problem {
         /// The track.
         track: Track,
     },
-    /// A level outside its range.
-    #[error("the level is {0}, but must be at least 1e-12 and below 0.5; 0.05 is usual")]
-    Level(f64),
-    /// A power outside its range.
-    #[error("the power is {0}, but must be above the level and below 1; 0.8 is usual")]
-    Power(f64),
-    /// A margin outside its range.
-    #[error("the margin is {0}, but must be 0 or more, in the unit of the metric")]
-    Margin(f64),
+    /// A margin, level or power outside its range.
+    #[error("{error}{}", usual(error))]
+    Criterion {
+        /// What is wrong with it.
+        error: statistics::Error,
+    },
+}
+
+/// The field under `verdict` that an error is about.
+fn criterion(error: &statistics::Error) -> &'static str {
+    match error {
+        statistics::Error::Parameter { name, .. } => name.trim_start_matches("the "),
+        _ => "",
+    }
+}
+
+/// What a criterion is as a rule, after what is wrong with it.
+fn usual(error: &statistics::Error) -> String {
+    let statistics::Criteria { level, power, .. } = statistics::Criteria::default();
+    match criterion(error) {
+        "level" => format!("; {level} is usual"),
+        "power" => format!("; {power} is usual"),
+        _ => String::from(", in the unit of the metric"),
+    }
 }
 
 impl Problem {
@@ -327,9 +342,7 @@ impl Problem {
                 path
             }
             Self::UnknownTrack { .. } => inner("verdict", "track"),
-            Self::Level(_) => inner("verdict", "level"),
-            Self::Power(_) => inner("verdict", "power"),
-            Self::Margin(_) => inner("verdict", "margin"),
+            Self::Criterion { error } => inner("verdict", criterion(error)),
         }
     }
 }

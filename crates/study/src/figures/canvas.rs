@@ -7,11 +7,9 @@ use kuva::render::color::Color;
 use kuva::render::layout::ComputedLayout;
 use kuva::render::render::{PathData, Primitive, Scene, TextAnchor, render_multiple};
 
-use super::Figure;
-use super::font::Font;
 use super::palette::{GRID, INK, MUTED, PAPER, Pair, SERIES, dark_rules};
 use super::panel::{Axis, Frame, Panel, Ticks};
-use super::raster;
+use super::{Figure, font, raster};
 
 /// Width of every figure, which a page shrinks by a few per cent at most; where it is narrower, figures scroll.
 pub(super) const WIDTH: f64 = 560.0;
@@ -66,6 +64,13 @@ pub(super) fn dashes(look: usize) -> Option<&'static str> {
     DASHES[look % DASHES.len()]
 }
 
+/// How far off its line a point is drawn, of those in a row of this height: a little, so that equals do not hide
+/// each other. Steps of 7 go through all of 11 places before one comes again, and are long enough to take
+/// neighbours apart.
+pub(super) fn off_line(number: usize, height: f64) -> f64 {
+    (((number * 7) % 11) as f64 - 5.0) * height / 32.0
+}
+
 /// Which part of a text its place is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Align {
@@ -110,34 +115,32 @@ impl Letters {
 /// A figure in the making.
 pub(super) struct Canvas {
     scene: Scene,
-    font: Font,
     name: String,
     clips: usize,
 }
 
 impl Canvas {
     /// An empty figure of this height, title and footer included. The name must be good for a file.
-    pub(super) fn new(name: &str, height: f64) -> Option<Self> {
+    pub(super) fn new(name: &str, height: f64) -> Self {
         let mut scene = Scene::new(WIDTH, height + FOOTER);
         scene.background_color = Some(PAPER[0].to_owned());
         scene.text_color = Some(INK[0].to_owned());
         scene.font_family = Some(FAMILY.to_owned());
-        Some(Self {
+        Self {
             scene,
-            font: Font::built_in()?,
             name: name.to_owned(),
             clips: 0,
-        })
+        }
     }
 
     /// Width of a text.
     pub(super) fn width(&self, text: &str, size: u32) -> f64 {
-        self.font.width(text, f64::from(size))
+        font::width(text, f64::from(size))
     }
 
     /// The beginning of a text that is no wider than this.
     pub(super) fn fitting(&self, text: &str, size: u32, width: f64) -> String {
-        fitting(&self.font, text, size, width)
+        fitting(text, size, width)
     }
 
     /// An axis of names, given from above, each cut to what there is room for; and the margin to the
@@ -457,7 +460,7 @@ impl Canvas {
             "{opening} width=\"{width}\" height=\"{height:.0}\">{words}{style}{content}</svg>\n"
         );
         Figure {
-            png: raster::png(&self.scene, &self.font).unwrap_or_default(),
+            png: raster::png(&self.scene),
             name: self.name,
             title: title.to_owned(),
             about: about.to_owned(),
@@ -476,8 +479,8 @@ fn escape(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-fn fitting(font: &Font, text: &str, size: u32, width: f64) -> String {
-    let fits = |text: &str| font.width(text, f64::from(size)) <= width;
+fn fitting(text: &str, size: u32, width: f64) -> String {
+    let fits = |text: &str| font::width(text, f64::from(size)) <= width;
     if fits(text) {
         return text.to_owned();
     }
@@ -523,10 +526,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn points_of_a_row_stay_in_it_and_apart() {
+        let places: Vec<f64> = (0..11).map(|number| off_line(number, 32.0)).collect();
+        let mut sorted = places.clone();
+        sorted.sort_by(f64::total_cmp);
+        assert_eq!(sorted, (-5..=5).map(f64::from).collect::<Vec<_>>());
+        assert!(
+            places
+                .windows(2)
+                .all(|pair| (pair[0] - pair[1]).abs() >= 4.0)
+        );
+    }
+
+    #[test]
     fn long_texts_are_cut() {
-        let font = Font::built_in().unwrap();
-        assert_eq!(fitting(&font, "short", 11, 200.0), "short");
-        let cut = fitting(&font, &"long ".repeat(50), 11, 200.0);
-        assert!(cut.ends_with('…') && font.width(&cut, 11.0) <= 200.0);
+        assert_eq!(fitting("short", 11, 200.0), "short");
+        let cut = fitting(&"long ".repeat(50), 11, 200.0);
+        assert!(cut.ends_with('…') && font::width(&cut, 11.0) <= 200.0);
     }
 }

@@ -2,7 +2,7 @@
 
 use statistics::median;
 
-use super::canvas::{Align, Canvas, HEADER, Key, LABEL, SMALL, WIDTH, colour, marker};
+use super::canvas::{Align, Canvas, HEADER, Key, LABEL, SMALL, WIDTH, colour, marker, off_line};
 use super::palette::STEPS;
 use super::panel::{Axis, Frame, Panel};
 use super::{Figure, Illustration, Source};
@@ -71,12 +71,12 @@ pub(super) fn time_to_accuracy(source: Source<'_>, cell: &Cell<'_>) -> Option<Il
             hollow: false,
         })
         .collect();
-    let legend = Canvas::new(&name, 0.0)?.legend(0.0, &keys);
+    let legend = Canvas::new(&name, 0.0).legend(0.0, &keys);
     let notes: Vec<Vec<String>> = arms.iter().map(|arm| notes(arm, &accuracies)).collect();
     let most = notes.iter().map(Vec::len).max().unwrap_or(0);
     let row = 26.0_f64.max(NOTE * most as f64 + 4.0);
     let height = row * arms.len() as f64 + 46.0;
-    let mut canvas = Canvas::new(&name, HEADER + legend + height)?;
+    let mut canvas = Canvas::new(&name, HEADER + legend + height);
     canvas.legend(HEADER, &keys);
     let (names, left) = canvas.names(arms.iter().map(|arm| &arm.name));
     let widest = notes.iter().flatten().map(|note| canvas.width(note, 10));
@@ -209,7 +209,7 @@ pub(super) fn cost(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     }
     let row = if arms.len() > 14 { 19.0 } else { 24.0 };
     let height = row * arms.len() as f64 + 56.0;
-    let mut canvas = Canvas::new(&format!("{}cost", source.prefix(cell)), HEADER + height)?;
+    let mut canvas = Canvas::new(&format!("{}cost", source.prefix(cell)), HEADER + height);
     let names: Vec<String> = arms
         .iter()
         .rev()
@@ -280,7 +280,7 @@ impl Column {
     ) {
         let values = arm.values(self.metric);
         for (number, value) in values.iter().enumerate() {
-            let dy = (((number * 7) % 11) as f64 - 5.0) * row / 32.0;
+            let dy = off_line(number, row);
             let place = (frame.x(self.scale * value), y + dy);
             canvas.circle(place, 2.2, colour(look), 0.5);
         }

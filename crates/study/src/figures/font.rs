@@ -1,5 +1,7 @@
 //! The letters of PNG figures, and the widths of all texts.
 
+use std::sync::LazyLock;
+
 use tiny_skia::{Path, PathBuilder};
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
@@ -8,51 +10,42 @@ use ttf_parser::{Face, GlyphId, OutlineBuilder};
 /// Its licence lies beside it.
 const DEJAVU_SANS: &[u8] = include_bytes!("../../assets/DejaVuSans-subset.ttf");
 
-/// A font with outlines.
-pub(super) struct Font {
-    face: Face<'static>,
+static FACE: LazyLock<Face<'static>> =
+    LazyLock::new(|| Face::parse(DEJAVU_SANS, 0).expect("the font is built in, and tests read it"));
+
+/// Width of a text in pixels.
+pub(super) fn width(text: &str, size: f64) -> f64 {
+    text.chars().map(|c| advance(glyph(c))).sum::<f64>() * scale(size)
 }
 
-impl Font {
-    /// The font that is built in; none if it is broken, which a test rules out.
-    pub(super) fn built_in() -> Option<Self> {
-        let face = Face::parse(DEJAVU_SANS, 0).ok()?;
-        Some(Self { face })
+/// The outline of a text whose first letter begins at the origin of the baseline; none of blanks alone.
+pub(super) fn outline(text: &str, size: f64) -> Option<Path> {
+    let scale = scale(size) as f32;
+    let mut pen = Pen {
+        path: PathBuilder::new(),
+        scale,
+        x: 0.0,
+    };
+    for c in text.chars() {
+        let glyph = glyph(c);
+        FACE.outline_glyph(glyph, &mut pen);
+        pen.x += scale * advance(glyph) as f32;
     }
+    pen.path.finish()
+}
 
-    /// Width of a text in pixels.
-    pub(super) fn width(&self, text: &str, size: f64) -> f64 {
-        let advances = text.chars().map(|c| {
-            let advance = self.face.glyph_hor_advance(self.glyph(c));
-            f64::from(advance.unwrap_or_default())
-        });
-        advances.sum::<f64>() * self.scale(size)
-    }
+/// A letter that the font lacks becomes its sign for that.
+fn glyph(c: char) -> GlyphId {
+    FACE.glyph_index(c).unwrap_or_default()
+}
 
-    /// The outline of a text whose first letter begins at the origin of the baseline.
-    pub(super) fn outline(&self, text: &str, size: f64) -> Option<Path> {
-        let scale = self.scale(size) as f32;
-        let mut pen = Pen {
-            path: PathBuilder::new(),
-            scale,
-            x: 0.0,
-        };
-        for c in text.chars() {
-            let glyph = self.glyph(c);
-            self.face.outline_glyph(glyph, &mut pen);
-            pen.x += scale * f32::from(self.face.glyph_hor_advance(glyph).unwrap_or_default());
-        }
-        pen.path.finish()
-    }
+/// From the beginning of a letter to that of the next, in the font's units.
+fn advance(glyph: GlyphId) -> f64 {
+    FACE.glyph_hor_advance(glyph).unwrap_or_default().into()
+}
 
-    /// A letter that the font lacks becomes its sign for that.
-    fn glyph(&self, c: char) -> GlyphId {
-        self.face.glyph_index(c).unwrap_or_default()
-    }
-
-    fn scale(&self, size: f64) -> f64 {
-        size / f64::from(self.face.units_per_em())
-    }
+fn scale(size: f64) -> f64 {
+    size / f64::from(FACE.units_per_em())
 }
 
 struct Pen {
@@ -100,14 +93,13 @@ mod tests {
 
     #[test]
     fn has_what_figures_need() {
-        let font = Font::built_in().unwrap();
         for c in "leaky-relu:0.2 f′(x) ±·×−–≥≤σβ⁻¹²³°▲▼◀▶=→…τ′%".chars()
         {
-            assert_ne!(font.glyph(c), GlyphId::default(), "{c}");
+            assert_ne!(glyph(c), GlyphId::default(), "{c}");
         }
         // Ten digits of DejaVu Sans are 0.636 of the size wide each.
-        assert!((font.width("0123456789", 10.0) - 63.6).abs() < 0.1);
-        assert!(font.outline("a", 10.0).is_some());
-        assert!(font.outline(" ", 10.0).is_none());
+        assert!((width("0123456789", 10.0) - 63.6).abs() < 0.1);
+        assert!(outline("a", 10.0).is_some());
+        assert!(outline(" ", 10.0).is_none());
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn functions(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     let rows = drawn.len().div_ceil(columns);
     let height = if columns < COLUMNS { 210.0 } else { HEIGHT };
     let name = format!("{}functions", source.prefix(cell));
-    let mut canvas = Canvas::new(&name, HEADER + 22.0 + height * rows as f64)?;
+    let mut canvas = Canvas::new(&name, HEADER + 22.0 + height * rows as f64);
     legend(&mut canvas);
     let width = (WIDTH - 8.0) / columns as f64;
     for (index, one) in drawn.iter().enumerate() {

@@ -10,6 +10,9 @@ use crate::record::{Epoch, RunRecord, SMALLEST_GRADIENT};
 /// The axis covers so many powers of ten at least, so that what does not matter does not look steep.
 const LEAST_DECADES: f64 = 2.0;
 
+/// Takes one of a run's epochs.
+type Take = fn(&RunRecord) -> Option<&Epoch>;
+
 /// The gradient norm of every layer, in the first and the last epoch.
 pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
     let single = cell
@@ -17,12 +20,9 @@ pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
         .iter()
         .flat_map(Arm::records)
         .all(|run| run.epochs.len() < 2);
-    let epochs = [
-        (
-            "first epoch",
-            RunRecord::first as fn(&RunRecord) -> Option<&Epoch>,
-        ),
-        ("last epoch", RunRecord::last),
+    let epochs: [(&str, Take); 2] = [
+        ("first epoch", |run| run.epochs.first()),
+        ("last epoch", |run| run.epochs.last()),
     ];
     let panels: Vec<(&str, Vec<Series>)> = epochs
         .into_iter()
@@ -51,11 +51,7 @@ pub(super) fn gradients(source: Source<'_>, cell: &Cell<'_>) -> Vec<Figure> {
 }
 
 /// The norms by layer of every contender.
-fn series(
-    source: Source<'_>,
-    cell: &Cell<'_>,
-    epoch: fn(&RunRecord) -> Option<&Epoch>,
-) -> Vec<Series> {
+fn series(source: Source<'_>, cell: &Cell<'_>, epoch: Take) -> Vec<Series> {
     source
         .with_runs(cell)
         .into_iter()
@@ -84,14 +80,4 @@ fn series(
             }
         })
         .collect()
-}
-
-impl RunRecord {
-    fn first(&self) -> Option<&Epoch> {
-        self.epochs.first()
-    }
-
-    fn last(&self) -> Option<&Epoch> {
-        self.epochs.last()
-    }
 }

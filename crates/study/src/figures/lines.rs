@@ -65,7 +65,7 @@ pub(super) fn draw(mut front: Frontispiece<'_>, mut charts: Vec<Chart>) -> Vec<F
         front.about += " ▼ stands for points that lie below the panel, with the value of the lowest of each curve.";
     }
     if charts.iter().all(|chart| chart.series.len() <= TOGETHER) {
-        return together(&front, charts).into_iter().collect();
+        return vec![together(&front, charts)];
     }
     let several = charts.len() > 1;
     let titles: Vec<&str> = charts.iter().map(|chart| chart.title.as_str()).collect();
@@ -73,11 +73,11 @@ pub(super) fn draw(mut front: Frontispiece<'_>, mut charts: Vec<Chart>) -> Vec<F
     charts
         .into_iter()
         .zip(names)
-        .filter_map(|(chart, name)| apart(&front, chart, several.then_some(name)))
+        .map(|(chart, name)| apart(&front, chart, several.then_some(name)))
         .collect()
 }
 
-fn together(front: &Frontispiece<'_>, charts: Vec<Chart>) -> Option<Figure> {
+fn together(front: &Frontispiece<'_>, charts: Vec<Chart>) -> Figure {
     let columns = charts.len().min(2);
     let rows = charts.len().div_ceil(columns);
     let width = WIDTH / columns as f64;
@@ -92,8 +92,8 @@ fn together(front: &Frontispiece<'_>, charts: Vec<Chart>) -> Option<Figure> {
         }
     }
     // The legend's height is known once it is drawn.
-    let legend = Canvas::new("", 0.0)?.legend(0.0, &keys);
-    let mut canvas = Canvas::new(&front.name, HEADER + legend + 8.0 + height * rows as f64)?;
+    let legend = Canvas::new("", 0.0).legend(0.0, &keys);
+    let mut canvas = Canvas::new(&front.name, HEADER + legend + 8.0 + height * rows as f64);
     canvas.legend(HEADER, &keys);
     for (index, mut chart) in charts.into_iter().enumerate() {
         // From solid lines to those with the widest gaps.
@@ -128,23 +128,23 @@ fn together(front: &Frontispiece<'_>, charts: Vec<Chart>) -> Option<Figure> {
         clipped(&mut canvas, &frame, &axis, &chart.series);
     }
     canvas.title(&front.title);
-    Some(canvas.finish(
+    canvas.finish(
         &front.title,
         &front.about,
         &front.count,
         front.source.command,
-    ))
+    )
 }
 
 /// `own_name` tells it from the figures of the other charts.
-fn apart(front: &Frontispiece<'_>, chart: Chart, own_name: Option<String>) -> Option<Figure> {
+fn apart(front: &Frontispiece<'_>, chart: Chart, own_name: Option<String>) -> Figure {
     let rows = chart.series.len().div_ceil(COLUMNS);
     let several = own_name.is_some();
     let name = match own_name {
         Some(own) => format!("{}-{own}", front.name),
         None => front.name.clone(),
     };
-    let mut canvas = Canvas::new(&name, HEADER + GRID_HEIGHT * rows as f64 + 16.0)?;
+    let mut canvas = Canvas::new(&name, HEADER + GRID_HEIGHT * rows as f64 + 16.0);
     let gutter = 46.0;
     let width = (WIDTH - gutter - 10.0) / COLUMNS as f64;
     for (index, series) in chart.series.iter().enumerate() {
@@ -209,7 +209,7 @@ fn apart(front: &Frontispiece<'_>, chart: Chart, own_name: Option<String>) -> Op
         "{} One panel for each, the others behind it in grey.",
         front.about
     );
-    Some(canvas.finish(&title, &about, &front.count, front.source.command))
+    canvas.finish(&title, &about, &front.count, front.source.command)
 }
 
 impl Series {

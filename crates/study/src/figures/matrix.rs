@@ -18,7 +18,7 @@ pub(super) fn matrix(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
         return None;
     }
     let name = format!("{}matrix", source.prefix(cell));
-    let probe = Canvas::new(&name, 0.0)?;
+    let probe = Canvas::new(&name, 0.0);
     let names: Vec<String> = order
         .iter()
         .map(|&index| probe.fitting(&cell.arms[index].name, SMALL, 130.0))
@@ -31,7 +31,7 @@ pub(super) fn matrix(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     let lean = 0.7 * longest;
     let size = ((WIDTH - left - lean.min(60.0) - 8.0) / order.len() as f64).min(64.0);
     let side = size * order.len() as f64;
-    let mut canvas = Canvas::new(&name, HEADER + above + side + 44.0)?;
+    let mut canvas = Canvas::new(&name, HEADER + above + side + 44.0);
     let top = HEADER + above;
     for (line, (&row, name)) in order.iter().zip(&names).enumerate() {
         let y = top + size * line as f64;

@@ -1,6 +1,6 @@
 //! Who is best: every seed, the mean and its interval.
 
-use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker};
+use super::canvas::{Align, Canvas, HEADER, LABEL, SMALL, WIDTH, colour, marker, off_line};
 use super::palette::{GRID, INK, ZERO};
 use super::panel::{Axis, Frame, Panel, bulk};
 use super::{Figure, Source};
@@ -9,14 +9,14 @@ use crate::definition::listed;
 use crate::format::{capital, confidence, count};
 use crate::metric::{Metric, Value};
 
-pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
+pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Figure {
     let (metric, criteria) = (source.analysis.metric, &source.analysis.criteria);
     let order = cell.full_order(criteria);
     let rows = order.len();
     let row = if rows > 14 { 20.0 } else { 26.0 };
     let height = row * rows as f64 + 50.0;
     let name = format!("{}ranking", source.prefix(cell));
-    let mut canvas = Canvas::new(&name, HEADER + height)?;
+    let mut canvas = Canvas::new(&name, HEADER + height);
 
     let means = order.iter().filter_map(|&index| cell.arms[index].mean);
     let means: Vec<f64> = means.map(|mean| mean.value).collect();
@@ -75,7 +75,7 @@ pub(super) fn ranking(source: Source<'_>, cell: &Cell<'_>) -> Option<Figure> {
     canvas.title(&title);
     let best = order.first().map(|&index| &cell.arms[index]);
     let about = about(source, cell, best, edge);
-    Some(canvas.finish(&title, &about, &source.score_counts(cell), source.command))
+    canvas.finish(&title, &about, &source.score_counts(cell), source.command)
 }
 
 /// The scores of a contender that there is to be room for: those that were measured, and of times that were never
@@ -164,7 +164,7 @@ impl Row<'_> {
             let Some(value) = run.score.number() else {
                 continue;
             };
-            let dy = (((number * 7) % 11) as f64 - 5.0) * self.height / 32.0;
+            let dy = off_line(number, self.height);
             let x = self.frame.x(value);
             let place = (self.frame.within(x), self.y + dy);
             let assumed = matches!(run.score, Value::Assumed(_));

@@ -11,20 +11,21 @@ use tiny_skia::{
     Transform,
 };
 
-use super::font::Font;
+use super::font;
 use super::palette::{INK, PAPER};
 
 /// Pixels per unit, so that figures are sharp on fine screens and in print.
 const SCALE: f32 = 2.0;
 
-/// The picture as PNG in light colours; none if it has no extent.
-pub(super) fn png(scene: &Scene, font: &Font) -> Option<Vec<u8>> {
+/// The picture as PNG in light colours.
+pub(super) fn png(scene: &Scene) -> Vec<u8> {
     let size = |length: f64| (length * f64::from(SCALE)).ceil() as u32;
-    let mut pixmap = Pixmap::new(size(scene.width), size(scene.height))?;
-    pixmap.fill(paint(&Color::from(PAPER[0]), None)?.shader_color());
+    let mut pixmap = Pixmap::new(size(scene.width), size(scene.height))
+        .expect("every figure has a title, and so an extent, and no more pixels than memory");
+    let paper = paint(&Color::from(PAPER[0]), None).expect("the page has a colour");
+    pixmap.fill(paper.shader_color());
     let mut raster = Raster {
         pixmap,
-        font,
         transforms: vec![Transform::from_scale(SCALE, SCALE)],
         clips: Vec::new(),
     };
@@ -32,12 +33,11 @@ pub(super) fn png(scene: &Scene, font: &Font) -> Option<Vec<u8>> {
         .elements
         .iter()
         .for_each(|primitive| raster.draw(primitive));
-    Some(encode(&raster.pixmap))
+    encode(&raster.pixmap)
 }
 
-struct Raster<'a> {
+struct Raster {
     pixmap: Pixmap,
-    font: &'a Font,
     transforms: Vec<Transform>,
     clips: Vec<Mask>,
 }
@@ -87,7 +87,7 @@ fn paint(color: &Color, opacity: Option<f64>) -> Option<Ink> {
     }
 }
 
-impl Raster<'_> {
+impl Raster {
     fn draw(&mut self, primitive: &Primitive) {
         match primitive {
             Primitive::Circle {
@@ -322,7 +322,7 @@ impl Raster<'_> {
 
     fn text(&mut self, content: &str, letters: &Letters<'_>) {
         let size = letters.size;
-        let width = self.font.width(content, size);
+        let width = font::width(content, size);
         let shift = match letters.anchor {
             TextAnchor::Start => 0.0,
             TextAnchor::Middle => -width / 2.0,
@@ -330,8 +330,7 @@ impl Raster<'_> {
         };
         let color = letters.color.cloned();
         let color = color.unwrap_or_else(|| Color::from(INK[0]));
-        let (Some(outline), Some(ink)) = (self.font.outline(content, size), paint(&color, None))
-        else {
+        let (Some(outline), Some(ink)) = (font::outline(content, size), paint(&color, None)) else {
             return;
         };
         let (x, y) = letters.place;
@@ -456,7 +455,6 @@ mod tests {
         scene.add(Primitive::GroupEnd);
         let mut raster = Raster {
             pixmap: Pixmap::new(20, 20).unwrap(),
-            font: &Font::built_in().unwrap(),
             transforms: vec![Transform::from_scale(SCALE, SCALE)],
             clips: Vec::new(),
         };
@@ -468,7 +466,7 @@ mod tests {
         assert_eq!(at(15, 5), (0x4a, 0x8f, 0xf7, 255));
         assert_eq!(at(5, 5), (0, 0, 0, 0));
         assert_eq!(at(15, 15), (0, 0, 0, 0));
-        let png = png(&scene, raster.font).unwrap();
+        let png = png(&scene);
         assert_eq!(&png[1..4], b"PNG");
         assert_eq!(png[16..24], [0, 0, 0, 20, 0, 0, 0, 20]);
     }

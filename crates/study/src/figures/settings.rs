@@ -189,7 +189,7 @@ pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
         .filter(|ranks| {
             ranks.summary.critical_difference <= ranks.contenders.len() as f64 - 1.0
         })
-        .filter_map(|ranks| {
+        .map(|ranks| {
             let summary = &ranks.summary;
             let names = &ranks.contenders;
             let mut order: Vec<usize> = (0..names.len()).collect();
@@ -204,7 +204,7 @@ pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
             } else {
                 String::from("ranks")
             };
-            let mut canvas = Canvas::new(&name, HEADER + height)?;
+            let mut canvas = Canvas::new(&name, HEADER + height);
             let (labels, left) = canvas.names(order.iter().map(|&index| &names[index]));
             let half = summary.critical_difference / 2.0;
             // No rank is 0.
@@ -246,7 +246,7 @@ pub(super) fn ranks(source: Source<'_>) -> Vec<Figure> {
                 crate::format::p_value(summary.friedman.f_p_value)
             );
             let n = format!("n = {}", count(summary.datasets, "setting"));
-            Some(canvas.finish(&title, &about, &n, source.command))
+            canvas.finish(&title, &about, &n, source.command)
         })
         .collect()
 }

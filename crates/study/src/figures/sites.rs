@@ -113,7 +113,7 @@ fn illustration(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Il
     let columns = COLUMNS.min(tables.len());
     let rows = tables.len().div_ceil(columns);
     let name = format!("{}{}", source.prefix(cell), share.name);
-    let probe = Canvas::new(&name, 0.0)?;
+    let probe = Canvas::new(&name, 0.0);
     let sites = labels(&probe, deepest)?;
     let widths = sites.iter().map(|site| probe.width(site, 10));
     let left = 12.0 + widths.fold(probe.width("epoch", 10), f64::max) + 6.0;
@@ -125,7 +125,7 @@ fn illustration(source: Source<'_>, cell: &Cell<'_>, share: &Share) -> Option<Il
     let line = if sites.len() > 12 { 8.0 } else { 19.0 };
     let column = ((width - 10.0) / epochs.max(1) as f64).min(60.0);
     let height = line * sites.len() as f64 + 42.0;
-    let mut canvas = Canvas::new(&name, HEADER + height * rows as f64 + 28.0)?;
+    let mut canvas = Canvas::new(&name, HEADER + height * rows as f64 + 28.0);
     for (index, (arm, table)) in tables.iter().enumerate() {
         let map = HeatMap {
             arm,

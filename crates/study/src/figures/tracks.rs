@@ -35,7 +35,7 @@ fn figure(source: Source<'_>, comparison: &TrackComparison, name: &str) -> Optio
     let row = if shifts.len() > 14 { 20.0 } else { 26.0 };
     let height = row * shifts.len() as f64 + 50.0;
     let top = HEADER + 20.0;
-    let mut canvas = Canvas::new(name, top + height)?;
+    let mut canvas = Canvas::new(name, top + height);
     let (names, left) = canvas.names(shifts.iter().map(|shift| &shift.name));
     let panel = Panel {
         width: WIDTH,

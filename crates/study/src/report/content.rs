@@ -411,6 +411,10 @@ fn tracks(study: &Study) -> String {
 fn definitions(analysis: &Analysis<'_>) -> Vec<(String, String)> {
     let better = analysis.wording().better();
     let ahead = format!("P({better})");
+    let detectable = format!(
+        "the smallest true difference that this many seeds would find with the study's power ({} unless it says otherwise); smaller ones are likely to be missed.",
+        statistics::Criteria::default().power
+    );
     [
         (
             "site",
@@ -447,7 +451,7 @@ fn definitions(analysis: &Analysis<'_>) -> Vec<(String, String)> {
         ),
         (
             "detectable",
-            "the smallest true difference that this many seeds would find with the study's power (0.8 unless it says otherwise); smaller ones are likely to be missed.",
+            &detectable,
         ),
         (
             "new study",

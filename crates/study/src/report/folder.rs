@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use files::{Context, FileError, create_folder, hidden_path, write_atomically};
+use files::{
+    Context, FileError, PARTIAL, create_folder, hidden_path, hidden_paths_of, write_atomically,
+};
 
 /// Where earlier reports go, within the folder of the latest.
 const EARLIER: &str = "earlier";
@@ -21,16 +23,15 @@ pub(super) fn replace(
     folder: &Path,
     files: &[(PathBuf, Vec<u8>)],
 ) -> Result<Option<PathBuf>, FileError> {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let parent = folder.parent().filter(|path| !path.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
     create_folder(parent)?;
     let _lock = lock(parent);
-    recover(folder, parent, &name)?;
+    recover(folder)?;
     if same(folder, files) {
         return Ok(None);
     }
-    let new = hidden_path(folder, "partial");
+    let new = hidden_path(folder, PARTIAL);
     for (path, bytes) in files {
         let path = new.join(path);
         create_folder(path.parent().unwrap_or(&new))?;
@@ -59,32 +60,20 @@ fn lock(parent: &Path) -> Option<File> {
 }
 
 /// Finds what a killed program left.
-fn recover(folder: &Path, parent: &Path, name: &str) -> Result<(), FileError> {
-    let prefix = format!(".{name}.");
-    // As `hidden` names it: `.name.4711-3.ending`, and not that of another study `name.x`.
-    let is_ours = |found: &str, ending: &str| {
-        let number = found
-            .strip_prefix(&prefix)
-            .and_then(|rest| rest.strip_suffix(ending));
-        let digits = |number: &str| number.bytes().all(|b| matches!(b, b'0'..=b'9' | b'-'));
-        number
-            .and_then(|number| number.strip_suffix('.'))
-            .is_some_and(digits)
+fn recover(folder: &Path) -> Result<(), FileError> {
+    let left = |ending| {
+        let mut left = hidden_paths_of(folder, ending).context("find what is left of", folder)?;
+        left.retain(|path| path.is_dir());
+        Ok(left)
     };
-    for entry in fs::read_dir(parent).context("read the folder", parent)? {
-        let path = entry.context("read the folder", parent)?.path();
-        let found = path.file_name().unwrap_or_default().to_string_lossy();
-        if !path.is_dir() {
-            continue;
-        }
-        if is_ours(&found, "partial") {
-            fs::remove_dir_all(&path).context("remove", &path)?;
-        } else if is_ours(&found, ASIDE) {
-            if folder.exists() {
-                keep(folder, &path)?;
-            } else {
-                fs::rename(&path, folder).context("restore", folder)?;
-            }
+    for path in left(PARTIAL)? {
+        fs::remove_dir_all(&path).context("remove", &path)?;
+    }
+    for path in left(ASIDE)? {
+        if folder.exists() {
+            keep(folder, &path)?;
+        } else {
+            fs::rename(&path, folder).context("restore", folder)?;
         }
     }
     Ok(())
@@ -144,17 +133,18 @@ fn count(folder: &Path) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::TEXT;
     use super::*;
 
     fn files(text: &str) -> Vec<(PathBuf, Vec<u8>)> {
         vec![
-            (PathBuf::from("report.md"), text.as_bytes().to_vec()),
+            (PathBuf::from(TEXT), text.as_bytes().to_vec()),
             (PathBuf::from("figures/a.svg"), b"a".to_vec()),
         ]
     }
 
     fn read(folder: &Path) -> String {
-        fs::read_to_string(folder.join("report.md")).unwrap()
+        fs::read_to_string(folder.join(TEXT)).unwrap()
     }
 
     #[test]
@@ -201,6 +191,23 @@ mod tests {
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
     }
 
+    /// Hidden names of folders whose own are long are shorter.
+    #[test]
+    fn of_a_long_name_it_is_found_too() {
+        let parent = tempfile::tempdir().unwrap();
+        let names = ["x", "y"].map(|end| format!("{}{end}", "long".repeat(50)));
+        let [folder, another] = names.map(|name| parent.path().join(name));
+        replace(&folder, &files("one")).unwrap();
+        // Killed after it was moved aside.
+        fs::rename(&folder, hidden_path(&folder, ASIDE)).unwrap();
+        replace(&another, &files("another")).unwrap();
+        assert!(!another.join("earlier").exists());
+        replace(&folder, &files("two")).unwrap();
+        assert_eq!(read(&folder), "two");
+        assert_eq!(read(&folder.join("earlier/1")), "one");
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 2);
+    }
+
     #[test]
     fn what_a_killed_program_left_is_found() {
         let parent = tempfile::tempdir().unwrap();
@@ -218,7 +225,7 @@ mod tests {
         fs::rename(folder.join("earlier"), parent.path().join("e")).unwrap();
         let aside = parent.path().join(".tanh.1-2.aside");
         fs::create_dir(&aside).unwrap();
-        fs::write(aside.join("report.md"), "zero").unwrap();
+        fs::write(aside.join(TEXT), "zero").unwrap();
         fs::rename(parent.path().join("e"), aside.join("earlier")).unwrap();
         replace(&folder, &files("four")).unwrap();
         assert_eq!(read(&folder), "four");

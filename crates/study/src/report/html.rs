@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::FIGURES;
 use super::document::{Block, Document, Table, VerdictBlock, spans};
 use crate::analysis::ClaimStatus;
 use crate::definition::Statement;
@@ -159,8 +160,8 @@ fn figure(figure: &Figure) -> Markup {
             figcaption {
                 (figure.about) " "
                 span.source {
-                    a href=(format!("figures/{}.svg", figure.name)) { "SVG" } " · "
-                    a href=(format!("figures/{}.png", figure.name)) { "PNG" }
+                    a href=(format!("{FIGURES}/{}.svg", figure.name)) { "SVG" } " · "
+                    a href=(format!("{FIGURES}/{}.png", figure.name)) { "PNG" }
                 }
             }
         }

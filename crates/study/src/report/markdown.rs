@@ -1,5 +1,6 @@
 //! A report as Markdown, with the figures beside it.
 
+use super::FIGURES;
 use super::document::{Block, Document, Table, VerdictBlock, spans};
 use crate::definition::Statement;
 use crate::figures::Figure;
@@ -71,7 +72,7 @@ fn verdict(verdict: &VerdictBlock, marks: &str) -> String {
 
 fn figure(figure: &Figure) -> String {
     format!(
-        "![{}](figures/{}.svg)\n\n{} {}.",
+        "![{}]({FIGURES}/{}.svg)\n\n{} {}.",
         escape(&figure.title),
         figure.name,
         escape(&figure.about),

@@ -8,7 +8,7 @@ use crate::analysis::{
 };
 use crate::figures::Source;
 use crate::format::{
-    capital, chosen_accuracy, confidence, decimals, p_number, percent, scientific,
+    brackets, capital, chosen_accuracy, confidence, decimals, p_number, percent, scientific,
 };
 use crate::metric::Metric;
 use crate::record::RunRecord;
@@ -307,9 +307,7 @@ pub(super) fn inflation(cell: &Cell<'_>) -> Option<Table> {
         .filter_map(|arm| {
             let inflation = arm.inflation?;
             let points = |share: f64| decimals(100.0 * share, 3);
-            let interval = inflation.interval.map_or_else(String::new, |interval| {
-                format!(" [{}, {}]", points(interval.lower), points(interval.upper))
-            });
+            let interval = brackets(inflation.interval, points);
             Some(vec![
                 arm.name.clone(),
                 inflation.count.to_string(),
@@ -399,10 +397,7 @@ fn ratio(arm: &Arm<'_>, metric: Metric, with_interval: bool) -> String {
         return String::new();
     };
     let interval = cost.ratio.interval.filter(|_| with_interval);
-    let interval = interval.map_or_else(String::new, |interval| {
-        let [lower, upper] = [interval.lower, interval.upper].map(|end| decimals(end, 2));
-        format!(" [{lower}, {upper}]")
-    });
+    let interval = brackets(interval, |end| decimals(end, 2));
     // Seeds of which one of the two took no time that could be measured have no ratio.
     let of = match (cost.ratio.count, arm.values(metric).len()) {
         (ratios, all) if ratios < all => format!(", of {ratios} of {all} seeds"),
@@ -647,20 +642,14 @@ fn mean(metric: Metric, arm: &Arm<'_>) -> String {
 /// A statistic and its interval, without units.
 fn estimate(metric: Metric, estimate: Option<Estimate>) -> String {
     or_none(estimate.map(|estimate| {
-        let interval = estimate.interval.map_or_else(String::new, |interval| {
-            let [lower, upper] = [interval.lower, interval.upper].map(|end| metric.number(end));
-            format!(" [{lower}, {upper}]")
-        });
+        let interval = brackets(estimate.interval, |end| metric.number(end));
         format!("{}{interval}", metric.number(estimate.value))
     }))
 }
 
 /// A difference and its interval, without units.
 fn signed(metric: Metric, mean: f64, interval: Option<Interval>) -> String {
-    let interval = interval.map_or_else(String::new, |interval| {
-        let [lower, upper] = [interval.lower, interval.upper].map(|end| metric.signed(end));
-        format!(" [{lower}, {upper}]")
-    });
+    let interval = brackets(interval, |end| metric.signed(end));
     format!("{}{interval}", metric.signed(mean))
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use study::{Contender, Expectation, Metric, Problem, Seeds, Study, Track};
+use study::{Contender, Expectation, Metric, Plan, Problem, Records, Seeds, Study, Track};
 
 const TUTORIAL: &str = r#"
 title = "tanh against sigmoid"
@@ -260,7 +260,17 @@ fn errors_name_the_place() {
         (
             "metric =",
             "level = 5\nmetric =",
-            "a.toml:45:9: the level is 5",
+            "a.toml:45:9: the level is 5, expected a number from 1e-12 to below 0.5; 0.05 is usual",
+        ),
+        (
+            "metric =",
+            "power = 0.01\nmetric =",
+            "a.toml:45:9: the power is 0.01, expected a number between the level and 1; 0.8 is usual",
+        ),
+        (
+            "metric =",
+            "margin = -1\nmetric =",
+            "a.toml:45:10: the margin is -1, expected a number from 0 to 1e100, in the unit of the metric",
         ),
     ] {
         let error = replaced(from, to);
@@ -274,6 +284,39 @@ fn errors_name_the_place() {
         error.starts_with("cannot read the study no/such.toml"),
         "{error}"
     );
+}
+
+/// Each value of a factor meets all else that is set, whatever the other values are.
+#[test]
+fn values_that_set_the_same_hide_no_conflict() {
+    let text = |values: &str, recipe: &str| {
+        format!(
+            "title = \"x\"\ncontenders = [\"relu\"]\n[[vary]]\nname = \"n\"\nlabels = [\"1\", \"2\"]\nvalues = {values}\n[common]\n{recipe} = 0\n"
+        )
+    };
+    for (values, recipe, expected) in [
+        (
+            "[{ a.b = 1 }, { a = 2 }]",
+            "a.c",
+            "a.toml:8:7: `a.c` is set already, by `a`; set each field in one place only",
+        ),
+        (
+            "[{ a = 1 }, { a = 2, b = 3 }]",
+            "b",
+            "a.toml:8:5: `b` is set already; set each field in one place only",
+        ),
+        (
+            "[{ a = 1 }, { \"a.b\" = 2, a.b = 3 }]",
+            "c",
+            "a.toml:3:1: `a.b` is set already; set each field in one place only",
+        ),
+    ] {
+        let error = parse(&text(values, recipe)).unwrap_err();
+        assert!(error.starts_with(expected), "{error}");
+    }
+    let study = parse(&text("[{ a.b = 1 }, { a = 2, b = 3 }]", "c")).unwrap();
+    let plan = Plan::new(&study).unwrap();
+    assert_eq!(plan.known(&Records::default()).len(), plan.total());
 }
 
 #[test]

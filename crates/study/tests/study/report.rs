@@ -46,9 +46,11 @@ impl Written {
 
     /// What every report must be.
     fn check(&self) {
-        let html = self.read("report.html");
+        assert!(report::is_report(&self.report.folder));
+        assert!(!report::is_report(self.folder.path()));
+        let html = self.read(report::PAGE);
         let page = check_html(&html);
-        let markdown = self.read("report.md");
+        let markdown = self.read(report::TEXT);
         for name in self.figures() {
             let svg = self.read(&format!("figures/{name}.svg"));
             check_svg(&svg, &name);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use study::analysis::Analysis;
 use study::record::Status;
-use study::{Plan, Records, RunRecord, RunSpec, Stage, Start, Store, Study, id_of};
+use study::{Plan, Records, RunRecord, RunSpec, Stage, Start, Store, StoreError, Study, id_of};
 use toml::Table;
 
 use crate::made_up::{self, Ability};
@@ -465,6 +465,41 @@ fn another_base_is_refused() {
         error.contains("data.fingerprint is \"00\" there and \"11\" now; name another folder"),
         "{error}"
     );
+}
+
+/// Nothing is known of later versions but that they are results, which took time to make.
+#[test]
+fn a_result_of_another_version_is_skipped_named_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path(), &base()).unwrap();
+    let plan = Plan::new(&study()).unwrap();
+    let run = made_up::result(&plan.trials()[0], ABILITY);
+    store.save(&run).unwrap();
+    let file = store.run_folder(&run.id).join("result.json");
+    let same = fs::read_to_string(&file).unwrap();
+    let later = same.replacen("\"version\": 1", "\"version\": 2", 1);
+    assert_ne!(later, same);
+    let leases = store.leases(STALE).unwrap();
+    for later in [later.as_str(), "{ \"version\": 2, \"run\": [] }"] {
+        fs::write(&file, later).unwrap();
+        let records = store.records().unwrap();
+        assert!(records.is_empty());
+        let [warning] = records.warnings() else {
+            panic!("{:?}", records.warnings());
+        };
+        assert!(
+            warning.contains("result.json is of version 2, and this program knows version 1"),
+            "{warning}"
+        );
+        let errors = [
+            store.start(&leases, &run.id, &run.specs[0]).map(|_| ()),
+            store.save(&run),
+        ];
+        for error in errors {
+            assert!(matches!(error, Err(StoreError::Version { found: 2, .. })));
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), later);
+    }
 }
 
 #[test]

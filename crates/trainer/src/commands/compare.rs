@@ -193,7 +193,7 @@ impl Options {
             study.tuned = Some(Tuning {
                 learning_rates: self.rates.clone(),
                 seeds_per_rate: self.trials.get(),
-                first_seed: 1_000_000,
+                first_seed: Tuning::FIRST_SEED,
                 recipe: Table::new(),
             });
         }

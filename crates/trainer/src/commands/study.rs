@@ -112,7 +112,7 @@ pub(super) fn check_report_folder(folder: &Path) -> Result<()> {
     }
     let mut entries =
         std::fs::read_dir(folder).with_context(|| format!("cannot read the folder {name}"))?;
-    if entries.next().is_some() && !folder.join("report.md").exists() {
+    if entries.next().is_some() && !study::report::is_report(folder) {
         bail!("{name} is there already and holds no report; name another folder with --out");
     }
     Ok(())
@@ -150,7 +150,7 @@ fn show_report(report: &Report) -> Result<()> {
 }
 
 fn page(report: &Report) -> PathBuf {
-    report.folder.join("report.html")
+    report.folder.join(study::report::PAGE)
 }
 
 /// What writes the report again, of the runs in `runs` into the folder `out`.

@@ -112,15 +112,14 @@ pub fn work(
 }
 
 impl StudyRunner {
-    /// Forgets what came of runs that failed, so that they are made again.
+    /// Forgets what came of runs that failed, so that they are made again. Returns how many it was.
     ///
     /// # Errors
     ///
     /// If the study's folder cannot be used.
-    pub fn forget_failed(&self, records: &Records) -> Result<()> {
+    pub fn forget_failed(&self, records: &Records) -> Result<usize> {
         let leases = self.store.leases(STALE)?;
-        self.store.forget_failed(&leases, &self.plan, records)?;
-        Ok(())
+        Ok(self.store.forget_failed(&leases, &self.plan, records)?)
     }
 
     /// Removes what processes that were killed left behind when their run was done: their lease, and

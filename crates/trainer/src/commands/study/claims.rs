@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let analysis =
             Analysis::new(&plan, &records).with_context(|| format!("{}", file.display()))?;
         if let Some(claim) = analysis.claim() {
-            let report = results(file, None).join("report.md");
+            let report = results(file, None).join(report::TEXT);
             let link = report.exists().then(|| report.display().to_string());
             claims.push((claim.clone(), link));
         }

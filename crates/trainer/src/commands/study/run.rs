@@ -124,8 +124,9 @@ pub fn run_study(
     let name = stem(&paths.study);
     runner.store.save_study(&name, study)?;
     let mut records = runner.store.records()?;
+    let mut forgotten = 0;
     if parallelism.retry_failed {
-        runner.forget_failed(&records)?;
+        forgotten = runner.forget_failed(&records)?;
         records = runner.store.records()?;
     }
     let pending = runner.plan.pending(&records).len();
@@ -133,6 +134,14 @@ pub fn run_study(
     let mut display = StudyDisplay::new(output, done, runner.plan.total());
     for warning in records.warnings() {
         display.say(&format!("warning: {warning}"));
+    }
+    if forgotten > 0 {
+        let (runs, are) = if forgotten == 1 {
+            ("run", "is")
+        } else {
+            ("runs", "are")
+        };
+        display.say(&format!("{forgotten} failed {runs} {are} made again"));
     }
     if pending > 0 {
         introduce(runner, done, &display);
