@@ -3,7 +3,7 @@
 use statistics::{bca_interval, mean};
 
 use super::lines::{Chart, Frontispiece, Point, Series, draw};
-use super::panel::{Axis, bulk};
+use super::panel::{Axis, bulk, shown_from};
 use super::{Figure, Illustration, Source};
 use crate::analysis::{Arm, Cell};
 use crate::format::{confidence, decimals, percent, scientific};
@@ -191,7 +191,9 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Illustration>
         .filter_map(|series| Some(series.points.last()?.y))
         .collect();
     let near = bulk(&last);
-    let from = near.map_or(0.0, |(low, _)| low - 0.1);
+    let points = accuracy.iter().flat_map(|series| &series.points);
+    let points: Vec<f64> = points.map(|point| point.y).collect();
+    let from = shown_from(&points, near.map_or(0.0, |(low, _)| low - 0.1));
     let shown = extent(&accuracy).filter(|value| *value >= from);
     let ends = near.into_iter().flat_map(|(low, high)| [low, high]);
     let charts = vec![

@@ -204,6 +204,20 @@ pub(super) fn bulk(values: &[f64]) -> Option<(f64, f64)> {
     )
 }
 
+/// From where on an axis shows values: from `usual`, with few of them below. Where that would hide more than a
+/// quarter, the axis reaches as far below the quartile as from there to the highest, so that what is hidden is few
+/// values, and far from the others.
+pub(super) fn shown_from(values: &[f64], usual: f64) -> f64 {
+    let hidden = values.iter().filter(|&&value| value < usual).count();
+    match statistics::quantile(values, 0.25) {
+        Ok(quartile) if 4 * hidden > values.len() => {
+            let highest = values.iter().copied().fold(quartile, f64::max);
+            usual.min(quartile - (highest - quartile))
+        }
+        _ => usual,
+    }
+}
+
 /// The first and the last multiple of a step that is within.
 fn ticks(low: f64, high: f64, step: f64) -> (i64, i64) {
     ((low / step).ceil() as i64, (high / step).floor() as i64)
@@ -496,6 +510,26 @@ mod tests {
         assert_eq!(without_zeros("−5.00", 3), "−5");
         assert_eq!(without_zeros("−5.25", 3), "−5.25");
         assert_eq!(without_zeros("10⁻⁷", 0), "10⁻⁷");
+    }
+
+    /// As they are with MNIST's digits, and spread widely.
+    #[test]
+    fn few_values_are_hidden() {
+        let near = [0.6, 0.91, 0.96, 0.97, 0.97, 0.97, 0.975, 0.975, 0.98, 0.98];
+        assert_eq!(shown_from(&near, 0.93), 0.93);
+        let spread = [0.72, 0.74, 0.76, 0.78, 0.8, 0.82, 0.84, 0.86, 0.88, 0.9];
+        assert!(shown_from(&spread, 0.81) < 0.72);
+        assert!(shown_from(&spread, 0.5) == 0.5);
+        // What is far stays hidden.
+        let both = [0.1, 0.1, 0.8, 0.81, 0.8, 0.95, 0.96, 0.96, 0.97, 0.97];
+        assert!((0.2..0.8).contains(&shown_from(&both, 0.9)));
+        for count in 1..40 {
+            let values: Vec<f64> = (0..count).map(|i| 1.0 - 0.5_f64.powi(i)).collect();
+            let from = shown_from(&values, 0.9999);
+            let hidden = values.iter().filter(|&&value| value < from).count();
+            assert!(4 * hidden <= values.len(), "{hidden} of {count}");
+        }
+        assert_eq!(shown_from(&[], 0.9), 0.9);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::canvas::{Align, Canvas, HEADER, SMALL, WIDTH};
 use super::curves::point;
 use super::lines::{Chart, Frontispiece, Series, draw};
 use super::palette::{CONTEXT, INK, MUTED};
-use super::panel::{Axis, Frame, Panel, bulk};
+use super::panel::{Axis, Frame, Panel, bulk, shown_from};
 use super::{Figure, Source};
 use crate::analysis::{Estimate, TrackComparison, TrackShift};
 use crate::format::{capital, confidence, count, file_names, percent, scientific};
@@ -206,11 +206,13 @@ fn chart_of_rates(setting: &str, series: Vec<Series>) -> Chart {
         .iter()
         .filter_map(|series| series.points.iter().map(|point| point.y).reduce(f64::max))
         .collect();
-    // What is far below the best of every contender is cut off.
-    let from = bulk(&best).map_or(0.0, |(low, _)| low) - 0.05;
     let all = series.iter().flat_map(|series| &series.points);
     let rates = all.clone().map(|point| point.x);
-    let shown: Vec<f64> = all.map(|point| point.y).filter(|&y| y >= from).collect();
+    let mut shown: Vec<f64> = all.map(|point| point.y).collect();
+    // What is far below the best of every contender is cut off.
+    let usual = bulk(&best).map_or(0.0, |(low, _)| low) - 0.05;
+    let from = shown_from(&shown, usual);
+    shown.retain(|&accuracy| accuracy >= from);
     Chart {
         title: match setting {
             "" => String::from("validation accuracy of the trials"),

@@ -631,6 +631,45 @@ fn what_lies_below_a_panel_is_marked() {
     assert!(!curves.contains(about));
 }
 
+/// Where accuracies differ much from rate to rate, or from epoch to epoch, panels show them.
+#[test]
+fn most_points_lie_within_the_panel() {
+    let study = "title = \"x\"\ncontenders = [\"relu\", \"tanh\"]\nseeds = 2\n[common]\n[tuned]\nlearning_rates = [0.001, 0.003, 0.01, 0.03, 0.1]";
+    let study = Study::parse(study, Path::new("a.toml")).unwrap();
+    let rates = &study.tuned.as_ref().unwrap().learning_rates;
+    let is_marked = |accuracies: [[f64; 5]; 2], gain: f64| {
+        let records = made_up::run(&study, |spec| {
+            let rate = rates
+                .iter()
+                .position(|&rate| Some(rate) == spec.learning_rate);
+            let contender = usize::from(spec.contender == "tanh");
+            Ability {
+                accuracy: accuracies[contender][rate.unwrap_or(2)],
+                diverges_every: 0,
+            }
+        });
+        let runs = records.iter().cloned().map(|mut run| {
+            for epoch in &mut run.epochs {
+                let left = gain * (6 - epoch.epoch) as f64;
+                epoch.validation.accuracy = epoch.validation.accuracy.map(|end| end - left);
+            }
+            run
+        });
+        let written = Written::new(&study, &Records::new(runs.collect()));
+        ["learning-rates", "tuned-track-learning-curves"].map(|figure| {
+            let figure = written.read(&format!("figures/{figure}.svg"));
+            figure.contains("▼ stands for points that lie below the panel")
+        })
+    };
+    let near = [
+        [0.97, 0.975, 0.98, 0.98, 0.6],
+        [0.96, 0.97, 0.975, 0.97, 0.97],
+    ];
+    assert_eq!(is_marked(near, 0.0), [true, false]);
+    let spread = [[0.72, 0.76, 0.82, 0.88, 0.9], [0.74, 0.78, 0.8, 0.84, 0.86]];
+    assert_eq!(is_marked(spread, 0.08), [false, false]);
+}
+
 /// The lines of a figure that have dashes: the colour, and the dashes.
 fn dashed_lines(svg: &str) -> Vec<(String, String)> {
     let document = roxmltree::Document::parse(svg).unwrap();
