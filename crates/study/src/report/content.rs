@@ -132,19 +132,16 @@ fn setting_by_setting(source: Source<'_>, cells: &[&Cell<'_>], blocks: &mut Vec<
     }
 }
 
-/// What holds for all settings and both tracks.
+/// What holds for all settings and both tracks; of one cell, how its learning rates were chosen.
 fn overall(source: Source<'_>, figures: OverallFigures, blocks: &mut Vec<Block>) {
     let analysis = source.analysis;
-    let study_tracks = source.study.tracks().len();
-    if analysis.cells.len() < 2 {
-        return;
-    }
-    let settings = analysis.cells.len() > study_tracks;
-    blocks.push(Block::Heading(String::from(if settings {
-        "All settings"
-    } else {
-        "Both tracks"
-    })));
+    let heading = match (analysis.cells.len(), source.study.tracks().len()) {
+        (cells, tracks) if cells > tracks => "All settings",
+        (2.., _) => "Both tracks",
+        _ if analysis.choices.is_empty() => return,
+        _ => "The choice of learning rates",
+    };
+    blocks.push(Block::Heading(String::from(heading)));
     blocks.push(Block::Figures(figures.others));
     if let Some(table) = tables::all_results(source) {
         blocks.push(folded("All results", table));

@@ -443,6 +443,13 @@ recipe = { "network.initialization" = "matched" }
     let study = Study::parse(&one_split, Path::new("a.toml")).unwrap();
     let written = Written::new(&study, &made_up::run(&study, good));
     assert!(!written.read("report.md").contains("times as wide"));
+    // Tuned alone, in one setting.
+    let tuned = "title = \"x\"\ncontenders = [\"relu\", \"tanh\"]\nseeds = 6\n[tuned]\nlearning_rates = [0.001, 0.01]";
+    let study = Study::parse(tuned, Path::new("a.toml")).unwrap();
+    let written = Written::new(&study, &made_up::run(&study, good));
+    let markdown = written.read("report.md");
+    assert!(markdown.contains("## The choice of learning rates"));
+    assert!(markdown.contains("Trials of the tuned track"));
     // All decides.
     let study = Study::compare(&["relu", "tanh"], 6).unwrap();
     let written = Written::new(&study, &made_up::run(&study, good));
