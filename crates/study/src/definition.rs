@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use statistics::{Direction, pairs_for_significance};
 use toml::{Table, Value};
 
@@ -158,6 +158,7 @@ pub struct Criteria {
     /// The setting that decides, as labels by factor: `{ depth = "20" }`. Factors that are left out
     /// count with all their values; what does not decide is shown as exploratory.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "labels")]
     pub setting: BTreeMap<String, String>,
     /// What the claim expects of contenders, by name, against the baseline. A claim expects something
     /// of one contender or more.
@@ -289,6 +290,17 @@ impl Factor {
         let are_apart = numbers.windows(2).all(|pair| pair[1] - pair[0] > apart);
         (numbers.len() >= 3 && apart > 0.0 && are_apart).then_some(numbers)
     }
+}
+
+/// What values are called, which may be written as such: `{ epochs = 2 }`.
+fn labels<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    let values = BTreeMap::<String, Value>::deserialize(deserializer)?;
+    Ok(values
+        .into_iter()
+        .map(|(factor, value)| (factor, label(&value)))
+        .collect())
 }
 
 /// A value as a reader would write it: texts without quotes.

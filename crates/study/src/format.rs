@@ -81,7 +81,15 @@ pub(crate) fn p_number(p_value: f64) -> String {
 pub(crate) fn count(number: usize, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
-        _ => format!("{number} {noun}s"),
+        _ => format!("{} {noun}s", grouped(number)),
+    }
+}
+
+/// A number with a comma between thousands: `42,000`.
+pub(crate) fn grouped(number: usize) -> String {
+    match number {
+        0..1000 => number.to_string(),
+        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
     }
 }
 
@@ -136,6 +144,8 @@ mod tests {
     #[test]
     fn numbers_for_readers() {
         assert_eq!(decimals(-0.001, 2), "0.00");
+        assert_eq!(count(1_000_020, "image"), "1,000,020 images");
+        assert_eq!(grouped(999), "999");
         assert_eq!(decimals(-1.5, 1), "−1.5");
         assert_eq!(percent(0.991, 2), "99.10 %");
         assert_eq!(chosen_accuracy(0.97), "97.0 %");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Analysis, Cell, fewest_images};
 use crate::definition::{Seeds, Study, listed};
 use crate::field::Difference;
-use crate::format::{count, decimals, percent, with_place};
+use crate::format::{count, decimals, grouped, percent, with_place};
 use crate::metric::Metric;
 use crate::plan::{RateChoice, RunSpec};
 use crate::record::{Environment, RunRecord, Status};
@@ -189,7 +189,7 @@ fn copies(analysis: &Analysis<'_>) -> Option<String> {
     (dataset.copies > 0).then(|| {
         format!(
             "{} of {} are copies of others: networks may be tested on what they were trained on, and all look better than they are. `trainer data check` names them.",
-            dataset.copies,
+            grouped(dataset.copies),
             count(dataset.images, "image")
         )
     })

@@ -6,7 +6,7 @@ use super::tables;
 use crate::analysis::{Analysis, Cell};
 use crate::definition::{Study, listed};
 use crate::figures::{self, CellFigures, Figure, Illustrations, OverallFigures, Source};
-use crate::format::{capital, confidence, count, decimals, percent};
+use crate::format::{capital, confidence, count, decimals, grouped, percent};
 use crate::record::Environment;
 use crate::records::Dataset;
 
@@ -65,7 +65,8 @@ fn dataset(dataset: &Dataset) -> Block {
         ..
     } = dataset;
     Block::Paragraph(format!(
-        "Images: {name}, {images} labelled ones of {side}×{side} pixels in {classes} classes."
+        "Images: {name}, {} labelled ones of {side}×{side} pixels in {classes} classes.",
+        grouped(*images)
     ))
 }
 
@@ -254,8 +255,8 @@ fn images(analysis: &Analysis<'_>) -> Option<String> {
     Some(format!(
         "A run trains on {}{classes}, chooses by {} others and is tested on {}.{commonest}",
         count(images.training, "image"),
-        images.validation,
-        images.test,
+        grouped(images.validation),
+        grouped(images.test),
     ))
 }
 

@@ -78,6 +78,9 @@ fn every_part_is_read_and_comes_back() {
     assert_eq!(study.tracks(), [Track::Common, Track::Tuned]);
     assert_eq!(study.deciding_track(), Track::Common);
     assert_eq!(study.baseline(), "sigmoid");
+    // A label that is a number may be written as one.
+    let numbered = TUTORIAL.replace("setting.depth = \"8\"", "setting.depth = 8");
+    assert_eq!(parse(&numbered).unwrap(), study);
     assert_eq!(study.verdict.metric, Metric::SecondsTo(0.98));
     assert_eq!(study.verdict.expect["tanh"], Expectation::Better);
     assert_eq!(

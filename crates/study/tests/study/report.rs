@@ -285,10 +285,10 @@ fn a_report_names_its_images_and_all_of_the_configuration() {
     for file in ["report.html", "report.md"] {
         let text = written.read(file);
         for expected in [
-            "Images: train.csv, 42000 labelled ones of 28×28 pixels in 10 classes.",
+            "Images: train.csv, 42,000 labelled ones of 28×28 pixels in 10 classes.",
             "batch_size = 256",
             "0123",
-            "800 of 42000 images are copies of others: networks may be tested on what",
+            "800 of 42,000 images are copies of others: networks may be tested on what",
             "All functions have the same learning rate",
         ] {
             assert!(text.contains(expected), "{file}: {expected}");
