@@ -49,8 +49,8 @@ pub use thousands::Thousands;
 
 use table::{Labels, Table};
 
-/// The number of built-in digits that stand in for Kaggle's `train.csv`, which has as many.
-pub const BUILT_IN_COUNT: usize = 42_000;
+/// The number of built-in digits that stand in for Kaggle's `train.csv`: as many as it has.
+pub const BUILT_IN_COUNT: usize = mnist::TRAINING_ROWS;
 
 /// What [`training_images`] takes in place of a path for the built-in digits, files or not.
 pub const BUILT_IN: &str = "built-in";

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use mnist::{TEST, TRAIN};
 use zip::ZipArchive;
 
 use crate::error::Error;
@@ -88,7 +89,7 @@ fn other_tables(folder: &Path) -> Vec<String> {
     let is_table = |name: &String| {
         let lower = name.to_lowercase();
         let is_csv = lower.ends_with(".csv") || lower.ends_with(".csv.gz");
-        is_csv && !kaggles.contains(&name.as_str())
+        is_csv && !kaggles.contains(name)
     };
     let entries = folder.read_dir().into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -144,12 +145,16 @@ pub fn shadowed(folder: &Path) -> Vec<PathBuf> {
 
 /// The files that may hold a table, the first one found being taken. A table that may be either is
 /// looked for as a labelled one.
-fn file_names(labels: Labels) -> [&'static str; 3] {
+fn file_names(labels: Labels) -> [String; 3] {
+    let table = table_name(labels);
+    [table.into(), format!("{table}.gz"), ARCHIVE.into()]
+}
+
+/// What Kaggle calls the table.
+fn table_name(labels: Labels) -> &'static str {
     match labels {
-        Labels::Required | Labels::Partial | Labels::Optional => {
-            ["train.csv", "train.csv.gz", ARCHIVE]
-        }
-        Labels::Absent => ["test.csv", "test.csv.gz", ARCHIVE],
+        Labels::Required | Labels::Partial | Labels::Optional => TRAIN,
+        Labels::Absent => TEST,
     }
 }
 
@@ -163,7 +168,7 @@ pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
             let Some(path) = find_in_folder(named, labels) else {
                 continue;
             };
-            let [table, ..] = file_names(labels);
+            let table = table_name(labels);
             if is_archive(&path)? {
                 let name = format!("{}/{table}", path.display());
                 match read_file(&path, labels) {
@@ -184,7 +189,7 @@ pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
         return Ok(vec![read_either(named)?]);
     }
     for labels in kinds {
-        let [table, ..] = file_names(labels);
+        let table = table_name(labels);
         match read_file(named, labels) {
             Ok(read) => tables.push((format!("{}/{table}", named.display()), read)),
             Err(error @ Error::NotInArchive { .. }) => missing = missing.or(Some(error)),
@@ -261,7 +266,7 @@ fn read_archive(opened: File, file: &str, labels: Labels) -> Result<Table, Error
     };
     let mut archive =
         ZipArchive::new(BufReader::with_capacity(1 << 16, opened)).map_err(archive_error)?;
-    let [expected, ..] = file_names(labels);
+    let expected = table_name(labels);
     let names: Vec<String> = archive
         .file_names()
         .map(|name| name.map(|name| name.into_owned()))

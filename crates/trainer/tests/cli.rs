@@ -395,7 +395,7 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     write("submission.csv", "");
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv is empty, expected a header ImageId,Label and rows");
     insta::assert_snapshot!(folder.fail("score answers.csv"), @"error: there is no file data/test-labels.csv with the answers; `trainer data fetch` and `trainer data make` write one, or name it with --answers (Kaggle's are not public)");
-    insta::assert_snapshot!(folder.fail("score none.csv --answers answers.csv"), @"error: none.csv cannot be read: No such file or directory (os error 2)");
+    insta::assert_snapshot!(folder.fail("score none.csv --answers answers.csv"), @"error: none.csv: cannot be read (No such file or directory (os error 2)); check that it is there and that you may read it");
 }
 
 /// Also with another number of threads.

@@ -44,7 +44,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         );
     }
     check_replaceable(&options.out, "a submission", |start| {
-        start.starts_with(b"ImageId,Label")
+        start.starts_with(mnist::SUBMISSION_COLUMNS.join(",").as_bytes())
     })?;
     if options.data.as_deref() == Some(Path::new(data::BUILT_IN)) {
         bail!(
