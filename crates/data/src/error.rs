@@ -52,8 +52,11 @@ pub enum Error {
         cause: zip::result::ZipError,
     },
 
-    /// A zip archive lacks the table that is asked for.
-    #[error("{file}: found {found}, expected {expected} in the archive")]
+    /// A zip archive lacks the table that is asked for, and has not one other alone.
+    #[error(
+        "{file}: found {found}, expected {expected} in the archive; rename the table in it, or unpack it and name \
+         the table"
+    )]
     NotInArchive {
         /// The archive.
         file: String,
@@ -175,13 +178,16 @@ pub enum Error {
 
     /// The pixel columns do not make a square image.
     #[error(
-        "{place}: found {found} pixel columns, expected the number of a square image such as 784 = 28×28"
+        "{place}: found {found} pixel columns, expected the number of a square image such as \
+         784 = 28×28{remedy}"
     )]
     NotSquare {
         /// The header's last pixel column.
         place: Place,
         /// The number of pixel columns.
         found: usize,
+        /// What to do, as the end of the sentence; empty if that is not known.
+        remedy: String,
     },
 
     /// A row has fewer or more fields than the header.

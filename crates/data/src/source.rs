@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mnist::{TEST, TRAIN};
 use zip::ZipArchive;
+use zip::result::ZipResult;
 
 use crate::error::Error;
 use crate::gzip::GzipReader;
@@ -169,7 +170,15 @@ pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
                 continue;
             };
             let table = table_name(labels);
-            if is_archive(&path)? {
+            if let Some(names) = names_in_archive(&path)? {
+                if let Some(name) = only_table_in(&names) {
+                    // Whatever is looked for in the archive, it is the same.
+                    let name = format!("{}/{name}", path.display());
+                    if tables.iter().all(|(other, _)| *other != name) {
+                        tables.push((name, read_file(&path, Labels::Optional)?));
+                    }
+                    continue;
+                }
                 let name = format!("{}/{table}", path.display());
                 match read_file(&path, labels) {
                     Ok(read) => tables.push((name, read)),
@@ -185,8 +194,12 @@ pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
             false => Ok(tables),
         };
     }
-    if !is_archive(named)? {
+    let Some(names) = names_in_archive(named)? else {
         return Ok(vec![read_either(named)?]);
+    };
+    if let Some(name) = only_table_in(&names) {
+        let name = format!("{}/{name}", named.display());
+        return Ok(vec![(name, read_file(named, Labels::Optional)?)]);
     }
     for labels in kinds {
         let table = table_name(labels);
@@ -207,10 +220,17 @@ fn read_either(path: &Path) -> Result<(String, Table), Error> {
     Ok((path.display().to_string(), table))
 }
 
-/// Whether a file is a zip archive, by its first bytes.
-fn is_archive(path: &Path) -> Result<bool, Error> {
-    let (_, start) = open(path)?;
-    Ok(starts_as_archive(&start))
+/// The names of the files in a zip archive; `None` if the file is none, by its first bytes.
+fn names_in_archive(path: &Path) -> Result<Option<Vec<String>>, Error> {
+    let (opened, start) = open(path)?;
+    if !starts_as_archive(&start) {
+        return Ok(None);
+    }
+    let names = ZipArchive::new(BufReader::new(opened)).and_then(|archive| names_in(&archive));
+    names.map(Some).map_err(|cause| Error::Archive {
+        file: path.display().to_string(),
+        cause,
+    })
 }
 
 fn starts_as_archive(start: &[u8]) -> bool {
@@ -267,17 +287,8 @@ fn read_archive(opened: File, file: &str, labels: Labels) -> Result<Table, Error
     let mut archive =
         ZipArchive::new(BufReader::with_capacity(1 << 16, opened)).map_err(archive_error)?;
     let expected = table_name(labels);
-    let names: Vec<String> = archive
-        .file_names()
-        .map(|name| name.map(|name| name.into_owned()))
-        .collect::<Result<_, _>>()
-        .map_err(archive_error)?;
-    // The table may lie in a folder of the archive.
-    let Some(name) = names
-        .iter()
-        .filter(|name| name.rsplit('/').next() == Some(expected))
-        .min_by_key(|name| name.len())
-    else {
+    let names = names_in(&archive).map_err(archive_error)?;
+    let Some(name) = named_in(&names, expected).or_else(|| only_table_in(&names)) else {
         return Err(Error::NotInArchive {
             file: file.into(),
             found: list(&names),
@@ -291,6 +302,40 @@ fn read_archive(opened: File, file: &str, labels: Labels) -> Result<Table, Error
         labels,
         table::WINDOW,
     )
+}
+
+type Archive = ZipArchive<BufReader<File>>;
+
+fn names_in(archive: &Archive) -> ZipResult<Vec<String>> {
+    let names = archive.file_names();
+    names
+        .map(|name| name.map(|name| name.into_owned()))
+        .collect()
+}
+
+/// The file of this name in an archive, where it may lie in a folder.
+fn named_in<'a>(names: &'a [String], expected: &str) -> Option<&'a String> {
+    names
+        .iter()
+        .filter(|name| file_name(name) == expected)
+        .min_by_key(|name| name.len())
+}
+
+/// The only CSV file in an archive, if it has none of Kaggle's names, by which it would be told what it is.
+fn only_table_in(names: &[String]) -> Option<&String> {
+    // Beside each file, macOS archives a hidden one with what it knows of it.
+    let is_table =
+        |name: &&String| name.to_lowercase().ends_with(".csv") && !file_name(name).starts_with('.');
+    let mut tables = names.iter().filter(is_table);
+    match (tables.next(), tables.next()) {
+        (Some(name), None) if ![TRAIN, TEST].contains(&file_name(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// The last part of a path in an archive.
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// A readable list of names, cut after the first few. What would break the line, or steer a terminal, is escaped.
