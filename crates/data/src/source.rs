@@ -159,65 +159,65 @@ fn table_name(labels: Labels) -> &'static str {
     }
 }
 
-/// Reads all tables that `named` holds, labelled or not, with their names: one of a CSV file, up to
-/// two of a folder or of Kaggle's archive.
-pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
-    let kinds = [Labels::Required, Labels::Absent];
-    let (mut tables, mut missing) = (Vec::new(), None);
-    if named.is_dir() {
-        for labels in kinds {
-            let Some(path) = find_in_folder(named, labels) else {
-                continue;
-            };
-            let table = table_name(labels);
-            if let Some(names) = names_in_archive(&path)? {
-                if let Some(name) = only_table_in(&names) {
-                    // Whatever is looked for in the archive, it is the same.
-                    let name = format!("{}/{name}", path.display());
-                    if tables.iter().all(|(other, _)| *other != name) {
-                        tables.push((name, read_file(&path, Labels::Optional)?));
-                    }
-                    continue;
-                }
-                let name = format!("{}/{table}", path.display());
-                match read_file(&path, labels) {
-                    Ok(read) => tables.push((name, read)),
-                    Err(error @ Error::NotInArchive { .. }) => missing = missing.or(Some(error)),
-                    Err(error) => return Err(error),
-                }
-            } else {
-                tables.push(read_either(&path)?);
+/// All tables that `named` holds, labelled or not, with their names, or what is wrong with them: one of a CSV file,
+/// up to two of a folder or of Kaggle's archive.
+pub(crate) fn read_all(named: &Path) -> Vec<ReadTable> {
+    let kinds = [Labels::Optional, Labels::Absent];
+    if !named.is_dir() {
+        return read_tables(named, &kinds);
+    }
+    match kinds.map(|labels| find_in_folder(named, labels)) {
+        [None, None] => vec![Err(not_in_folder(named, Labels::Optional))],
+        [Some(labelled), Some(unlabelled)] if labelled == unlabelled => {
+            read_tables(&labelled, &kinds)
+        }
+        found => {
+            let found = found.iter().flatten().zip(&kinds);
+            let mut tables: Vec<_> = found
+                .flat_map(|(path, &labels)| read_tables(path, &[labels]))
+                .collect();
+            // An archive beside a table need not hold the other one.
+            if tables.iter().any(Result::is_ok) {
+                tables.retain(|read| !matches!(read, Err(Error::NotInArchive { .. })));
             }
+            tables
         }
-        return match tables.is_empty() {
-            true => Err(missing.unwrap_or_else(|| not_in_folder(named, Labels::Required))),
-            false => Ok(tables),
-        };
-    }
-    let Some(names) = names_in_archive(named)? else {
-        return Ok(vec![read_either(named)?]);
-    };
-    if let Some(name) = only_table_in(&names) {
-        let name = format!("{}/{name}", named.display());
-        return Ok(vec![(name, read_file(named, Labels::Optional)?)]);
-    }
-    for labels in kinds {
-        let table = table_name(labels);
-        match read_file(named, labels) {
-            Ok(read) => tables.push((format!("{}/{table}", named.display()), read)),
-            Err(error @ Error::NotInArchive { .. }) => missing = missing.or(Some(error)),
-            Err(error) => return Err(error),
-        }
-    }
-    match missing {
-        Some(error) if tables.is_empty() => Err(error),
-        _ => Ok(tables),
     }
 }
 
-fn read_either(path: &Path) -> Result<(String, Table), Error> {
-    let table = read_file(path, Labels::Optional)?;
-    Ok((path.display().to_string(), table))
+/// A table and its name.
+type ReadTable = Result<(String, Table), Error>;
+
+/// The table of a CSV file, or those of these kinds that are in an archive.
+fn read_tables(path: &Path, kinds: &[Labels]) -> Vec<ReadTable> {
+    let file = path.display().to_string();
+    let read = |name, labels| read_file(path, labels).map(|table| (name, table));
+    let names = match names_in_archive(path) {
+        Ok(Some(names)) => names,
+        Ok(None) => return vec![read(file, Labels::Optional)],
+        Err(error) => return vec![Err(error)],
+    };
+    if let Some(only) = only_table_in(&names) {
+        return vec![read(format!("{file}/{only}"), Labels::Optional)];
+    }
+    let is_there = |labels: &&Labels| named_in(&names, table_name(**labels)).is_some();
+    let mut tables: Vec<_> = kinds
+        .iter()
+        .filter(is_there)
+        .map(|&labels| read(format!("{file}/{}", table_name(labels)), labels))
+        .collect();
+    if tables.is_empty() {
+        tables.push(Err(not_in_archive(&file, &names, kinds[0])));
+    }
+    tables
+}
+
+fn not_in_archive(file: &str, names: &[String], labels: Labels) -> Error {
+    Error::NotInArchive {
+        file: file.into(),
+        found: list(names),
+        expected: table_name(labels),
+    }
 }
 
 /// The names of the files in a zip archive; `None` if the file is none, by its first bytes.
@@ -286,14 +286,9 @@ fn read_archive(opened: File, file: &str, labels: Labels) -> Result<Table, Error
     };
     let mut archive =
         ZipArchive::new(BufReader::with_capacity(1 << 16, opened)).map_err(archive_error)?;
-    let expected = table_name(labels);
     let names = names_in(&archive).map_err(archive_error)?;
-    let Some(name) = named_in(&names, expected).or_else(|| only_table_in(&names)) else {
-        return Err(Error::NotInArchive {
-            file: file.into(),
-            found: list(&names),
-            expected,
-        });
+    let Some(name) = named_in(&names, table_name(labels)).or_else(|| only_table_in(&names)) else {
+        return Err(not_in_archive(file, &names, labels));
     };
     let mut reader = archive.by_name(name).map_err(archive_error)?;
     table::read(

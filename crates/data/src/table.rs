@@ -21,7 +21,7 @@ pub(crate) enum Labels {
     Partial,
     /// Every column is a pixel.
     Absent,
-    /// Either of the two.
+    /// There is such a column or not, and some classes may not be there.
     Optional,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn read(
             line: rows.line,
         });
     }
-    if labels != Labels::Partial
+    if labels == Labels::Required
         && let Some(column) = columns.label
         && let Some((found, missing, line)) = label_gap(&first_lines)
     {
@@ -87,7 +87,7 @@ pub(crate) fn read(
             },
             found,
             missing,
-            remedy: remedy_for_gap(&first_lines),
+            remedy: remedy_for_gap((0..256).filter(|&label| first_lines[label].is_some())),
         });
     }
     table.pixels.shrink_to_fit();
@@ -341,11 +341,9 @@ fn remedy_for_shape(pixels: usize) -> String {
 /// The side of the smallest images that a number of pixels is taken for.
 const SMALLEST_GUESS: usize = 4;
 
-/// What to do about labels with a gap.
-fn remedy_for_gap(first_lines: &[Option<u64>; 256]) -> String {
-    let used: Vec<usize> = (0..256)
-        .filter(|&label| first_lines[label].is_some())
-        .collect();
+/// What to do about labels with a gap, of which these are there, in ascending order.
+pub(crate) fn remedy_for_gap(used: impl Iterator<Item = usize>) -> String {
+    let used: Vec<usize> = used.collect();
     match used[..] {
         // Without a gap, but not from 0 on.
         [first, .., last] if last - first + 1 == used.len() => {

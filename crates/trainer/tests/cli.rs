@@ -513,7 +513,8 @@ fn pipes_are_no_data() {
         .spawn()
         .unwrap();
     let mut input = child.stdin.take().unwrap();
-    std::io::Write::write_all(&mut input, b"label,pixel0\n1,2\n").unwrap();
+    // The program may have ended before, as it does not read a pipe.
+    std::io::Write::write_all(&mut input, b"label,pixel0\n1,2\n").ok();
     drop(input);
     let error = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
     insta::assert_snapshot!(error, @"error: /dev/stdin: cannot be opened: it is a pipe or a device; write it to a file, which can be read again");
@@ -605,6 +606,61 @@ fn data_are_checked() {
     assert_eq!(report["warnings"][0]["kind"], "shared");
     let message = report["warnings"][0]["message"].as_str().unwrap();
     assert!(message.starts_with("test.csv: 200 images also in train.csv"));
+}
+
+/// What is wrong with one file keeps no other from being described.
+#[test]
+fn every_file_is_checked() {
+    let folder = Folder::with_digits(20);
+    fs::write(folder.path("bad.csv"), "label,pixel0\n0,x\n").unwrap();
+    fs::write(folder.path("gap.csv"), "label,pixel0\n1,1\n2,2\n4,3\n").unwrap();
+    fs::create_dir(folder.path("both")).unwrap();
+    fs::write(folder.path("both/train.csv"), "").unwrap();
+    fs::copy(folder.path("gap.csv"), folder.path("both/test.csv")).unwrap();
+    let output = folder.run("data check none.csv gap.csv bad.csv both");
+    assert_eq!(output.status.code(), Some(1));
+    let [said, errors] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    for expected in [
+        "gap.csv: 3 labelled 1×1 images, 3 classes\n",
+        "\n\nboth/test.csv: 3 labelled 1×1 images, 3 classes\n",
+        "\n  class    images      share\n      1         1    33.33 %\n      2 ",
+        "\nwarning: gap.csv: no image has the label 0, 3, though",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    insta::assert_snapshot!(errors, @r#"
+    error: none.csv: there is no such file or folder; name another, or get MNIST by `trainer data fetch`
+    error: bad.csv, line 2, column 2 (pixel0): found "x", expected an integer from 0 to 255
+    error: both/train.csv, line 1, column 1: found an empty file, expected a header such as label,pixel0,pixel1,…
+    "#);
+    let output = folder.run("data check bad.csv gap.csv --json");
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["tables"].as_array().unwrap().len(), 1);
+    let warnings = report["warnings"].as_array().unwrap();
+    let gap = warnings
+        .iter()
+        .find(|warning| warning["kind"] == "label-gap");
+    assert_eq!(gap.unwrap()["missing"], serde_json::json!([0, 3]));
+    // With both on one terminal, each error stands where its file would.
+    let together = folder.path("together");
+    let file = fs::File::create(&together).unwrap();
+    let mut command = folder.command("data check none.csv train.csv bad.csv test.csv");
+    command
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .status()
+        .unwrap();
+    let together = fs::read_to_string(together).unwrap();
+    let starts = [
+        "error: none.csv",
+        "train.csv: 20 ",
+        "error: bad.csv",
+        "test.csv: 20 ",
+    ];
+    let places = starts.map(|start| together.find(start).unwrap());
+    assert!(places.is_sorted(), "{together}");
 }
 
 #[test]
