@@ -20,12 +20,12 @@ pub enum Error {
     },
 
     /// There is no such file or folder.
-    #[error(
-        "{file}: there is no such file or folder; name another, or get MNIST by `trainer data fetch`"
-    )]
+    #[error("{file}: there is no such file or folder; {remedy}")]
     Missing {
         /// The file, as named.
         file: String,
+        /// What there is in its place, or what to do, as the end of the sentence.
+        remedy: String,
     },
 
     /// Reading stopped inside a file: compressed data is cut short or damaged, or the device
@@ -68,16 +68,15 @@ pub enum Error {
 
     /// A folder holds none of the files that are looked for.
     #[error(
-        "{folder}: found no {expected}; put {archive} there, get MNIST by `trainer data fetch`, or name \
-         a file instead of the folder{others}"
+        "{folder}: found no {expected}; {remedy}, or name a file instead of the folder{others}"
     )]
     NotInFolder {
         /// The folder.
         folder: String,
         /// The names that are looked for.
         expected: String,
-        /// The archive that holds all of them.
-        archive: &'static str,
+        /// What to do first.
+        remedy: String,
         /// Which other tables are there, as the end of the sentence; empty if there are none.
         others: String,
     },

@@ -75,7 +75,11 @@ fn not_in_folder(folder: &Path, labels: Labels) -> Error {
     Error::NotInFolder {
         folder: folder.display().to_string(),
         expected: format!("{plain}, {gzip} or {zip}"),
-        archive: ARCHIVE,
+        remedy: match folder == Path::new(FOLDER) {
+            true => format!("put {ARCHIVE} there, get MNIST by `trainer data fetch`"),
+            // Whoever names a folder has images.
+            false => String::from("put one there"),
+        },
         others: match other_tables(folder).as_slice() {
             [] => String::new(),
             names => format!("; found there: {}", list(names)),
@@ -83,14 +87,21 @@ fn not_in_folder(folder: &Path, labels: Labels) -> Error {
     }
 }
 
-/// The names of CSV files in `folder`, plain or compressed, that have none of Kaggle's names. None where
-/// it cannot be read.
+/// The tables in `folder` that have none of Kaggle's names.
 fn other_tables(folder: &Path) -> Vec<String> {
     let kaggles = [Labels::Required, Labels::Absent].map(file_names).concat();
+    let mut names = tables_in(folder);
+    names.retain(|name| !kaggles.contains(name));
+    names
+}
+
+/// The names of CSV files and zip archives in `folder`, sorted. None where it cannot be read.
+fn tables_in(folder: &Path) -> Vec<String> {
     let is_table = |name: &String| {
         let lower = name.to_lowercase();
-        let is_csv = lower.ends_with(".csv") || lower.ends_with(".csv.gz");
-        is_csv && !kaggles.contains(name)
+        [".csv", ".csv.gz", ".zip"]
+            .iter()
+            .any(|ending| lower.ends_with(ending))
     };
     let entries = folder.read_dir().into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -237,6 +248,24 @@ fn starts_as_archive(start: &[u8]) -> bool {
     matches!(start, b"PK\x03\x04" | b"PK\x05\x06")
 }
 
+/// What is there in the place of a file that is missing, or what to do, as the end of a sentence.
+fn in_place_of(path: &Path) -> String {
+    if let Ok(target) = path.read_link() {
+        return format!("it is a link to {}", target.display());
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return format!("there is no folder {}, either", folder.display());
+    }
+    match tables_in(folder).as_slice() {
+        [] => String::from("name another"),
+        names => format!("found in its folder: {}", list(names)),
+    }
+}
+
 const NO_FILE: &str = "it is a pipe or a device; write it to a file, which can be read again";
 
 /// A file, to be read from its beginning, and its first four bytes.
@@ -244,7 +273,10 @@ fn open(path: &Path) -> Result<(File, Vec<u8>), Error> {
     let open_error = |cause: io::Error| {
         let file = path.display().to_string();
         match cause.kind() {
-            ErrorKind::NotFound => Error::Missing { file },
+            ErrorKind::NotFound => Error::Missing {
+                file,
+                remedy: in_place_of(path),
+            },
             _ => Error::Open { file, cause },
         }
     };

@@ -43,13 +43,13 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--label-smoothing -0.1"), @"error: label_smoothing is -0.1, but must be at least 0 and below 1");
     insta::assert_snapshot!(error("--early-stopping 0"), @"error: early_stopping.patience must be at least 1");
     insta::assert_snapshot!(error("evaluate run --tta 2 --tta-strength 2"), @"error: invalid value '2' for '--tta-strength <SHARE>': expected a number from 0 to 1");
-    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, or get MNIST by `trainer data fetch`");
+    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; found in its folder: test.csv, train.csv");
     insta::assert_snapshot!(error("--backend flex --backend cuda"), @"error: the argument '--backend <BACKEND>' cannot be used multiple times");
     insta::assert_snapshot!(error("--backend cuda"), @"error: this build has no `cuda` backend; build it with `cargo run -p trainer --features cuda`, or use --backend flex or ndarray");
     insta::assert_snapshot!(error("--config nowhere.toml"), @"error: cannot read nowhere.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(error("resume nowhere"), @"error: there is no folder nowhere; runs are in experiments/runs unless --out names another place");
     insta::assert_snapshot!(error("errors nowhere"), @"error: there is no folder nowhere; runs are in experiments/runs unless --out names another place");
-    insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, or get MNIST by `trainer data fetch`");
+    insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; found in its folder: test.csv, train.csv");
     insta::assert_snapshot!(error("data check tiny.toml"), @r#"error: tiny.toml, line 2, column 1: found "backend = \"flex\"", expected label, pixel0, pixel1, … in the header"#);
     insta::assert_snapshot!(error("data fetch --mirror ftp://example.org"), @"error: ftp://example.org: found no usable address of a mirror, expected one such as https://example.org/mnist");
     insta::assert_snapshot!(error("data fetch --out ."), @"error: ./train.csv is there already; name another folder with --out, or replace it with --replace");
@@ -395,6 +395,11 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     write("submission.csv", "");
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv is empty, expected a header ImageId,Label and rows");
     insta::assert_snapshot!(folder.fail("score answers.csv"), @"error: there is no file data/test-labels.csv with the answers; `trainer data fetch` and `trainer data make` write one, or name it with --answers (Kaggle's are not public)");
+    let error = folder.fail("score answers.csv --answers none.csv");
+    assert!(
+        error.starts_with("error: none.csv: cannot be read"),
+        "{error}"
+    );
     insta::assert_snapshot!(folder.fail("score none.csv --answers answers.csv"), @"error: none.csv: cannot be read (No such file or directory (os error 2)); check that it is there and that you may read it");
 }
 
@@ -630,7 +635,7 @@ fn every_file_is_checked() {
         assert!(said.contains(expected), "{said}");
     }
     insta::assert_snapshot!(errors, @r#"
-    error: none.csv: there is no such file or folder; name another, or get MNIST by `trainer data fetch`
+    error: none.csv: there is no such file or folder; found in its folder: bad.csv, gap.csv, test.csv, train.csv
     error: bad.csv, line 2, column 2 (pixel0): found "x", expected an integer from 0 to 255
     error: both/train.csv, line 1, column 1: found an empty file, expected a header such as label,pixel0,pixel1,…
     "#);

@@ -20,7 +20,7 @@ pub struct Options {
     #[arg(value_name = "SUBMISSION.CSV")]
     submission: PathBuf,
     /// The answers, in the same columns, as `trainer data fetch` and `trainer data make` write them
-    #[arg(long, value_name = "FILE", default_value_os_t = Path::new(data::FOLDER).join(TEST_LABELS))]
+    #[arg(long, value_name = "FILE", default_value_os_t = default_answers())]
     answers: PathBuf,
     /// The score as JSON
     #[arg(long)]
@@ -44,7 +44,7 @@ struct Score {
 /// If a file cannot be read, or they are not of the same images.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let submission = read_submission(&options.submission)?;
-    if !options.answers.exists() {
+    if options.answers == default_answers() && !options.answers.exists() {
         bail!(
             "there is no file {} with the answers; `trainer data fetch` and `trainer data make` write one, or name it with --answers (Kaggle's are not public)",
             options.answers.display()
@@ -87,6 +87,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn default_answers() -> PathBuf {
+    Path::new(data::FOLDER).join(TEST_LABELS)
 }
 
 impl Score {
