@@ -155,7 +155,7 @@ pub enum Error {
     /// Labels must not be there, and the file has them.
     #[error(
         "{place}: found a label column, expected pixel columns only; \
-         is this the labelled train.csv in place of test.csv?"
+         is this the labelled train.csv in place of test.csv? `trainer evaluate` scores networks on labelled images"
     )]
     UnexpectedLabelColumn {
         /// The header's label field.

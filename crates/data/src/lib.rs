@@ -43,7 +43,7 @@ pub use image_table::ImageTable;
 pub use images::{Image, LabelledImage, LabelledImages, UnlabelledImage, UnlabelledImages};
 pub use loader::{EpochLoader, epoch_order};
 pub use scaling::Scaling;
-pub use source::{FOLDER, Source, shadowed};
+pub use source::{FOLDER, Source, has_test_images, shadowed};
 pub use split::{Fractions, Split};
 pub use thousands::Thousands;
 

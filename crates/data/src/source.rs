@@ -126,6 +126,11 @@ fn is_there(path: &Path) -> bool {
     }
 }
 
+/// Whether there is a table of unlabelled images in `folder`, or an archive that may hold one.
+pub fn has_test_images(folder: &Path) -> bool {
+    find_in_folder(folder, Labels::Absent).is_some()
+}
+
 /// Whether there is a table in `folder`, labelled or not.
 pub(crate) fn has_table(folder: &Path) -> bool {
     [Labels::Required, Labels::Absent]

@@ -156,6 +156,45 @@ fn a_run_from_images_to_submission() {
     assert_eq!(scores["accuracy"], correct as f64 / 1199.0);
 }
 
+#[test]
+fn images_to_predict_are_looked_for_beside_those_of_the_training() {
+    let folder = Folder::with_digits(100);
+    fs::create_dir(folder.path("mine")).unwrap();
+    for name in ["train.csv", "test.csv"] {
+        fs::rename(folder.path(name), folder.path("mine").join(name)).unwrap();
+    }
+    for out in ["run", "other"] {
+        folder.succeed(&format!(
+            "--config tiny.toml --data mine --epochs 1 --seed 1 --quiet --out {out}"
+        ));
+    }
+    let mine = std::path::absolute(folder.path("mine")).unwrap();
+    let said = folder.succeed("predict run other");
+    let expected = format!("wrote 100 predictions of {}/test.csv", mine.display());
+    assert!(said.starts_with(&expected), "{said}");
+    fs::rename(
+        folder.path("mine/test.csv"),
+        folder.path("mine/unlabelled.csv"),
+    )
+    .unwrap();
+    let error = folder
+        .fail("predict run")
+        .replace(mine.to_str().unwrap(), "MINE");
+    insta::assert_snapshot!(error, @"error: there are no images to predict: no test.csv in MINE, where those are that the network was trained with, nor in data; name a file with --data");
+    fs::create_dir(folder.path("data")).unwrap();
+    fs::copy(
+        folder.path("mine/unlabelled.csv"),
+        folder.path("data/test.csv"),
+    )
+    .unwrap();
+    let said = folder.succeed("predict run");
+    assert!(
+        said.starts_with("wrote 100 predictions of data/test.csv"),
+        "{said}"
+    );
+    insta::assert_snapshot!(folder.fail("predict run --data mine/train.csv"), @"error: mine/train.csv, line 1, column 1: found a label column, expected pixel columns only; is this the labelled train.csv in place of test.csv? `trainer evaluate` scores networks on labelled images");
+}
+
 /// What cannot be printed is said to be lost, once, and nothing else is.
 #[test]
 #[cfg(target_os = "linux")]
@@ -379,6 +418,20 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     let rows = "\u{feff}ImageId,Label\r\n1,7\r\n2,0\r\n3,3\r\n4,9\r\n";
     write("submission.csv", rows);
     assert!(folder.succeed(score).starts_with("accuracy 100.00 %"));
+
+    // Labelled images are answers too, plain or compressed.
+    let images = "label,pixel0\n7,1\n0,2\n3,3\n9,4\n";
+    write("images.csv", images);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, images.as_bytes()).unwrap();
+    fs::write(folder.path("images.csv.gz"), gzip.finish().unwrap()).unwrap();
+    for name in ["images.csv", "images.csv.gz"] {
+        let scored = folder.succeed(&format!("score submission.csv --answers {name}"));
+        assert!(scored.starts_with("accuracy 100.00 %"), "{scored}");
+    }
+    write("images.csv", "label,pixel0\n7,1\n0,x\n");
+    insta::assert_snapshot!(folder.fail("score submission.csv --answers images.csv"), @r#"error: images.csv, line 3, column 2 (pixel0): found "x", expected an integer from 0 to 255"#);
+    insta::assert_snapshot!(folder.fail("score submission.csv --answers test.csv"), @"error: test.csv:1: found the columns pixel0,pixel1,pixel2, expected ImageId,Label");
 
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n3,8\n");
     insta::assert_snapshot!(folder.fail(score), @"error: image 4 is in answers.csv, but not in submission.csv; name the answers to these images with --answers");

@@ -230,7 +230,7 @@ fn complaints_about_headers() {
             .unwrap_err()
             .to_string(),
         "t.csv, line 1, column 2: found a label column, expected pixel columns only; is this the \
-         labelled train.csv in place of test.csv?"
+         labelled train.csv in place of test.csv? `trainer evaluate` scores networks on labelled images"
     );
 }
 

@@ -1,12 +1,13 @@
 //! `trainer score`: how many rows of a submission are right, where the answers are known.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
 use data::Thousands;
-use mnist::{TEST_LABELS, read_submission};
+use mnist::{Error, SubmissionProblem, TEST_LABELS, read_submission};
 use serde::Serialize;
 use statistics::{Interval, proportion_interval};
 
@@ -19,7 +20,8 @@ pub struct Options {
     /// The submission: columns ImageId and Label
     #[arg(value_name = "SUBMISSION.CSV")]
     submission: PathBuf,
-    /// The answers, in the same columns, as `trainer data fetch` and `trainer data make` write them
+    /// The answers: in the same columns, as `trainer data fetch` and `trainer data make` write them, or
+    /// labelled images in the order of the submission
     #[arg(long, value_name = "FILE", default_value_os_t = default_answers())]
     answers: PathBuf,
     /// The score as JSON
@@ -50,7 +52,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             options.answers.display()
         );
     }
-    let answers = read_submission(&options.answers)?;
+    let answers = read_answers(&options.answers)?;
     for (one, other, names) in [
         (
             &submission,
@@ -91,6 +93,35 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 fn default_answers() -> PathBuf {
     Path::new(data::FOLDER).join(TEST_LABELS)
+}
+
+/// The label of each image, by its number: of a submission, or of labelled images, numbered from 1 in their order.
+///
+/// # Errors
+///
+/// If the file cannot be read, or is neither.
+fn read_answers(path: &Path) -> Result<BTreeMap<u64, u64>> {
+    let error = match read_submission(path) {
+        Ok(answers) => return Ok(answers),
+        Err(error) => error,
+    };
+    let Error::Submission {
+        problem: SubmissionProblem::Columns { .. } | SubmissionProblem::Compressed,
+        ..
+    } = error
+    else {
+        return Err(error.into());
+    };
+    match data::evaluation_images(Some(path)) {
+        Ok(images) => Ok((1..).zip(images.labels().map(u64::from)).collect()),
+        // Not even by its header is it a table of labelled images.
+        Err(
+            data::Error::UnknownColumn { .. }
+            | data::Error::MissingLabelColumn { .. }
+            | data::Error::NotInArchive { .. },
+        ) => Err(error.into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Score {
