@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::image_table::ImageTable;
 use crate::pixel_histogram::PixelHistogram;
+use crate::table::remedy_for_gap;
 pub use warning::Warning;
 
 /// A class with fewer images than this cannot be learned or scored: of a tenth held out for
@@ -45,7 +46,7 @@ pub struct Description {
     pub images: usize,
     /// Height and width of an image in pixels.
     pub side: usize,
-    /// The number of images of each class, if there are labels.
+    /// The number of images of each class, if there are labels; 0 where a smaller class is missing.
     pub classes: Option<Vec<usize>>,
     /// The smallest pixel.
     pub smallest: u8,
@@ -259,13 +260,29 @@ fn warnings(table: &ImageTable, description: &Description) -> Vec<Warning> {
 
 fn class_warnings(table: &str, classes: &[usize]) -> Vec<Warning> {
     let name = || table.to_owned();
-    let [_, _, ..] = classes else {
-        return vec![Warning::OneClass { table: name() }];
-    };
-    let images: usize = classes.iter().sum();
-    let equal = images as f64 / classes.len() as f64;
     let numbered = (0..=u8::MAX).zip(classes.iter().copied());
+    let (missing, there): (Vec<_>, Vec<_>) = numbered.partition(|&(_, count)| count == 0);
     let mut warnings = Vec::new();
+    if let Some(&(largest, _)) = there.last()
+        && !missing.is_empty()
+    {
+        warnings.push(Warning::LabelGap {
+            table: name(),
+            missing: missing.into_iter().map(|(class, _)| class).collect(),
+            largest,
+            remedy: remedy_for_gap(there.iter().map(|&(class, _)| class.into())),
+        });
+    }
+    if let [(class, _)] = there[..] {
+        warnings.push(Warning::OneClass {
+            table: name(),
+            class,
+        });
+        return warnings;
+    }
+    let images: usize = classes.iter().sum();
+    let equal = images as f64 / there.len() as f64;
+    let numbered = there.into_iter();
     let is_dominant = |count: usize| 2 * count > images && count as f64 > DOMINANT * equal;
     if let Some((class, count)) = numbered.clone().find(|&(_, count)| is_dominant(count)) {
         warnings.push(Warning::DominantClass {

@@ -20,12 +20,12 @@ pub enum Error {
     },
 
     /// There is no such file or folder.
-    #[error(
-        "{file}: there is no such file or folder; name another, or get MNIST by `trainer data fetch`"
-    )]
+    #[error("{file}: there is no such file or folder; {remedy}")]
     Missing {
         /// The file, as named.
         file: String,
+        /// What there is in its place, or what to do, as the end of the sentence.
+        remedy: String,
     },
 
     /// Reading stopped inside a file: compressed data is cut short or damaged, or the device
@@ -52,8 +52,11 @@ pub enum Error {
         cause: zip::result::ZipError,
     },
 
-    /// A zip archive lacks the table that is asked for.
-    #[error("{file}: found {found}, expected {expected} in the archive")]
+    /// A zip archive lacks the table that is asked for, and has not one other alone.
+    #[error(
+        "{file}: found {found}, expected {expected} in the archive; rename the table in it, or unpack it and name \
+         the table"
+    )]
     NotInArchive {
         /// The archive.
         file: String,
@@ -65,16 +68,15 @@ pub enum Error {
 
     /// A folder holds none of the files that are looked for.
     #[error(
-        "{folder}: found no {expected}; put {archive} there, get MNIST by `trainer data fetch`, or name \
-         a file instead of the folder{others}"
+        "{folder}: found no {expected}; {remedy}, or name a file instead of the folder{others}"
     )]
     NotInFolder {
         /// The folder.
         folder: String,
         /// The names that are looked for.
         expected: String,
-        /// The archive that holds all of them.
-        archive: &'static str,
+        /// What to do first.
+        remedy: String,
         /// Which other tables are there, as the end of the sentence; empty if there are none.
         others: String,
     },
@@ -153,7 +155,7 @@ pub enum Error {
     /// Labels must not be there, and the file has them.
     #[error(
         "{place}: found a label column, expected pixel columns only; \
-         is this the labelled train.csv in place of test.csv?"
+         is this the labelled train.csv in place of test.csv? `trainer evaluate` scores networks on labelled images"
     )]
     UnexpectedLabelColumn {
         /// The header's label field.
@@ -175,13 +177,16 @@ pub enum Error {
 
     /// The pixel columns do not make a square image.
     #[error(
-        "{place}: found {found} pixel columns, expected the number of a square image such as 784 = 28×28"
+        "{place}: found {found} pixel columns, expected the number of a square image such as \
+         784 = 28×28{remedy}"
     )]
     NotSquare {
         /// The header's last pixel column.
         place: Place,
         /// The number of pixel columns.
         found: usize,
+        /// What to do, as the end of the sentence; empty if that is not known.
+        remedy: String,
     },
 
     /// A row has fewer or more fields than the header.

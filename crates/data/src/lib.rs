@@ -43,14 +43,14 @@ pub use image_table::ImageTable;
 pub use images::{Image, LabelledImage, LabelledImages, UnlabelledImage, UnlabelledImages};
 pub use loader::{EpochLoader, epoch_order};
 pub use scaling::Scaling;
-pub use source::{FOLDER, Source, shadowed};
+pub use source::{FOLDER, Source, has_test_images, shadowed};
 pub use split::{Fractions, Split};
 pub use thousands::Thousands;
 
 use table::{Labels, Table};
 
-/// The number of built-in digits that stand in for Kaggle's `train.csv`, which has as many.
-pub const BUILT_IN_COUNT: usize = 42_000;
+/// The number of built-in digits that stand in for Kaggle's `train.csv`: as many as it has.
+pub const BUILT_IN_COUNT: usize = mnist::TRAINING_ROWS;
 
 /// What [`training_images`] takes in place of a path for the built-in digits, files or not.
 pub const BUILT_IN: &str = "built-in";
@@ -128,25 +128,29 @@ pub fn test_images(data: Option<&Path>) -> Result<UnlabelledImages, Error> {
     Ok(UnlabelledImages::from_table(table, Source::File(path)))
 }
 
-/// All tables of images that `data` names, labelled or not: one of a CSV file, up to two of a folder
-/// or of Kaggle's archive. Without `data`, those in the folder [`FOLDER`], or else the built-in digits,
+/// All tables of images that `data` names, labelled or not, whose labels may have gaps: one of a CSV file, up to
+/// two of a folder or of Kaggle's archive. Without `data`, those in the folder [`FOLDER`], or else the built-in digits,
 /// which [`BUILT_IN`] names.
 ///
 /// # Errors
 ///
 /// Any of [`Error`]: there is no table, or one is not as it should be.
 pub fn tables(data: Option<&Path>) -> Result<Vec<ImageTable>, Error> {
+    each_table(data).into_iter().collect()
+}
+
+/// At least one element: as [`tables`], but what is wrong with one of them does not keep another from being read.
+pub fn each_table(data: Option<&Path>) -> Vec<Result<ImageTable, Error>> {
     let folder = Path::new(FOLDER);
     let read = match data {
-        Some(named) if named != Path::new(BUILT_IN) => source::read_all(named)?,
-        None if source::has_table(folder) => source::read_all(folder)?,
-        _ => vec![(
+        Some(named) if named != Path::new(BUILT_IN) => source::read_all(named),
+        None if source::has_table(folder) => source::read_all(folder),
+        _ => vec![Ok((
             Source::BuiltIn { named: true }.to_string(),
             built_in_table(0..BUILT_IN_COUNT),
-        )],
+        ))],
     };
-    Ok(read
-        .into_iter()
-        .map(|(name, table)| ImageTable::from_table(name, table))
-        .collect())
+    read.into_iter()
+        .map(|read| read.map(|(name, table)| ImageTable::from_table(name, table)))
+        .collect()
 }

@@ -34,8 +34,13 @@ impl PixelHistogram {
 
     /// The standard deviation of the population; NaN of no pixel.
     pub(crate) fn standard_deviation(&self) -> f64 {
-        let (count, sum, squares) = (self.moment(0), self.moment(1), self.moment(2));
-        // count² times the variance, which is never negative.
-        ((count * squares - sum * sum) as f64).sqrt() / count as f64
+        (self.variance_times_count_squared() as f64).sqrt() / self.moment(0) as f64
+    }
+
+    /// The variance of the population times the square of the number of pixels, which is an integer and never
+    /// negative.
+    pub(crate) fn variance_times_count_squared(&self) -> u128 {
+        let [count, sum, squares] = [0, 1, 2].map(|power| self.moment(power));
+        count * squares - sum * sum
     }
 }

@@ -21,10 +21,9 @@ pub struct Scaling {
 impl Scaling {
     /// The scaling of these pixels.
     pub(crate) fn of<'a>(images: impl Iterator<Item = &'a [u8]>) -> Self {
-        let counts = PixelHistogram::new(images.flatten());
-        let [count, sum, squares] = [0, 1, 2].map(|power| counts.moment(power));
-        // count² times the variance of the pixels, which is never negative.
-        let variance = count * squares - sum * sum;
+        let pixels = PixelHistogram::new(images.flatten());
+        let [count, sum] = [0, 1].map(|power| pixels.moment(power));
+        let variance = pixels.variance_times_count_squared();
         if variance == 0 {
             let mean = if count == 0 {
                 0.0

@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use mnist::{TEST, TRAIN};
 use zip::ZipArchive;
+use zip::result::ZipResult;
 
 use crate::error::Error;
 use crate::gzip::GzipReader;
@@ -73,7 +75,11 @@ fn not_in_folder(folder: &Path, labels: Labels) -> Error {
     Error::NotInFolder {
         folder: folder.display().to_string(),
         expected: format!("{plain}, {gzip} or {zip}"),
-        archive: ARCHIVE,
+        remedy: match folder == Path::new(FOLDER) {
+            true => format!("put {ARCHIVE} there, get MNIST by `trainer data fetch`"),
+            // Whoever names a folder has images.
+            false => String::from("put one there"),
+        },
         others: match other_tables(folder).as_slice() {
             [] => String::new(),
             names => format!("; found there: {}", list(names)),
@@ -81,14 +87,21 @@ fn not_in_folder(folder: &Path, labels: Labels) -> Error {
     }
 }
 
-/// The names of CSV files in `folder`, plain or compressed, that have none of Kaggle's names. None where
-/// it cannot be read.
+/// The tables in `folder` that have none of Kaggle's names.
 fn other_tables(folder: &Path) -> Vec<String> {
     let kaggles = [Labels::Required, Labels::Absent].map(file_names).concat();
+    let mut names = tables_in(folder);
+    names.retain(|name| !kaggles.contains(name));
+    names
+}
+
+/// The names of CSV files and zip archives in `folder`, sorted. None where it cannot be read.
+fn tables_in(folder: &Path) -> Vec<String> {
     let is_table = |name: &String| {
         let lower = name.to_lowercase();
-        let is_csv = lower.ends_with(".csv") || lower.ends_with(".csv.gz");
-        is_csv && !kaggles.contains(&name.as_str())
+        [".csv", ".csv.gz", ".zip"]
+            .iter()
+            .any(|ending| lower.ends_with(ending))
     };
     let entries = folder.read_dir().into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -111,6 +124,11 @@ fn is_there(path: &Path) -> bool {
         Ok(_) => !path.is_dir(),
         Err(error) => error.kind() == ErrorKind::PermissionDenied,
     }
+}
+
+/// Whether there is a table of unlabelled images in `folder`, or an archive that may hold one.
+pub fn has_test_images(folder: &Path) -> bool {
+    find_in_folder(folder, Labels::Absent).is_some()
 }
 
 /// Whether there is a table in `folder`, labelled or not.
@@ -144,72 +162,113 @@ pub fn shadowed(folder: &Path) -> Vec<PathBuf> {
 
 /// The files that may hold a table, the first one found being taken. A table that may be either is
 /// looked for as a labelled one.
-fn file_names(labels: Labels) -> [&'static str; 3] {
+fn file_names(labels: Labels) -> [String; 3] {
+    let table = table_name(labels);
+    [table.into(), format!("{table}.gz"), ARCHIVE.into()]
+}
+
+/// What Kaggle calls the table.
+fn table_name(labels: Labels) -> &'static str {
     match labels {
-        Labels::Required | Labels::Partial | Labels::Optional => {
-            ["train.csv", "train.csv.gz", ARCHIVE]
-        }
-        Labels::Absent => ["test.csv", "test.csv.gz", ARCHIVE],
+        Labels::Required | Labels::Partial | Labels::Optional => TRAIN,
+        Labels::Absent => TEST,
     }
 }
 
-/// Reads all tables that `named` holds, labelled or not, with their names: one of a CSV file, up to
-/// two of a folder or of Kaggle's archive.
-pub(crate) fn read_all(named: &Path) -> Result<Vec<(String, Table)>, Error> {
-    let kinds = [Labels::Required, Labels::Absent];
-    let (mut tables, mut missing) = (Vec::new(), None);
-    if named.is_dir() {
-        for labels in kinds {
-            let Some(path) = find_in_folder(named, labels) else {
-                continue;
-            };
-            let [table, ..] = file_names(labels);
-            if is_archive(&path)? {
-                let name = format!("{}/{table}", path.display());
-                match read_file(&path, labels) {
-                    Ok(read) => tables.push((name, read)),
-                    Err(error @ Error::NotInArchive { .. }) => missing = missing.or(Some(error)),
-                    Err(error) => return Err(error),
-                }
-            } else {
-                tables.push(read_either(&path)?);
+/// All tables that `named` holds, labelled or not, with their names, or what is wrong with them: one of a CSV file,
+/// up to two of a folder or of Kaggle's archive.
+pub(crate) fn read_all(named: &Path) -> Vec<ReadTable> {
+    let kinds = [Labels::Optional, Labels::Absent];
+    if !named.is_dir() {
+        return read_tables(named, &kinds);
+    }
+    match kinds.map(|labels| find_in_folder(named, labels)) {
+        [None, None] => vec![Err(not_in_folder(named, Labels::Optional))],
+        [Some(labelled), Some(unlabelled)] if labelled == unlabelled => {
+            read_tables(&labelled, &kinds)
+        }
+        found => {
+            let found = found.iter().flatten().zip(&kinds);
+            let mut tables: Vec<_> = found
+                .flat_map(|(path, &labels)| read_tables(path, &[labels]))
+                .collect();
+            // An archive beside a table need not hold the other one.
+            if tables.iter().any(Result::is_ok) {
+                tables.retain(|read| !matches!(read, Err(Error::NotInArchive { .. })));
             }
+            tables
         }
-        return match tables.is_empty() {
-            true => Err(missing.unwrap_or_else(|| not_in_folder(named, Labels::Required))),
-            false => Ok(tables),
-        };
-    }
-    if !is_archive(named)? {
-        return Ok(vec![read_either(named)?]);
-    }
-    for labels in kinds {
-        let [table, ..] = file_names(labels);
-        match read_file(named, labels) {
-            Ok(read) => tables.push((format!("{}/{table}", named.display()), read)),
-            Err(error @ Error::NotInArchive { .. }) => missing = missing.or(Some(error)),
-            Err(error) => return Err(error),
-        }
-    }
-    match missing {
-        Some(error) if tables.is_empty() => Err(error),
-        _ => Ok(tables),
     }
 }
 
-fn read_either(path: &Path) -> Result<(String, Table), Error> {
-    let table = read_file(path, Labels::Optional)?;
-    Ok((path.display().to_string(), table))
+/// A table and its name.
+type ReadTable = Result<(String, Table), Error>;
+
+/// The table of a CSV file, or those of these kinds that are in an archive.
+fn read_tables(path: &Path, kinds: &[Labels]) -> Vec<ReadTable> {
+    let file = path.display().to_string();
+    let read = |name, labels| read_file(path, labels).map(|table| (name, table));
+    let names = match names_in_archive(path) {
+        Ok(Some(names)) => names,
+        Ok(None) => return vec![read(file, Labels::Optional)],
+        Err(error) => return vec![Err(error)],
+    };
+    if let Some(only) = only_table_in(&names) {
+        return vec![read(format!("{file}/{only}"), Labels::Optional)];
+    }
+    let is_there = |labels: &&Labels| named_in(&names, table_name(**labels)).is_some();
+    let mut tables: Vec<_> = kinds
+        .iter()
+        .filter(is_there)
+        .map(|&labels| read(format!("{file}/{}", table_name(labels)), labels))
+        .collect();
+    if tables.is_empty() {
+        tables.push(Err(not_in_archive(&file, &names, kinds[0])));
+    }
+    tables
 }
 
-/// Whether a file is a zip archive, by its first bytes.
-fn is_archive(path: &Path) -> Result<bool, Error> {
-    let (_, start) = open(path)?;
-    Ok(starts_as_archive(&start))
+fn not_in_archive(file: &str, names: &[String], labels: Labels) -> Error {
+    Error::NotInArchive {
+        file: file.into(),
+        found: list(names),
+        expected: table_name(labels),
+    }
+}
+
+/// The names of the files in a zip archive; `None` if the file is none, by its first bytes.
+fn names_in_archive(path: &Path) -> Result<Option<Vec<String>>, Error> {
+    let (opened, start) = open(path)?;
+    if !starts_as_archive(&start) {
+        return Ok(None);
+    }
+    let names = ZipArchive::new(BufReader::new(opened)).and_then(|archive| names_in(&archive));
+    names.map(Some).map_err(|cause| Error::Archive {
+        file: path.display().to_string(),
+        cause,
+    })
 }
 
 fn starts_as_archive(start: &[u8]) -> bool {
     matches!(start, b"PK\x03\x04" | b"PK\x05\x06")
+}
+
+/// What is there in the place of a file that is missing, or what to do, as the end of a sentence.
+fn in_place_of(path: &Path) -> String {
+    if let Ok(target) = path.read_link() {
+        return format!("it is a link to {}", target.display());
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return format!("there is no folder {}, either", folder.display());
+    }
+    match tables_in(folder).as_slice() {
+        [] => String::from("name another"),
+        names => format!("found in its folder: {}", list(names)),
+    }
 }
 
 const NO_FILE: &str = "it is a pipe or a device; write it to a file, which can be read again";
@@ -219,7 +278,10 @@ fn open(path: &Path) -> Result<(File, Vec<u8>), Error> {
     let open_error = |cause: io::Error| {
         let file = path.display().to_string();
         match cause.kind() {
-            ErrorKind::NotFound => Error::Missing { file },
+            ErrorKind::NotFound => Error::Missing {
+                file,
+                remedy: in_place_of(path),
+            },
             _ => Error::Open { file, cause },
         }
     };
@@ -261,23 +323,9 @@ fn read_archive(opened: File, file: &str, labels: Labels) -> Result<Table, Error
     };
     let mut archive =
         ZipArchive::new(BufReader::with_capacity(1 << 16, opened)).map_err(archive_error)?;
-    let [expected, ..] = file_names(labels);
-    let names: Vec<String> = archive
-        .file_names()
-        .map(|name| name.map(|name| name.into_owned()))
-        .collect::<Result<_, _>>()
-        .map_err(archive_error)?;
-    // The table may lie in a folder of the archive.
-    let Some(name) = names
-        .iter()
-        .filter(|name| name.rsplit('/').next() == Some(expected))
-        .min_by_key(|name| name.len())
-    else {
-        return Err(Error::NotInArchive {
-            file: file.into(),
-            found: list(&names),
-            expected,
-        });
+    let names = names_in(&archive).map_err(archive_error)?;
+    let Some(name) = named_in(&names, table_name(labels)).or_else(|| only_table_in(&names)) else {
+        return Err(not_in_archive(file, &names, labels));
     };
     let mut reader = archive.by_name(name).map_err(archive_error)?;
     table::read(
@@ -286,6 +334,40 @@ fn read_archive(opened: File, file: &str, labels: Labels) -> Result<Table, Error
         labels,
         table::WINDOW,
     )
+}
+
+type Archive = ZipArchive<BufReader<File>>;
+
+fn names_in(archive: &Archive) -> ZipResult<Vec<String>> {
+    let names = archive.file_names();
+    names
+        .map(|name| name.map(|name| name.into_owned()))
+        .collect()
+}
+
+/// The file of this name in an archive, where it may lie in a folder.
+fn named_in<'a>(names: &'a [String], expected: &str) -> Option<&'a String> {
+    names
+        .iter()
+        .filter(|name| file_name(name) == expected)
+        .min_by_key(|name| name.len())
+}
+
+/// The only CSV file in an archive, if it has none of Kaggle's names, by which it would be told what it is.
+fn only_table_in(names: &[String]) -> Option<&String> {
+    // Beside each file, macOS archives a hidden one with what it knows of it.
+    let is_table =
+        |name: &&String| name.to_lowercase().ends_with(".csv") && !file_name(name).starts_with('.');
+    let mut tables = names.iter().filter(is_table);
+    match (tables.next(), tables.next()) {
+        (Some(name), None) if ![TRAIN, TEST].contains(&file_name(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// The last part of a path in an archive.
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// A readable list of names, cut after the first few. What would break the line, or steer a terminal, is escaped.

@@ -21,7 +21,7 @@ pub(crate) enum Labels {
     Partial,
     /// Every column is a pixel.
     Absent,
-    /// Either of the two.
+    /// There is such a column or not, and some classes may not be there.
     Optional,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn read(
             line: rows.line,
         });
     }
-    if labels != Labels::Partial
+    if labels == Labels::Required
         && let Some(column) = columns.label
         && let Some((found, missing, line)) = label_gap(&first_lines)
     {
@@ -87,7 +87,7 @@ pub(crate) fn read(
             },
             found,
             missing,
-            remedy: remedy_for_gap(&first_lines),
+            remedy: remedy_for_gap((0..256).filter(|&label| first_lines[label].is_some())),
         });
     }
     table.pixels.shrink_to_fit();
@@ -148,6 +148,7 @@ impl Columns {
             return Err(Error::NotSquare {
                 place: place(pixels.last().map_or(names.len(), |last| last.index + 1)),
                 found: pixels.len(),
+                remedy: remedy_for_shape(pixels.len()),
             });
         }
         Ok(Self {
@@ -273,9 +274,23 @@ fn is_known(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"label") || pixel_number(name).is_some()
 }
 
+/// What others call the column of labels.
+const LABEL_NAMES: [&str; 7] = [
+    "class", "target", "y", "digit", "labels", "category", "classes",
+];
+
+/// Whether a column that is not named `label` may hold labels, by its name.
+fn may_be_label(name: &[u8]) -> bool {
+    let is = |other: &&str| name.trim_ascii().eq_ignore_ascii_case(other.as_bytes());
+    LABEL_NAMES.iter().any(is)
+}
+
 /// What to do about a `name` in a header that is none of ours, though others may be.
 fn remedy_for_header(name: &[u8], header: &csv::ByteRecord) -> &'static str {
-    if name.contains(&0) {
+    let is_label = |name: &[u8]| name.trim_ascii().eq_ignore_ascii_case(b"label");
+    if may_be_label(name) && !header.iter().any(is_label) {
+        "; rename it to label"
+    } else if name.contains(&0) {
         "; save the file as UTF-8"
     } else if name.contains(&b';') || name.contains(&b'\t') {
         "; separate the columns by commas"
@@ -290,11 +305,45 @@ fn remedy_for_header(name: &[u8], header: &csv::ByteRecord) -> &'static str {
     }
 }
 
-/// What to do about labels with a gap.
-fn remedy_for_gap(first_lines: &[Option<u64>; 256]) -> String {
-    let used: Vec<usize> = (0..256)
-        .filter(|&label| first_lines[label].is_some())
+/// What to do about so many pixels, which make no square.
+fn remedy_for_shape(pixels: usize) -> String {
+    let side = pixels.isqrt();
+    if side > 0 && side * side + 1 == pixels {
+        return format!("; one more than {side}×{side}: is one of them no pixel?");
+    }
+    if side > 0 && (side + 1) * (side + 1) - 1 == pixels {
+        let side = side + 1;
+        return format!("; one fewer than {side}×{side}: is one missing?");
+    }
+    let mut guesses = Vec::new();
+    let of_colour = (pixels / 3).isqrt();
+    if of_colour >= SMALLEST_GUESS && 3 * of_colour * of_colour == pixels {
+        guesses.push(format!(
+            "3×{of_colour}×{of_colour} in three colours, convert them to grey"
+        ));
+    }
+    // The shapes that are nearest to squares come first.
+    let shapes: Vec<String> = (SMALLEST_GUESS..=side)
+        .rev()
+        .filter(|short| pixels.is_multiple_of(*short) && pixels / short <= 2 * short)
+        .take(3)
+        .map(|short| format!("{short}×{}", pixels / short))
         .collect();
+    if !shapes.is_empty() {
+        guesses.push(format!("{}, pad them to squares", shapes.join(" or ")));
+    }
+    match guesses.is_empty() {
+        true => String::new(),
+        false => format!("; if the images are {}", guesses.join("; if they are ")),
+    }
+}
+
+/// The side of the smallest images that a number of pixels is taken for.
+const SMALLEST_GUESS: usize = 4;
+
+/// What to do about labels with a gap, of which these are there, in ascending order.
+pub(crate) fn remedy_for_gap(used: impl Iterator<Item = usize>) -> String {
+    let used: Vec<usize> = used.collect();
     match used[..] {
         // Without a gap, but not from 0 on.
         [first, .., last] if last - first + 1 == used.len() => {
@@ -310,8 +359,8 @@ fn remedy_for_label(field: &[u8]) -> &'static str {
         Some(number) if (0.0..=255.0).contains(&number) && field.contains(&b'.') => {
             "; write it without a fraction"
         }
-        None if !field.trim_ascii().is_empty() => "; number the classes 0, 1, 2, …",
-        _ => "",
+        _ if is_missing(field) => "; fill it in, or remove the row",
+        _ => "; number the classes 0, 1, 2, …",
     }
 }
 
@@ -325,8 +374,25 @@ fn remedy_for_pixel(field: &[u8]) -> &'static str {
             "; multiply by 255 and round what goes from 0 to 1"
         }
         Some(brightness) if (0.0..=255.0).contains(&brightness) => "; write it without a fraction",
-        _ => "",
+        _ if is_missing(field) => "; put a number in its place, 0 if it is background",
+        Some(brightness) if (-1.0..0.0).contains(&brightness) => {
+            "; add 1, multiply by 127.5 and round what goes from -1 to 1"
+        }
+        Some(brightness) if brightness > 255.0 => {
+            "; multiply by 255, divide by the largest value there can be, such as 65535, and round"
+        }
+        Some(_) => "; bring all of them to 0 to 255, from the range that they have",
+        None => "",
     }
+}
+
+/// Whether a field holds no value, in the ways that programs write so.
+fn is_missing(field: &[u8]) -> bool {
+    let field = field.trim_ascii();
+    field.is_empty()
+        || ["nan", "na", "n/a", "null", "none"]
+            .iter()
+            .any(|missing| field.eq_ignore_ascii_case(missing.as_bytes()))
 }
 
 fn as_float(field: &[u8]) -> Option<f64> {

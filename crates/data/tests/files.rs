@@ -171,6 +171,36 @@ fn a_damaged_file_is_not_read_as_other_images() {
     }
 }
 
+#[test]
+fn an_archive_of_one_table_by_another_name() {
+    let folder = folder(&[
+        (
+            "mine.zip",
+            &zip(&[
+                ("a/mine.CSV", TRAIN),
+                ("__MACOSX/a/._mine.CSV", "x"),
+                ("notes", "x"),
+            ]),
+        ),
+        ("digit-recognizer.zip", &zip(&[("mine.csv", TEST)])),
+        ("two.zip", &zip(&[("a.csv", TRAIN), ("b.csv", TRAIN)])),
+        ("test.zip", &zip(&[("test.csv", TEST)])),
+    ]);
+    let at = |name: &str| folder.path().join(name);
+    assert_train(&at("mine.zip"), &at("mine.zip"));
+    assert_eq!(
+        tables(&at("mine.zip")),
+        [("mine.zip/a/mine.CSV".into(), 3, true)]
+    );
+    assert_test(folder.path(), &at("digit-recognizer.zip"));
+    let tables = data::tables(Some(folder.path())).unwrap();
+    assert_eq!(tables.len(), 1);
+    for name in ["two.zip", "test.zip"] {
+        let error = training_error(&at(name));
+        assert!(matches!(error, Error::NotInArchive { .. }), "{error}");
+    }
+}
+
 fn training_error(path: &Path) -> Error {
     data::training_images(Some(path)).unwrap_err()
 }
@@ -184,7 +214,8 @@ fn a_link_to_nothing_is_an_error() {
     std::os::unix::fs::symlink("moved.csv", &path).unwrap();
     assert!(matches!(
         training_error(folder.path()),
-        Error::Missing { file, .. } if file == path.display().to_string()
+        Error::Missing { file, remedy }
+            if file == path.display().to_string() && remedy == "it is a link to moved.csv"
     ));
 }
 
@@ -195,8 +226,8 @@ fn what_is_not_there() {
     assert_eq!(
         training_error(empty.path()).to_string(),
         format!(
-            "{name}: found no train.csv, train.csv.gz or digit-recognizer.zip; put \
-             digit-recognizer.zip there, get MNIST by `trainer data fetch`, or name a file instead of the folder"
+            "{name}: found no train.csv, train.csv.gz or digit-recognizer.zip; put one there, or name a file \
+             instead of the folder"
         )
     );
     let others = tempfile::tempdir().unwrap();
@@ -208,15 +239,28 @@ fn what_is_not_there() {
         error.ends_with("or name a file instead of the folder; found there: a.CSV.gz, mine.csv"),
         "{error}"
     );
-    assert!(matches!(
-        training_error(&empty.path().join("none.csv")),
-        Error::Missing { .. }
-    ));
+    for (path, remedy) in [
+        (empty.path().join("none.csv"), "name another".to_string()),
+        (
+            others.path().join("none.csv"),
+            "found in its folder: a.CSV.gz, mine.csv, test.csv".into(),
+        ),
+        (
+            empty.path().join("a/b.csv"),
+            format!("there is no folder {name}/a, either"),
+        ),
+    ] {
+        let expected = format!(
+            "{}: there is no such file or folder; {remedy}",
+            path.display()
+        );
+        assert_eq!(training_error(&path).to_string(), expected);
+    }
 
     let archive = folder(&[("digit-recognizer.zip", &zip(&[("readme.txt", "")]))]);
     let line = training_error(archive.path()).to_string();
     assert!(
-        line.ends_with("found readme.txt, expected train.csv in the archive"),
+        line.contains("found readme.txt, expected train.csv in the archive"),
         "{line}"
     );
 }

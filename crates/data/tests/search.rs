@@ -32,10 +32,14 @@ fn data_below_the_current_folder() {
         drawn.fingerprint(),
         data::built_in_images(0..42_000).fingerprint()
     );
+    let advice = "; put digit-recognizer.zip there, get MNIST by `trainer data fetch`, or name";
     let error = data::test_images(None).unwrap_err();
     assert!(matches!(error, Error::NotInFolder { .. }), "{error}");
+    assert!(error.to_string().contains(advice), "{error}");
 
     fs::create_dir("data").unwrap();
+    let error = data::test_images(Some(Path::new("data/"))).unwrap_err();
+    assert!(error.to_string().contains(advice), "{error}");
     fs::write("data/train.csv", "pixel1,label\n7,0\n").unwrap();
     let found = data::training_images(None).unwrap();
     assert_eq!(

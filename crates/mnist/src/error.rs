@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::submission::SUBMISSION_COLUMNS;
+
 /// Why there are no files.
 ///
 /// Every message is one line.
@@ -76,6 +78,15 @@ pub enum Error {
         file: String,
         /// What is wrong with it.
         problem: Problem,
+    },
+
+    /// A file is no submission.
+    #[error("{}{problem}", path.display())]
+    Submission {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: SubmissionProblem,
     },
 
     /// Images and labels do not fit together.
@@ -181,6 +192,55 @@ pub enum Failure {
     Protocol {
         /// What the HTTP client said.
         cause: io::Error,
+    },
+}
+
+/// What is wrong with a submission. The message goes on after the file's name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmissionProblem {
+    /// It is a gzip file or a zip archive.
+    #[error(" is compressed; unpack it first")]
+    Compressed,
+
+    /// It has no bytes, or no more than blank lines.
+    #[error(" is empty, expected a header {} and rows", SUBMISSION_COLUMNS.join(","))]
+    Empty,
+
+    /// It has a header and nothing else.
+    #[error(" has no rows, only a header")]
+    NoRows,
+
+    /// Reading stopped, or a row has another number of fields than the header.
+    #[error(" cannot be read as CSV: {cause}")]
+    Unreadable {
+        /// What the reader said.
+        cause: csv::Error,
+    },
+
+    /// One of the columns is not there.
+    #[error(":1: found the columns {found}, expected {}", SUBMISSION_COLUMNS.join(","))]
+    Columns {
+        /// The first columns' names.
+        found: String,
+    },
+
+    /// A row holds something else than numbers.
+    #[error(":{line}: found {found}, expected two whole numbers such as 1,7")]
+    Row {
+        /// The line on which the row starts, counted from 1.
+        line: u64,
+        /// The first fields of the row.
+        found: String,
+    },
+
+    /// An image has two rows.
+    #[error(":{line}: image {image} is there twice; it must have one label")]
+    Twice {
+        /// The line of the second, counted from 1.
+        line: u64,
+        /// The number of the image.
+        image: u64,
     },
 }
 

@@ -13,7 +13,8 @@
 //!    tells an [`Observer`] how it goes;
 //! 3. `idx` decodes them ([`read_images`], [`read_labels`]) into one set ([`Digits`]);
 //! 4. `split` draws which images are to train on and which to predict ([`Split`]);
-//! 5. `table` writes CSV files ([`SetFiles`], [`write_submission`]).
+//! 5. `table` writes CSV files ([`SetFiles`], [`write_submission`]), and `submission` reads answers and
+//!    predictions again ([`read_submission`]).
 //!
 //! [`Fetch`] does all of it.
 //!
@@ -28,13 +29,15 @@ mod fetch;
 mod idx;
 mod release;
 mod split;
+mod submission;
 mod table;
 
 pub use digits::Digits;
 pub use download::{Download, Next, Observer, Trouble};
-pub use error::{Error, Failure, Problem};
+pub use error::{Error, Failure, Problem, SubmissionProblem};
 pub use fetch::{Fetch, Fetched, TRAINING_ROWS};
 pub use idx::{read_images, read_labels};
 pub use release::{MIRRORS, Release, RemoteFile};
 pub use split::Split;
-pub use table::{Existing, SetFiles, TEST_LABELS, write_submission};
+pub use submission::{SUBMISSION_COLUMNS, read_submission};
+pub use table::{Existing, SetFiles, TEST, TEST_LABELS, TRAIN, write_submission};

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::submission::SUBMISSION_COLUMNS;
 
 /// What to do with a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,12 @@ pub enum Existing {
     /// Put the new file in its place, at once and as a whole.
     Replace,
 }
+
+/// The name that Kaggle gives the table of labelled images, to train on.
+pub const TRAIN: &str = "train.csv";
+
+/// The name that Kaggle gives the table of unlabelled images, to predict.
+pub const TEST: &str = "test.csv";
 
 /// The name of the file with the answers to the test.
 pub const TEST_LABELS: &str = "test-labels.csv";
@@ -35,8 +42,8 @@ impl SetFiles {
     /// `train.csv`, `test.csv` and `test-labels.csv`.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
-            train: folder.join("train.csv"),
-            test: folder.join("test.csv"),
+            train: folder.join(TRAIN),
+            test: folder.join(TEST),
             test_labels: folder.join(TEST_LABELS),
         }
     }
@@ -86,8 +93,8 @@ impl SetFiles {
     }
 }
 
-/// Writes classes as Kaggle wants them submitted: a header `ImageId,Label`, then the number of each
-/// image, counted from 1, and its class.
+/// Writes classes as Kaggle wants them submitted: a header of the [`SUBMISSION_COLUMNS`], then the number of
+/// each image, counted from 1, and its class.
 ///
 /// # Errors
 ///
@@ -154,7 +161,7 @@ impl Unpublished {
         labels: impl IntoIterator<Item = u8>,
     ) -> Result<Self, Error> {
         Self::write(path, existing, |writer| {
-            writeln!(writer, "ImageId,Label")?;
+            writeln!(writer, "{}", SUBMISSION_COLUMNS.join(","))?;
             for (id, label) in (1_usize..).zip(labels) {
                 writeln!(writer, "{id},{label}")?;
             }

@@ -43,13 +43,13 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--label-smoothing -0.1"), @"error: label_smoothing is -0.1, but must be at least 0 and below 1");
     insta::assert_snapshot!(error("--early-stopping 0"), @"error: early_stopping.patience must be at least 1");
     insta::assert_snapshot!(error("evaluate run --tta 2 --tta-strength 2"), @"error: invalid value '2' for '--tta-strength <SHARE>': expected a number from 0 to 1");
-    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, or get MNIST by `trainer data fetch`");
+    insta::assert_snapshot!(error("--data nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; found in its folder: test.csv, train.csv");
     insta::assert_snapshot!(error("--backend flex --backend cuda"), @"error: the argument '--backend <BACKEND>' cannot be used multiple times");
     insta::assert_snapshot!(error("--backend cuda"), @"error: this build has no `cuda` backend; build it with `cargo run -p trainer --features cuda`, or use --backend flex or ndarray");
     insta::assert_snapshot!(error("--config nowhere.toml"), @"error: cannot read nowhere.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(error("resume nowhere"), @"error: there is no folder nowhere; runs are in experiments/runs unless --out names another place");
     insta::assert_snapshot!(error("errors nowhere"), @"error: there is no folder nowhere; runs are in experiments/runs unless --out names another place");
-    insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; name another, or get MNIST by `trainer data fetch`");
+    insta::assert_snapshot!(error("data check nowhere.csv"), @"error: nowhere.csv: there is no such file or folder; found in its folder: test.csv, train.csv");
     insta::assert_snapshot!(error("data check tiny.toml"), @r#"error: tiny.toml, line 2, column 1: found "backend = \"flex\"", expected label, pixel0, pixel1, … in the header"#);
     insta::assert_snapshot!(error("data fetch --mirror ftp://example.org"), @"error: ftp://example.org: found no usable address of a mirror, expected one such as https://example.org/mnist");
     insta::assert_snapshot!(error("data fetch --out ."), @"error: ./train.csv is there already; name another folder with --out, or replace it with --replace");
@@ -154,6 +154,45 @@ fn a_run_from_images_to_submission() {
     }
     assert_eq!(submission.lines().count(), 1201);
     assert_eq!(scores["accuracy"], correct as f64 / 1199.0);
+}
+
+#[test]
+fn images_to_predict_are_looked_for_beside_those_of_the_training() {
+    let folder = Folder::with_digits(100);
+    fs::create_dir(folder.path("mine")).unwrap();
+    for name in ["train.csv", "test.csv"] {
+        fs::rename(folder.path(name), folder.path("mine").join(name)).unwrap();
+    }
+    for out in ["run", "other"] {
+        folder.succeed(&format!(
+            "--config tiny.toml --data mine --epochs 1 --seed 1 --quiet --out {out}"
+        ));
+    }
+    let mine = std::path::absolute(folder.path("mine")).unwrap();
+    let said = folder.succeed("predict run other");
+    let expected = format!("wrote 100 predictions of {}/test.csv", mine.display());
+    assert!(said.starts_with(&expected), "{said}");
+    fs::rename(
+        folder.path("mine/test.csv"),
+        folder.path("mine/unlabelled.csv"),
+    )
+    .unwrap();
+    let error = folder
+        .fail("predict run")
+        .replace(mine.to_str().unwrap(), "MINE");
+    insta::assert_snapshot!(error, @"error: there are no images to predict: no test.csv in MINE, where those are that the network was trained with, nor in data; name a file with --data");
+    fs::create_dir(folder.path("data")).unwrap();
+    fs::copy(
+        folder.path("mine/unlabelled.csv"),
+        folder.path("data/test.csv"),
+    )
+    .unwrap();
+    let said = folder.succeed("predict run");
+    assert!(
+        said.starts_with("wrote 100 predictions of data/test.csv"),
+        "{said}"
+    );
+    insta::assert_snapshot!(folder.fail("predict run --data mine/train.csv"), @"error: mine/train.csv, line 1, column 1: found a label column, expected pixel columns only; is this the labelled train.csv in place of test.csv? `trainer evaluate` scores networks on labelled images");
 }
 
 /// What cannot be printed is said to be lost, once, and nothing else is.
@@ -382,6 +421,20 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     write("submission.csv", rows);
     assert!(folder.succeed(score).starts_with("accuracy 100.00 %"));
 
+    // Labelled images are answers too, plain or compressed.
+    let images = "label,pixel0\n7,1\n0,2\n3,3\n9,4\n";
+    write("images.csv", images);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, images.as_bytes()).unwrap();
+    fs::write(folder.path("images.csv.gz"), gzip.finish().unwrap()).unwrap();
+    for name in ["images.csv", "images.csv.gz"] {
+        let scored = folder.succeed(&format!("score submission.csv --answers {name}"));
+        assert!(scored.starts_with("accuracy 100.00 %"), "{scored}");
+    }
+    write("images.csv", "label,pixel0\n7,1\n0,x\n");
+    insta::assert_snapshot!(folder.fail("score submission.csv --answers images.csv"), @r#"error: images.csv, line 3, column 2 (pixel0): found "x", expected an integer from 0 to 255"#);
+    insta::assert_snapshot!(folder.fail("score submission.csv --answers test.csv"), @"error: test.csv:1: found the columns pixel0,pixel1,pixel2, expected ImageId,Label");
+
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n3,8\n");
     insta::assert_snapshot!(folder.fail(score), @"error: image 4 is in answers.csv, but not in submission.csv; name the answers to these images with --answers");
     fs::write(folder.path("submission.csv"), [0x1f, 0x8b, 8, 0]).unwrap();
@@ -397,7 +450,12 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     write("submission.csv", "");
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv is empty, expected a header ImageId,Label and rows");
     insta::assert_snapshot!(folder.fail("score answers.csv"), @"error: there is no file data/test-labels.csv with the answers; `trainer data fetch` and `trainer data make` write one, or name it with --answers (Kaggle's are not public)");
-    insta::assert_snapshot!(folder.fail("score none.csv --answers answers.csv"), @"error: none.csv cannot be read: No such file or directory (os error 2)");
+    let error = folder.fail("score answers.csv --answers none.csv");
+    assert!(
+        error.starts_with("error: none.csv: cannot be read"),
+        "{error}"
+    );
+    insta::assert_snapshot!(folder.fail("score none.csv --answers answers.csv"), @"error: none.csv: cannot be read (No such file or directory (os error 2)); check that it is there and that you may read it");
 }
 
 /// Also with another number of threads.
@@ -515,7 +573,8 @@ fn pipes_are_no_data() {
         .spawn()
         .unwrap();
     let mut input = child.stdin.take().unwrap();
-    std::io::Write::write_all(&mut input, b"label,pixel0\n1,2\n").unwrap();
+    // The program may have ended before, as it does not read a pipe.
+    std::io::Write::write_all(&mut input, b"label,pixel0\n1,2\n").ok();
     drop(input);
     let error = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
     insta::assert_snapshot!(error, @"error: /dev/stdin: cannot be opened: it is a pipe or a device; write it to a file, which can be read again");
@@ -607,6 +666,61 @@ fn data_are_checked() {
     assert_eq!(report["warnings"][0]["kind"], "shared");
     let message = report["warnings"][0]["message"].as_str().unwrap();
     assert!(message.starts_with("test.csv: 200 images also in train.csv"));
+}
+
+/// What is wrong with one file keeps no other from being described.
+#[test]
+fn every_file_is_checked() {
+    let folder = Folder::with_digits(20);
+    fs::write(folder.path("bad.csv"), "label,pixel0\n0,x\n").unwrap();
+    fs::write(folder.path("gap.csv"), "label,pixel0\n1,1\n2,2\n4,3\n").unwrap();
+    fs::create_dir(folder.path("both")).unwrap();
+    fs::write(folder.path("both/train.csv"), "").unwrap();
+    fs::copy(folder.path("gap.csv"), folder.path("both/test.csv")).unwrap();
+    let output = folder.run("data check none.csv gap.csv bad.csv both");
+    assert_eq!(output.status.code(), Some(1));
+    let [said, errors] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    for expected in [
+        "gap.csv: 3 labelled 1×1 images, 3 classes\n",
+        "\n\nboth/test.csv: 3 labelled 1×1 images, 3 classes\n",
+        "\n  class    images      share\n      1         1    33.33 %\n      2 ",
+        "\nwarning: gap.csv: no image has the label 0, 3, though",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    insta::assert_snapshot!(errors, @r#"
+    error: none.csv: there is no such file or folder; found in its folder: bad.csv, gap.csv, test.csv, train.csv
+    error: bad.csv, line 2, column 2 (pixel0): found "x", expected an integer from 0 to 255
+    error: both/train.csv, line 1, column 1: found an empty file, expected a header such as label,pixel0,pixel1,…
+    "#);
+    let output = folder.run("data check bad.csv gap.csv --json");
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["tables"].as_array().unwrap().len(), 1);
+    let warnings = report["warnings"].as_array().unwrap();
+    let gap = warnings
+        .iter()
+        .find(|warning| warning["kind"] == "label-gap");
+    assert_eq!(gap.unwrap()["missing"], serde_json::json!([0, 3]));
+    // With both on one terminal, each error stands where its file would.
+    let together = folder.path("together");
+    let file = fs::File::create(&together).unwrap();
+    let mut command = folder.command("data check none.csv train.csv bad.csv test.csv");
+    command
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .status()
+        .unwrap();
+    let together = fs::read_to_string(together).unwrap();
+    let starts = [
+        "error: none.csv",
+        "train.csv: 20 ",
+        "error: bad.csv",
+        "test.csv: 20 ",
+    ];
+    let places = starts.map(|start| together.find(start).unwrap());
+    assert!(places.is_sorted(), "{together}");
 }
 
 #[test]

@@ -55,6 +55,36 @@ fn a_good_table_has_no_warnings() {
 }
 
 #[test]
+fn labels_with_gaps() {
+    let images = [[0, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 3]];
+    let warnings = |labels: &[u8]| said(&[table("t", &images, Some(labels))]);
+    assert_eq!(
+        warnings(&[2, 1, 3])[0],
+        "t: no image has the label 0, though the labels go up to 3; to train on the file, subtract 1 from each; to \
+         evaluate on it, leave them as they are, if they mean the same as in training"
+    );
+    let many = warnings(&[0, 9, 2]);
+    assert!(
+        many[0].starts_with("t: no image has the label 1, 3, 4, 5, 6 and 2 more, though"),
+        "{many:?}"
+    );
+    assert!(
+        many[0].contains("to train on the file, renumber them;"),
+        "{many:?}"
+    );
+    // Classes that are missing are not also few.
+    assert!(
+        many[1].starts_with("t: few images of class 0 (1), class 2 (1), class 9 (1);"),
+        "{many:?}"
+    );
+    let one = warnings(&[3, 3, 3]);
+    assert_eq!(
+        one[1],
+        "t: all images have the label 3; there is nothing to tell apart"
+    );
+}
+
+#[test]
 fn copies_and_contradictions() {
     let images = [[0, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 1], [0, 0, 0, 2]];
     let copies = said(&[table("t", &images, None)]);
@@ -140,7 +170,11 @@ fn classes_with_few_images() {
     // A tenth of what it would have, and less.
     assert_eq!(labels(&[1000, 1000, 105]), []);
     assert_eq!(labels(&[1000, 1000, 70, 1000]), [few(&[(2, 70)])]);
-    assert_eq!(labels(&[7]), [Warning::OneClass { table: "t".into() }]);
+    let one = |class| Warning::OneClass {
+        table: "t".into(),
+        class,
+    };
+    assert_eq!(labels(&[7]), [one(0)]);
     let many = few(&[
         (0, 3),
         (1, 3),

@@ -45,6 +45,17 @@ pub enum Warning {
         /// The number of one, in the first and in the second table.
         example: [usize; 2],
     },
+    /// A label is used, but not all smaller ones.
+    LabelGap {
+        /// The table's name.
+        table: String,
+        /// The labels that are not.
+        missing: Vec<u8>,
+        /// The largest label.
+        largest: u8,
+        /// What to do to train on the table.
+        remedy: String,
+    },
     /// Classes with few images.
     FewImages {
         /// The table's name.
@@ -65,6 +76,8 @@ pub enum Warning {
     OneClass {
         /// The table's name.
         table: String,
+        /// The label.
+        class: u8,
     },
     /// Images without anything on them.
     Blank {
@@ -106,6 +119,9 @@ pub enum Warning {
         sides: [usize; 2],
     },
 }
+
+/// How many classes are named before the rest is only counted.
+const SHOWN: usize = 5;
 
 /// `1 image`, `1,200 images`.
 struct Images(usize);
@@ -158,9 +174,26 @@ impl fmt::Display for Warning {
                 }
                 f.write_str("; trained on the one, a network is not tested by the other")
             }
+            Self::LabelGap {
+                table,
+                missing,
+                largest,
+                remedy,
+            } => {
+                let label = |label: &u8| label.to_string();
+                let shown: Vec<_> = missing.iter().take(SHOWN).map(label).collect();
+                write!(f, "{table}: no image has the label {}", shown.join(", "))?;
+                if let more @ 1.. = missing.len().saturating_sub(SHOWN) {
+                    write!(f, " and {more} more")?;
+                }
+                write!(
+                    f,
+                    ", though the labels go up to {largest}; to train on the file, {remedy}; to evaluate on it, leave \
+                     them as they are, if they mean the same as in training"
+                )
+            }
             Self::FewImages { table, classes } => {
                 write!(f, "{table}: few images of ")?;
-                const SHOWN: usize = 5;
                 for (index, (class, count)) in classes.iter().take(SHOWN).enumerate() {
                     let comma = if index > 0 { ", " } else { "" };
                     write!(f, "{comma}class {class} ({})", Thousands(*count))?;
@@ -180,12 +213,10 @@ impl fmt::Display for Warning {
                  that accuracy: compare with it, not with 0",
                 100.0 * share
             ),
-            Self::OneClass { table } => {
-                write!(
-                    f,
-                    "{table}: all images have the label 0; there is nothing to tell apart"
-                )
-            }
+            Self::OneClass { table, class } => write!(
+                f,
+                "{table}: all images have the label {class}; there is nothing to tell apart"
+            ),
             Self::Blank {
                 table,
                 images,

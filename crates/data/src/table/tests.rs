@@ -53,10 +53,29 @@ fn columns_go_by_their_names() {
 fn complaints_about_rows() {
     let rows = |rows: &str| complaint(&format!("{HEADER}{rows}"));
     let pixel = "expected an integer from 0 to 255";
+    let missing = "; put a number in its place, 0 if it is background";
+    let too_large = "divide by the largest value there can be, such as 65535, and round";
     for (text, expected) in [
-        ("0,1,2,3,4\n0,1,256,3,4\n", format!("line 3, column 3 (pixel1): found \"256\", {pixel}")),
-        ("0,1,2,3,4\n\n0,1,-2,3,4\n", format!("line 4, column 3 (pixel1): found \"-2\", {pixel}")),
-        ("0,1,2,3,\n", format!("line 2, column 5 (pixel3): found \"\", {pixel}")),
+        (
+            "0,1,2,3,4\n0,1,256,3,4\n",
+            format!("line 3, column 3 (pixel1): found \"256\", {pixel}; multiply by 255, {too_large}"),
+        ),
+        (
+            "0,1,2,3,4\n\n0,1,-2,3,4\n",
+            format!(
+                "line 4, column 3 (pixel1): found \"-2\", {pixel}; bring all of them to 0 to 255, from the \
+                 range that they have"
+            ),
+        ),
+        (
+            "0,1,-0.5,3,4\n",
+            format!(
+                "line 2, column 3 (pixel1): found \"-0.5\", {pixel}; add 1, multiply by 127.5 and round \
+                 what goes from -1 to 1"
+            ),
+        ),
+        ("0,1,2,3,\n", format!("line 2, column 5 (pixel3): found \"\", {pixel}{missing}")),
+        ("0,NaN,2,3,4\n", format!("line 2, column 2 (pixel0): found \"NaN\", {pixel}{missing}")),
         (
             "0,1,2,3,4.5\n",
             format!("line 2, column 5 (pixel3): found \"4.5\", {pixel}; write it without a fraction"),
@@ -70,13 +89,28 @@ fn complaints_about_rows() {
         ),
         (
             "0,1,2,99999999999999999999999999,4\n",
-            format!("line 2, column 4 (pixel2): found \"999999999999999999999999…\", {pixel}"),
+            format!(
+                "line 2, column 4 (pixel2): found \"999999999999999999999999…\", {pixel}; multiply by 255, \
+                 {too_large}"
+            ),
         ),
         ("\"0\n\",1,\"\nx\",3,4\n", format!("line 2, column 3 (pixel1): found \"\\nx\", {pixel}")),
         (
             "seven,1,2,3,4\n",
             "line 2, column 1 (label): found \"seven\", expected a class number from 0 to 255; number \
              the classes 0, 1, 2, …"
+                .into(),
+        ),
+        (
+            "300,1,2,3,4\n",
+            "line 2, column 1 (label): found \"300\", expected a class number from 0 to 255; number \
+             the classes 0, 1, 2, …"
+                .into(),
+        ),
+        (
+            "nan,1,2,3,4\n",
+            "line 2, column 1 (label): found \"nan\", expected a class number from 0 to 255; fill it in, \
+             or remove the row"
                 .into(),
         ),
         (
@@ -119,7 +153,7 @@ fn complaints_about_headers() {
         (
             "label,pixel0,pixel1,pixel2\n0,1,2,3\n",
             "line 1, column 4: found 3 pixel columns, expected the number of a square image such as \
-             784 = 28×28",
+             784 = 28×28; one fewer than 2×2: is one missing?",
         ),
         (
             "label\n0\n",
@@ -147,6 +181,16 @@ fn complaints_about_headers() {
         (
             "label,pixel0,width\n",
             "line 1, column 3: found \"width\", expected label, pixel0, pixel1, … in the header; remove the \
+             column, or rename it",
+        ),
+        (
+            "pixel0,Class\n",
+            "line 1, column 2: found \"Class\", expected label, pixel0, pixel1, … in the header; rename it \
+             to label",
+        ),
+        (
+            "class,label,pixel0\n",
+            "line 1, column 1: found \"class\", expected label, pixel0, pixel1, … in the header; remove the \
              column, or rename it",
         ),
         (
@@ -186,8 +230,29 @@ fn complaints_about_headers() {
             .unwrap_err()
             .to_string(),
         "t.csv, line 1, column 2: found a label column, expected pixel columns only; is this the \
-         labelled train.csv in place of test.csv?"
+         labelled train.csv in place of test.csv? `trainer evaluate` scores networks on labelled images"
     );
+}
+
+#[test]
+fn what_a_number_of_pixels_may_be() {
+    for (pixels, remedy) in [
+        (785, "; one more than 28×28: is one of them no pixel?"),
+        (783, "; one fewer than 28×28: is one missing?"),
+        (
+            600,
+            "; if the images are 24×25 or 20×30, pad them to squares",
+        ),
+        (
+            1200,
+            "; if the images are 3×20×20 in three colours, convert them to grey; if they are 30×40 or 25×48, \
+             pad them to squares",
+        ),
+        (797, ""),
+        (0, ""),
+    ] {
+        assert_eq!(remedy_for_shape(pixels), remedy, "{pixels}");
+    }
 }
 
 /// The limit of a row bounds the memory in use, whatever the file holds.

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use burn::data::dataset::Dataset;
 use clap::Args;
-use data::Thousands;
+use data::{Thousands, UnlabelledImages};
 use mnist::Existing;
 
 use super::networks::note_if_inverted;
 use super::{evaluate, networks};
 use crate::console::print;
+use crate::ensemble::{Ensemble, Member};
 use crate::evaluation::Probabilities;
 use crate::output_files::{check_folder_of, check_replaceable};
 
@@ -21,7 +22,8 @@ use crate::output_files::{check_folder_of, check_replaceable};
 pub struct Options {
     #[command(flatten)]
     networks: networks::Options,
-    /// Unlabelled images: a CSV file (plain, .gz or Kaggle's .zip) or its folder [default: data/]
+    /// Unlabelled images: a CSV file (plain, .gz or Kaggle's .zip) or its folder [default: the folder of
+    /// the images that the runs were trained with, if test.csv is there too, or else data/]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The file to write; a submission that is there is replaced
@@ -44,7 +46,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         );
     }
     check_replaceable(&options.out, "a submission", |start| {
-        start.starts_with(b"ImageId,Label")
+        start.starts_with(mnist::SUBMISSION_COLUMNS.join(",").as_bytes())
     })?;
     if options.data.as_deref() == Some(Path::new(data::BUILT_IN)) {
         bail!(
@@ -52,7 +54,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         );
     }
     let ensemble = options.networks.load()?;
-    let images = data::test_images(options.data.as_deref())?;
+    let images = match &options.data {
+        Some(named) => data::test_images(Some(named))?,
+        None => images_of(&ensemble)?,
+    };
     let (count, side) = (images.len(), images.side());
     let expected = ensemble.task().height;
     if side != expected {
@@ -87,4 +92,47 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Err(error) => print(&format!("how many are right is not known: {error:#}"))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The images to predict where none are named: those beside the images that all networks were trained with, if
+/// there are any, or else those in [`data::FOLDER`].
+///
+/// # Errors
+///
+/// If there are none, or they cannot be read.
+fn images_of(ensemble: &Ensemble) -> Result<UnlabelledImages> {
+    let default = Path::new(data::FOLDER);
+    let Some(folder) = training_folder(&ensemble.members) else {
+        return Ok(data::test_images(None)?);
+    };
+    if data::has_test_images(&folder) {
+        return Ok(data::test_images(Some(&folder))?);
+    }
+    if !data::has_test_images(default) {
+        bail!(
+            "there are no images to predict: no test.csv in {}, where those are that the network was trained with, nor in {}; name a file with --data",
+            folder.display(),
+            default.display()
+        );
+    }
+    Ok(data::test_images(None)?)
+}
+
+/// The folder of the images that all of these networks were trained with, unless they were built-in, have come from
+/// several folders or from [`data::FOLDER`].
+fn training_folder(members: &[Member]) -> Option<PathBuf> {
+    let folder = |member: &Member| {
+        let path = member.config.data.path.as_deref()?;
+        match path.is_dir() {
+            true => Some(path.to_owned()),
+            false => path.parent().map(Path::to_owned),
+        }
+    };
+    let first = folder(members.first()?)?;
+    let is_common = members
+        .iter()
+        .all(|member| folder(member).as_ref() == Some(&first));
+    // The path of the built-in digits is a name alone, all others that runs note are absolute.
+    let is_default = std::path::absolute(data::FOLDER).is_ok_and(|default| default == first);
+    (is_common && first != Path::new("") && !is_default).then_some(first)
 }

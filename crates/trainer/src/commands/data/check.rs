@@ -8,7 +8,7 @@ use clap::Args;
 use data::{Description, Report, Shared, Thousands, Warning};
 use serde::Serialize;
 
-use crate::console::print;
+use crate::console::{print, print_error};
 
 /// Options of `trainer data check`.
 #[derive(Debug, Args)]
@@ -26,22 +26,48 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// If a file cannot be read or is not a table of images. What it warns of is no error.
+/// If the description cannot be printed. Files that cannot be read, or are no tables of images, are told of on stderr
+/// where they come in the description, and the program then fails at its end. What it warns of is no error.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let mut tables = match options.paths[..] {
-        [] => data::tables(None)?,
-        _ => Vec::new(),
+    let read = match options.paths[..] {
+        [] => data::each_table(None),
+        _ => {
+            let paths = options.paths.iter();
+            paths
+                .flat_map(|path| data::each_table(Some(path)))
+                .collect()
+        }
     };
-    for path in &options.paths {
-        tables.extend(data::tables(Some(path))?);
+    let mut tables = Vec::new();
+    // Each with the number of tables that come before it.
+    let mut errors = Vec::new();
+    for read in read {
+        match read {
+            Ok(table) => tables.push(table),
+            Err(error) => errors.push((tables.len(), error)),
+        }
     }
-    let report = data::check(&tables);
-    if options.json {
-        print(&json(&report)?)?;
-    } else {
-        print(text(&report).trim_end())?;
+    let code = match errors.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    };
+    let paragraphs = match tables.as_slice() {
+        [] => Vec::new(),
+        tables if options.json => vec![json(&data::check(tables))?],
+        tables => paragraphs(&data::check(tables)),
+    };
+    let mut errors = errors.into_iter().peekable();
+    for (place, paragraph) in paragraphs.iter().enumerate() {
+        while let Some((_, error)) = errors.next_if(|(before, _)| *before <= place) {
+            print_error(&format!("error: {error}"));
+        }
+        let gap = if place > 0 { "\n" } else { "" };
+        print(&format!("{gap}{paragraph}"))?;
     }
-    Ok(ExitCode::SUCCESS)
+    for (_, error) in errors {
+        print_error(&format!("error: {error}"));
+    }
+    Ok(code)
 }
 
 fn json(report: &Report) -> Result<String> {
@@ -69,8 +95,8 @@ fn json(report: &Report) -> Result<String> {
     Ok(serde_json::to_string_pretty(&record)?)
 }
 
-/// A paragraph for each table, one for what they share, and the warnings.
-fn text(report: &Report) -> String {
+/// One for each table, one for what they share, and the warnings.
+fn paragraphs(report: &Report) -> Vec<String> {
     let mut paragraphs: Vec<String> = report.tables.iter().map(description).collect();
     if report.tables.len() > 1 {
         paragraphs.push(shared(&report.shared));
@@ -83,7 +109,7 @@ fn text(report: &Report) -> String {
         [] => "nothing to warn of".into(),
         _ => warnings.join("\n"),
     });
-    paragraphs.join("\n\n")
+    paragraphs
 }
 
 fn description(table: &Description) -> String {
@@ -96,11 +122,12 @@ fn description(table: &Description) -> String {
     } = table;
     let count = Thousands(*images);
     let classes = classes.as_deref();
-    let head = match classes {
+    // Classes that are missing are warned of.
+    let there = |classes: &[usize]| classes.iter().filter(|&&count| count > 0).count();
+    let head = match classes.map(there) {
         Some(classes) => format!(
-            "{name}: {count} labelled {side}×{side} images, {} class{}",
-            classes.len(),
-            if classes.len() == 1 { "" } else { "es" }
+            "{name}: {count} labelled {side}×{side} images, {classes} class{}",
+            if classes == 1 { "" } else { "es" }
         ),
         None => format!("{name}: {count} unlabelled {side}×{side} images"),
     };
@@ -129,7 +156,7 @@ fn description(table: &Description) -> String {
     if let Some(classes) = classes {
         lines.push(String::new());
         lines.push(format!("{:>7} {:>9} {:>10}", "class", "images", "share"));
-        for (class, &count) in classes.iter().enumerate() {
+        for (class, &count) in classes.iter().enumerate().filter(|(_, count)| **count > 0) {
             let share = 100.0 * count as f64 / *images as f64;
             lines.push(format!("{class:>7} {:>9} {share:8.2} %", Thousands(count)));
         }
@@ -183,7 +210,7 @@ mod tests {
         );
         let test = ImageTable::new("test.csv", vec![0, 9, 200, 0], None, 2);
         let report = data::check(&[train.unwrap(), test.unwrap()]);
-        insta::assert_snapshot!(text(&report), @"
+        insta::assert_snapshot!(paragraphs(&report).join("\n\n"), @"
         train.csv: 3 labelled 2×2 images, 2 classes
           pixels    0 to 200, mean 34.83, standard deviation 73.94; at the border 34.83
           copies    1 of earlier images; 1 image has several labels

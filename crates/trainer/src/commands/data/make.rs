@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(
         long,
         value_name = "N",
-        default_value = "42000",
+        default_value_t = mnist::TRAINING_ROWS as u32,
         value_parser = clap::value_parser!(u32).range(1..=600_000),
         allow_negative_numbers = true
     )]
