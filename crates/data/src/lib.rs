@@ -13,7 +13,7 @@
 //!    ([`LabelledBatch`], [`ImageBatch`]).
 //!
 //! Where there is no file, `builtin` draws digits. `check` says what is in a file, and what of it would
-//! spoil a result ([`check()`]).
+//! spoil a result ([`check()`]); `convert` makes such files of other tables ([`Conversion`]).
 //!
 //! Every random choice comes from the `seed` crate: nothing depends on the machine, on the number
 //! of threads or on what was drawn before. Training never opens the file of unlabelled images.
@@ -21,6 +21,7 @@
 mod batch;
 mod builtin;
 mod check;
+mod convert;
 mod error;
 mod gzip;
 mod image_table;
@@ -38,6 +39,7 @@ use std::path::Path;
 
 pub use batch::{ImageBatch, ImageSet, LabelledBatch};
 pub use check::{Description, Report, Shared, Warning, check};
+pub use convert::{Conversion, ConvertError, Converted};
 pub use error::{Error, Found, Place};
 pub use image_table::ImageTable;
 pub use images::{Image, LabelledImage, LabelledImages, UnlabelledImage, UnlabelledImages};

@@ -302,21 +302,38 @@ fn open(path: &Path) -> Result<(File, Vec<u8>), Error> {
     Ok((opened, start))
 }
 
-/// Reads the table in a file. The format goes by the file's first bytes, not by its name.
+/// Reads the table in a file.
 pub(crate) fn read_file(path: &Path, labels: Labels) -> Result<Table, Error> {
+    with_reader(path, labels, |reader, name| {
+        table::read(reader, name, labels, table::WINDOW)
+    })
+}
+
+/// Gives the text of a table, decompressed, and its name to `read`. The format goes by the file's first bytes, not by
+/// its name; of an archive it is the table with these labels.
+pub(crate) fn with_reader<T, E: From<Error>>(
+    path: &Path,
+    labels: Labels,
+    read: impl FnOnce(&mut dyn Read, &str) -> Result<T, E>,
+) -> Result<T, E> {
     let file = path.display().to_string();
     let (mut opened, start) = open(path)?;
     match start.as_slice() {
         [0x1f, 0x8b, ..] => {
             let mut reader = GzipReader::new(BufReader::with_capacity(1 << 16, opened));
-            table::read(&mut reader, &file, labels, table::WINDOW)
+            read(&mut reader, &file)
         }
-        start if starts_as_archive(start) => read_archive(opened, &file, labels),
-        _ => table::read(&mut opened, &file, labels, table::WINDOW),
+        start if starts_as_archive(start) => with_archived(opened, &file, labels, read),
+        _ => read(&mut opened, &file),
     }
 }
 
-fn read_archive(opened: File, file: &str, labels: Labels) -> Result<Table, Error> {
+fn with_archived<T, E: From<Error>>(
+    opened: File,
+    file: &str,
+    labels: Labels,
+    read: impl FnOnce(&mut dyn Read, &str) -> Result<T, E>,
+) -> Result<T, E> {
     let archive_error = |cause| Error::Archive {
         file: file.into(),
         cause,
@@ -325,15 +342,10 @@ fn read_archive(opened: File, file: &str, labels: Labels) -> Result<Table, Error
         ZipArchive::new(BufReader::with_capacity(1 << 16, opened)).map_err(archive_error)?;
     let names = names_in(&archive).map_err(archive_error)?;
     let Some(name) = named_in(&names, table_name(labels)).or_else(|| only_table_in(&names)) else {
-        return Err(not_in_archive(file, &names, labels));
+        return Err(not_in_archive(file, &names, labels).into());
     };
     let mut reader = archive.by_name(name).map_err(archive_error)?;
-    table::read(
-        &mut reader,
-        &format!("{file}/{name}"),
-        labels,
-        table::WINDOW,
-    )
+    read(&mut reader, &format!("{file}/{name}"))
 }
 
 type Archive = ZipArchive<BufReader<File>>;

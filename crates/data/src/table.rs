@@ -199,7 +199,7 @@ impl HeaderFields {
         let mut pixels = Vec::with_capacity(header.len());
         for (index, field) in header.iter().enumerate() {
             let name = String::from_utf8_lossy(field.trim_ascii()).into_owned();
-            if name.eq_ignore_ascii_case("label") {
+            if is_label(field) {
                 if let Some(first) = label {
                     return Err(Error::DuplicateColumn {
                         place: place(index + 1),
@@ -270,8 +270,7 @@ fn pixel_number(name: &[u8]) -> Option<u64> {
 
 /// Whether a column's name is one of those that are read.
 fn is_known(name: &[u8]) -> bool {
-    let name = name.trim_ascii();
-    name.eq_ignore_ascii_case(b"label") || pixel_number(name).is_some()
+    is_label(name) || pixel_number(name.trim_ascii()).is_some()
 }
 
 /// What others call the column of labels.
@@ -279,27 +278,31 @@ const LABEL_NAMES: [&str; 7] = [
     "class", "target", "y", "digit", "labels", "category", "classes",
 ];
 
+/// Whether a column has the name of the labels.
+pub(crate) fn is_label(name: &[u8]) -> bool {
+    name.trim_ascii().eq_ignore_ascii_case(b"label")
+}
+
 /// Whether a column that is not named `label` may hold labels, by its name.
-fn may_be_label(name: &[u8]) -> bool {
+pub(crate) fn may_be_label(name: &[u8]) -> bool {
     let is = |other: &&str| name.trim_ascii().eq_ignore_ascii_case(other.as_bytes());
     LABEL_NAMES.iter().any(is)
 }
 
 /// What to do about a `name` in a header that is none of ours, though others may be.
 fn remedy_for_header(name: &[u8], header: &csv::ByteRecord) -> &'static str {
-    let is_label = |name: &[u8]| name.trim_ascii().eq_ignore_ascii_case(b"label");
     if may_be_label(name) && !header.iter().any(is_label) {
         "; rename it to label"
     } else if name.contains(&0) {
         "; save the file as UTF-8"
     } else if name.contains(&b';') || name.contains(&b'\t') {
-        "; separate the columns by commas"
+        "; separate the columns by commas, as `trainer data convert` does"
     } else if as_float(name).is_some() {
-        "; put such a line above the rows"
+        "; put such a line above the rows, as `trainer data convert --no-header` does"
     } else if header.iter().any(is_known) {
-        "; remove the column, or rename it"
+        "; remove the column, as `trainer data convert --drop` does, or rename it"
     } else if header.len() > 1 {
-        "; rename the columns so"
+        "; rename the columns so, as `trainer data convert` does"
     } else {
         ""
     }
@@ -330,7 +333,10 @@ fn remedy_for_shape(pixels: usize) -> String {
         .map(|short| format!("{short}×{}", pixels / short))
         .collect();
     if !shapes.is_empty() {
-        guesses.push(format!("{}, pad them to squares", shapes.join(" or ")));
+        guesses.push(format!(
+            "{}, pad them to squares, as `trainer data convert --width` does",
+            shapes.join(" or ")
+        ));
     }
     match guesses.is_empty() {
         true => String::new(),
@@ -347,9 +353,9 @@ pub(crate) fn remedy_for_gap(used: impl Iterator<Item = usize>) -> String {
     match used[..] {
         // Without a gap, but not from 0 on.
         [first, .., last] if last - first + 1 == used.len() => {
-            format!("subtract {first} from each")
+            format!("subtract {first} from each, as `trainer data convert` does")
         }
-        _ => String::from("renumber them"),
+        _ => String::from("renumber them, as `trainer data convert` does"),
     }
 }
 
@@ -360,7 +366,7 @@ fn remedy_for_label(field: &[u8]) -> &'static str {
             "; write it without a fraction"
         }
         _ if is_missing(field) => "; fill it in, or remove the row",
-        _ => "; number the classes 0, 1, 2, …",
+        _ => "; number the classes 0, 1, 2, …, as `trainer data convert` does",
     }
 }
 
@@ -368,20 +374,25 @@ fn remedy_for_label(field: &[u8]) -> &'static str {
 fn remedy_for_pixel(field: &[u8]) -> &'static str {
     match as_float(field) {
         Some(0.0 | 1.0) => {
-            "; write it without a fraction, or multiply by 255 and round what goes from 0 to 1"
+            "; write it without a fraction, or multiply by 255 and round what goes from 0 to 1, as `trainer data convert` does"
         }
         Some(brightness) if (0.0..=1.0).contains(&brightness) => {
-            "; multiply by 255 and round what goes from 0 to 1"
+            "; multiply by 255 and round what goes from 0 to 1, as `trainer data convert` does"
         }
-        Some(brightness) if (0.0..=255.0).contains(&brightness) => "; write it without a fraction",
+        Some(brightness) if (0.0..=255.0).contains(&brightness) => {
+            "; write it without a fraction, as `trainer data convert` does"
+        }
         _ if is_missing(field) => "; put a number in its place, 0 if it is background",
         Some(brightness) if (-1.0..0.0).contains(&brightness) => {
-            "; add 1, multiply by 127.5 and round what goes from -1 to 1"
+            "; add 1, multiply by 127.5 and round what goes from -1 to 1, as `trainer data convert --range -1 1` does"
         }
         Some(brightness) if brightness > 255.0 => {
-            "; multiply by 255, divide by the largest value there can be, such as 65535, and round"
+            "; multiply by 255, divide by the largest value there can be, and round, as \
+             `trainer data convert --range 0 65535` does"
         }
-        Some(_) => "; bring all of them to 0 to 255, from the range that they have",
+        Some(_) => {
+            "; bring all of them to 0 to 255, as `trainer data convert --range LOW HIGH` does"
+        }
         None => "",
     }
 }
@@ -400,7 +411,7 @@ fn as_float(field: &[u8]) -> Option<f64> {
 }
 
 /// The value of a field of decimal digits.
-fn integer(digits: &[u8]) -> Option<u64> {
+pub(crate) fn integer(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }

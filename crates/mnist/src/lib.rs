@@ -40,4 +40,4 @@ pub use idx::{read_images, read_labels};
 pub use release::{MIRRORS, Release, RemoteFile};
 pub use split::Split;
 pub use submission::{SUBMISSION_COLUMNS, read_submission};
-pub use table::{Existing, SetFiles, TEST, TEST_LABELS, TRAIN, write_submission};
+pub use table::{Existing, SetFiles, TEST, TEST_LABELS, TRAIN, write_images, write_submission};

@@ -107,6 +107,29 @@ pub fn write_submission(
     Unpublished::submission(&files::target(path), existing, labels)?.publish()
 }
 
+/// Writes images of `side × side` pixels as a table, with their labels or without; where `path` is a link, to what it
+/// leads to. The first image that is an error ends it, and leaves no file.
+///
+/// # Errors
+///
+/// That of an image; [`Error::Exists`] if `path` is there and to be kept, [`Error::Write`] if it cannot be written,
+/// [`Error::RowLength`] if an image has not `side × side` pixels.
+pub fn write_images<P: AsRef<[u8]>, E: From<Error>>(
+    path: &Path,
+    side: usize,
+    existing: Existing,
+    labelled: bool,
+    images: impl Iterator<Item = Result<(Option<u8>, P), E>>,
+) -> Result<(), E> {
+    let mut failure = None;
+    let images = images.map_while(|image| image.map_err(|error| failure = Some(error)).ok());
+    let file = Unpublished::images(&files::target(path), side, existing, labelled, images);
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(file?.publish()?),
+    }
+}
+
 /// A file that is whole but not yet seen under its name. Without [`Unpublished::publish`] it is
 /// removed.
 struct Unpublished {

@@ -15,7 +15,7 @@ fn help() {
     insta::assert_snapshot!("help-train", folder.succeed("train --help"));
     insta::assert_snapshot!("help-resume", folder.succeed("resume --help"));
     insta::assert_snapshot!("help-errors", folder.succeed("errors --help"));
-    for verb in ["check", "fetch", "make", "show"] {
+    for verb in ["check", "convert", "fetch", "make", "show"] {
         let help = folder.succeed(&format!("data {verb} --help"));
         insta::assert_snapshot!(format!("help-data-{verb}"), help);
     }
@@ -721,6 +721,49 @@ fn every_file_is_checked() {
     ];
     let places = starts.map(|start| together.find(start).unwrap());
     assert!(places.is_sorted(), "{together}");
+}
+
+/// From a table as others write it to a network's score.
+#[test]
+fn tables_of_others_are_converted() {
+    let folder = Folder::with_digits(200);
+    let text = fs::read_to_string(folder.path("train.csv")).unwrap();
+    let (_, rows) = text.split_once('\n').unwrap();
+    let names = ["even", "odd"];
+    let pixels: Vec<String> = (0..784).map(|pixel| format!("p{pixel}")).collect();
+    let mut mine = format!("id;{};target\n", pixels.join(";"));
+    for (id, row) in rows.lines().enumerate() {
+        let (label, pixels) = row.split_once(',').unwrap();
+        let label: usize = label.parse().unwrap();
+        mine += &format!("{id};{};{}\n", pixels.replace(',', ";"), names[label % 2]);
+    }
+    fs::write(folder.path("mine.csv"), mine).unwrap();
+    let said = folder.succeed("data convert mine.csv ready.csv --drop id");
+    insta::assert_snapshot!(said, @"
+    wrote 200 labelled 28×28 images to ready.csv
+    the labels of the classes are in ready-classes.csv:
+      label  class
+          0  even
+          1  odd
+    ");
+    let classes = fs::read_to_string(folder.path("ready-classes.csv")).unwrap();
+    assert_eq!(classes, "class,label\neven,0\nodd,1\n");
+    let [ready, train] = ["ready.csv", "train.csv"]
+        .map(|name| data::tables(Some(&folder.path(name))).unwrap().remove(0));
+    assert!(ready.images().eq(train.images()));
+    let labels = train.labels().unwrap().iter().map(|label| label % 2);
+    assert!(ready.labels().unwrap().iter().copied().eq(labels));
+    folder.succeed("--config tiny.toml --data ready.csv --epochs 1 --quiet --out run");
+
+    fs::write(folder.path("narrow.csv"), "a,b\n0.5,1\n").unwrap();
+    let narrow = "data convert narrow.csv wide.csv --unlabelled";
+    insta::assert_snapshot!(folder.succeed(&format!("{narrow} --width 1")), @"wrote 1 unlabelled 2×2 images to wide.csv, those of 1×2 with margins; pixels from 0 to 1 are 0 to 255 there");
+    assert!(!folder.path("wide-classes.csv").exists());
+    insta::assert_snapshot!(folder.fail(narrow), @"error: wide.csv: is there already, and is not overwritten; name another file to write");
+    insta::assert_snapshot!(folder.fail("data convert mine.csv x.csv.gz"), @"error: x.csv.gz would be a CSV file by another name; name one that ends in .csv");
+    insta::assert_snapshot!(folder.fail("data convert mine.csv x/y.csv"), @"error: there is no folder x; make it, or name another file to write");
+    insta::assert_snapshot!(folder.fail("data convert mine.csv x.csv --range 1 1"), @"error: --range needs two different numbers");
+    insta::assert_snapshot!(folder.fail("data convert none.csv x.csv"), @"error: none.csv: there is no such file or folder; found in its folder: mine.csv, narrow.csv, ready-classes.csv, ready.csv, test.csv and 2 more");
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn labels_with_gaps() {
     let warnings = |labels: &[u8]| said(&[table("t", &images, Some(labels))]);
     assert_eq!(
         warnings(&[2, 1, 3])[0],
-        "t: no image has the label 0, though the labels go up to 3; to train on the file, subtract 1 from each; to \
+        "t: no image has the label 0, though the labels go up to 3; to train on the file, subtract 1 from each, as `trainer data convert` does; to \
          evaluate on it, leave them as they are, if they mean the same as in training"
     );
     let many = warnings(&[0, 9, 2]);
@@ -69,7 +69,7 @@ fn labels_with_gaps() {
         "{many:?}"
     );
     assert!(
-        many[0].contains("to train on the file, renumber them;"),
+        many[0].contains("to train on the file, renumber them, as `trainer data convert` does;"),
         "{many:?}"
     );
     // Classes that are missing are not also few.

@@ -240,13 +240,14 @@ impl fmt::Display for Warning {
             Self::ZeroToOne { table } => write!(
                 f,
                 "{table}: no pixel is larger than 1, expected 0 to 255; if they were scaled before, \
-                 the greys are lost: take the file as it was"
+                 the greys are lost: take the file as it was; black and white is made of 0 and 1 by \
+                 `trainer data convert`"
             ),
             Self::Inverted { table, border_mean } => write!(
                 f,
                 "{table}: the outermost pixels are bright ({border_mean:.0} of 255 on average), \
                  expected dark ones; if the writing is dark on bright paper, put 255 − value for \
-                 each pixel, as networks trained on the one cannot read the other"
+                 each pixel (`trainer data convert --range 255 0` does), as networks trained on the one cannot read the other"
             ),
             Self::Sides {
                 first,

@@ -54,7 +54,7 @@ fn complaints_about_rows() {
     let rows = |rows: &str| complaint(&format!("{HEADER}{rows}"));
     let pixel = "expected an integer from 0 to 255";
     let missing = "; put a number in its place, 0 if it is background";
-    let too_large = "divide by the largest value there can be, such as 65535, and round";
+    let too_large = "divide by the largest value there can be, and round, as `trainer data convert --range 0 65535` does";
     for (text, expected) in [
         (
             "0,1,2,3,4\n0,1,256,3,4\n",
@@ -63,28 +63,28 @@ fn complaints_about_rows() {
         (
             "0,1,2,3,4\n\n0,1,-2,3,4\n",
             format!(
-                "line 4, column 3 (pixel1): found \"-2\", {pixel}; bring all of them to 0 to 255, from the \
-                 range that they have"
+                "line 4, column 3 (pixel1): found \"-2\", {pixel}; bring all of them to 0 to 255, as \
+                 `trainer data convert --range LOW HIGH` does"
             ),
         ),
         (
             "0,1,-0.5,3,4\n",
             format!(
                 "line 2, column 3 (pixel1): found \"-0.5\", {pixel}; add 1, multiply by 127.5 and round \
-                 what goes from -1 to 1"
+                 what goes from -1 to 1, as `trainer data convert --range -1 1` does"
             ),
         ),
         ("0,1,2,3,\n", format!("line 2, column 5 (pixel3): found \"\", {pixel}{missing}")),
         ("0,NaN,2,3,4\n", format!("line 2, column 2 (pixel0): found \"NaN\", {pixel}{missing}")),
         (
             "0,1,2,3,4.5\n",
-            format!("line 2, column 5 (pixel3): found \"4.5\", {pixel}; write it without a fraction"),
+            format!("line 2, column 5 (pixel3): found \"4.5\", {pixel}; write it without a fraction, as `trainer data convert` does"),
         ),
         (
             "0,0,0.5,3,4\n",
             format!(
                 "line 2, column 3 (pixel1): found \"0.5\", {pixel}; multiply by 255 and round what goes \
-                 from 0 to 1"
+                 from 0 to 1, as `trainer data convert` does"
             ),
         ),
         (
@@ -98,13 +98,13 @@ fn complaints_about_rows() {
         (
             "seven,1,2,3,4\n",
             "line 2, column 1 (label): found \"seven\", expected a class number from 0 to 255; number \
-             the classes 0, 1, 2, …"
+             the classes 0, 1, 2, …, as `trainer data convert` does"
                 .into(),
         ),
         (
             "300,1,2,3,4\n",
             "line 2, column 1 (label): found \"300\", expected a class number from 0 to 255; number \
-             the classes 0, 1, 2, …"
+             the classes 0, 1, 2, …, as `trainer data convert` does"
                 .into(),
         ),
         (
@@ -124,13 +124,13 @@ fn complaints_about_rows() {
         (
             "0,1,2,3,4\n3,1,2,3,4\n1,1,2,3,4\n",
             "line 3, column 1: found label 3 but no label 2 in the whole file, expected the labels \
-             0, 1, 2, … without a gap; to train on them, renumber them"
+             0, 1, 2, … without a gap; to train on them, renumber them, as `trainer data convert` does"
                 .into(),
         ),
         (
             "2,1,2,3,4\n1,1,2,3,4\n2,1,2,3,4\n",
             "line 2, column 1: found label 2 but no label 0 in the whole file, expected the labels \
-             0, 1, 2, … without a gap; to train on them, subtract 1 from each"
+             0, 1, 2, … without a gap; to train on them, subtract 1 from each, as `trainer data convert` does"
                 .into(),
         ),
         ("", "line 2, column 1: found the end of the file, expected rows after the header".into()),
@@ -181,7 +181,7 @@ fn complaints_about_headers() {
         (
             "label,pixel0,width\n",
             "line 1, column 3: found \"width\", expected label, pixel0, pixel1, … in the header; remove the \
-             column, or rename it",
+             column, as `trainer data convert --drop` does, or rename it",
         ),
         (
             "pixel0,Class\n",
@@ -191,12 +191,12 @@ fn complaints_about_headers() {
         (
             "class,label,pixel0\n",
             "line 1, column 1: found \"class\", expected label, pixel0, pixel1, … in the header; remove the \
-             column, or rename it",
+             column, as `trainer data convert --drop` does, or rename it",
         ),
         (
             "name,width\n",
             "line 1, column 1: found \"name\", expected label, pixel0, pixel1, … in the header; rename \
-             the columns so",
+             the columns so, as `trainer data convert` does",
         ),
         (
             "name\n",
@@ -210,12 +210,12 @@ fn complaints_about_headers() {
         (
             "label;pixel0\n1;2\n",
             "line 1, column 1: found \"label;pixel0\", expected label, pixel0, pixel1, … in the header; \
-             separate the columns by commas",
+             separate the columns by commas, as `trainer data convert` does",
         ),
         (
             "1,2\n",
             "line 1, column 1: found \"1\", expected label, pixel0, pixel1, … in the header; put such a \
-             line above the rows",
+             line above the rows, as `trainer data convert --no-header` does",
         ),
         (
             "pixel0\n1\n",
@@ -241,12 +241,12 @@ fn what_a_number_of_pixels_may_be() {
         (783, "; one fewer than 28×28: is one missing?"),
         (
             600,
-            "; if the images are 24×25 or 20×30, pad them to squares",
+            "; if the images are 24×25 or 20×30, pad them to squares, as `trainer data convert --width` does",
         ),
         (
             1200,
             "; if the images are 3×20×20 in three colours, convert them to grey; if they are 30×40 or 25×48, \
-             pad them to squares",
+             pad them to squares, as `trainer data convert --width` does",
         ),
         (797, ""),
         (0, ""),

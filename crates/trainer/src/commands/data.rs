@@ -1,6 +1,7 @@
 //! `trainer data`: images of digits.
 
 pub mod check;
+pub mod convert;
 pub mod fetch;
 pub mod make;
 pub mod show;
@@ -18,6 +19,8 @@ use crate::console::print;
 pub enum Verb {
     /// Say what is in files of images, and warn of what would spoil a result
     Check(check::Options),
+    /// Write a table of images in the form that the program reads: labels 0, 1, 2, …, pixels 0 to 255
+    Convert(convert::Options),
     /// Draw some of the images as a picture, as they are or augmented
     Show(show::Options),
     /// Download the real digits, MNIST, and write them as Kaggle does
@@ -34,6 +37,7 @@ pub enum Verb {
 pub fn run(verb: &Verb) -> Result<ExitCode> {
     match verb {
         Verb::Check(options) => check::run(options),
+        Verb::Convert(options) => convert::run(options),
         Verb::Show(options) => show::run(options),
         Verb::Fetch(options) => fetch::run(options),
         Verb::Make(options) => make::run(options),

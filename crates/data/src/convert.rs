@@ -1,0 +1,393 @@
+//! Ordinary tables of images, made into those that the program reads.
+//!
+//! A file is read twice, row by row: first for its classes and the range of its pixels, then to write the images.
+//! In memory there is one row.
+
+mod columns;
+mod error;
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use mnist::Existing;
+
+use self::columns::Columns;
+pub use self::error::ConvertError;
+use self::rows::Rows;
+use crate::error::Found;
+use crate::source;
+use crate::table::Labels;
+
+/// What is known of a table that is to be converted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conversion {
+    /// The name of the column with the classes; without one, `label` or another usual one.
+    pub label_column: Option<String>,
+    /// Whether there is such a column at all.
+    pub is_labelled: bool,
+    /// A file that an earlier conversion wrote, by which the classes are numbered.
+    pub classes: Option<PathBuf>,
+    /// The names of the columns that are neither classes nor pixels.
+    pub drop: Vec<String>,
+    /// The values of the background and of full ink, which become 0 and 255. Without it, 0 and 1 if no pixel is
+    /// larger, else 0 and 255.
+    pub range: Option<[f64; 2]>,
+    /// Whether the first row names the columns. If not, their names are their numbers, counted from 1.
+    pub has_header: bool,
+    /// The width of the images in pixels, if they are not square.
+    pub width: Option<usize>,
+}
+
+/// What was converted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Converted {
+    /// The number of images.
+    pub images: usize,
+    /// Width and height of an image in the table, in pixels.
+    pub size: [usize; 2],
+    /// Height and width of an image as it was written.
+    pub side: usize,
+    /// What became 0 and 255.
+    pub range: [f64; 2],
+    /// The classes, in the order of their labels 0, 1, 2, …; none without labels.
+    pub classes: Vec<String>,
+    /// The file that the classes were written to, unless one was given.
+    pub classes_file: Option<PathBuf>,
+}
+
+/// The columns of a file of classes.
+const CLASS_COLUMNS: [&str; 2] = ["class", "label"];
+
+/// The most classes that labels of one byte tell apart.
+const MOST_CLASSES: usize = 256;
+
+impl Conversion {
+    /// Converts the table in `input`, plain, compressed or in an archive, and writes it to `output`; and its classes,
+    /// with their labels, to a file beside it, whose name ends in `-classes.csv`. Neither may be there.
+    /// `is_cancelled` is asked from time to time.
+    ///
+    /// Classes that are whole numbers are put into their order, others into that of their characters. Images that are
+    /// not square get equally many columns or rows of background on both sides, give or take one.
+    ///
+    /// # Errors
+    ///
+    /// [`ConvertError`]: a file that cannot be read or written, or is there already, and a table that is not as
+    /// this says. Nothing is written then.
+    pub fn run(
+        &self,
+        input: &Path,
+        output: &Path,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Converted, ConvertError> {
+        let classes_file = self.writes_classes().then(|| classes_file_of(output));
+        for file in [Some(output), classes_file.as_deref()]
+            .into_iter()
+            .flatten()
+        {
+            if file.symlink_metadata().is_ok() {
+                return Err(ConvertError::Exists {
+                    file: file.display().to_string(),
+                });
+            }
+        }
+        let given = self.classes.as_deref().map(read_classes).transpose()?;
+        let survey = self.with_rows(input, is_cancelled, |rows, columns| {
+            self.survey(rows, columns, given.as_ref())
+        })?;
+        let range = self.range.unwrap_or([0.0, survey.brightest]);
+        let labels = given.unwrap_or_else(|| (0..).zip(survey.classes).map(swap).collect());
+        let mut classes: Vec<(u8, String)> = labels.iter().map(|(c, &l)| (l, c.clone())).collect();
+        classes.sort_unstable();
+        let classes: Vec<String> = classes.into_iter().map(|(_, class)| class).collect();
+        if let Some(file) = &classes_file {
+            write_classes(file, &classes)?;
+        }
+        let mut size = [0, 0];
+        let mut images = 0;
+        let written = self.with_rows(input, is_cancelled, |rows, columns| {
+            size = [columns.width, columns.height];
+            let mut record = csv::ByteRecord::new();
+            let next = || -> Option<Result<Row, ConvertError>> {
+                let line = match rows.next(&mut record) {
+                    Ok(line) => line?,
+                    Err(error) => return Some(Err(error)),
+                };
+                images += 1;
+                Some(self.image(&record, rows, columns, line, range, &labels))
+            };
+            let is_labelled = columns.label.is_some();
+            let rows = std::iter::from_fn(next);
+            mnist::write_images(output, columns.side(), Existing::Keep, is_labelled, rows)
+        });
+        if let (Err(_), Some(file)) = (&written, &classes_file) {
+            // What failed is told; that the leftover cannot be removed either adds nothing.
+            std::fs::remove_file(file).ok();
+        }
+        written?;
+        Ok(Converted {
+            images,
+            size,
+            side: size[0].max(size[1]),
+            range,
+            classes,
+            classes_file,
+        })
+    }
+
+    fn writes_classes(&self) -> bool {
+        self.is_labelled && self.classes.is_none()
+    }
+
+    /// Gives the rows of the table, from the first, to `visit`.
+    fn with_rows<T>(
+        &self,
+        input: &Path,
+        is_cancelled: &dyn Fn() -> bool,
+        visit: impl FnOnce(&mut Rows<'_>, &Columns) -> Result<T, ConvertError>,
+    ) -> Result<T, ConvertError> {
+        let labels = match self.is_labelled {
+            true => Labels::Required,
+            false => Labels::Absent,
+        };
+        source::with_reader(input, labels, |reader, file| {
+            let (mut rows, header) = Rows::open(reader, file, self.has_header, is_cancelled)?;
+            let columns = Columns::new(header, self, &rows)?;
+            visit(&mut rows, &columns)
+        })
+    }
+
+    /// What is to be known of the table before an image can be written. Refuses what could not be.
+    fn survey(
+        &self,
+        rows: &mut Rows<'_>,
+        columns: &Columns,
+        given: Option<&BTreeMap<String, u8>>,
+    ) -> Result<Survey, ConvertError> {
+        let [one, other] = self.range.unwrap_or([0.0, 255.0]);
+        let (low, high) = (one.min(other), one.max(other));
+        let mut classes = BTreeSet::new();
+        let mut largest = 0.0_f64;
+        let mut record = csv::ByteRecord::new();
+        let mut is_empty = true;
+        while let Some(line) = rows.next(&mut record)? {
+            is_empty = false;
+            columns.check_length(&record, rows.place(line, 1))?;
+            if let Some(index) = columns.label {
+                let field = &record[index];
+                let place = || rows.place(line, index + 1);
+                let class = class(field).ok_or_else(|| ConvertError::NoClass {
+                    place: place(),
+                    column: columns.names[index].clone(),
+                    found: Found::new(field),
+                })?;
+                if let Some(file) = &self.classes
+                    && given.is_some_and(|given| !given.contains_key(&class))
+                {
+                    return Err(ConvertError::UnknownClass {
+                        place: place(),
+                        column: columns.names[index].clone(),
+                        found: Found::new(field),
+                        file: file.display().to_string(),
+                    });
+                }
+                classes.insert(class);
+                if classes.len() > MOST_CLASSES {
+                    return Err(ConvertError::TooManyClasses {
+                        place: place(),
+                        column: columns.names[index].clone(),
+                    });
+                }
+            }
+            for &index in &columns.pixels {
+                let value = self.pixel(&record, rows, columns, line, index)?;
+                if !(low..=high).contains(&value) {
+                    return Err(ConvertError::OutOfRange {
+                        place: rows.place(line, index + 1),
+                        column: columns.names[index].clone(),
+                        found: Found::new(&record[index]),
+                        range: [low, high],
+                    });
+                }
+                largest = largest.max(value);
+            }
+        }
+        if is_empty {
+            return Err(rows.no_rows().into());
+        }
+        Ok(Survey {
+            classes: in_order(classes),
+            brightest: match largest {
+                largest if largest > 0.0 && largest <= 1.0 => 1.0,
+                _ => 255.0,
+            },
+        })
+    }
+
+    fn pixel(
+        &self,
+        record: &csv::ByteRecord,
+        rows: &Rows<'_>,
+        columns: &Columns,
+        line: u64,
+        index: usize,
+    ) -> Result<f64, ConvertError> {
+        let field = &record[index];
+        rows.number(field).ok_or_else(|| ConvertError::NoNumber {
+            place: rows.place(line, index + 1),
+            column: columns.names[index].clone(),
+            found: Found::new(field),
+        })
+    }
+
+    /// What is written of a row.
+    fn image(
+        &self,
+        record: &csv::ByteRecord,
+        rows: &Rows<'_>,
+        columns: &Columns,
+        line: u64,
+        [low, high]: [f64; 2],
+        labels: &BTreeMap<String, u8>,
+    ) -> Result<Row, ConvertError> {
+        columns.check_length(record, rows.place(line, 1))?;
+        let label = match columns.label {
+            None => None,
+            // There is none only if the file has changed since it was surveyed.
+            Some(index) => Some(
+                class(&record[index])
+                    .and_then(|class| labels.get(&class).copied())
+                    .ok_or_else(|| ConvertError::NoClass {
+                        place: rows.place(line, index + 1),
+                        column: columns.names[index].clone(),
+                        found: Found::new(&record[index]),
+                    })?,
+            ),
+        };
+        let side = columns.side();
+        let (left, top) = ((side - columns.width) / 2, (side - columns.height) / 2);
+        let mut image = vec![0; side * side];
+        for (place, &index) in columns.pixels.iter().enumerate() {
+            let value = self.pixel(record, rows, columns, line, index)?;
+            let (row, column) = (place / columns.width, place % columns.width);
+            // Values beyond the range, which the survey refuses, are cut off by the conversion.
+            image[(top + row) * side + left + column] =
+                ((value - low) / (high - low) * 255.0).round() as u8;
+        }
+        Ok((label, image))
+    }
+}
+
+/// The label of an image, if there are labels, and its pixels.
+type Row = (Option<u8>, Vec<u8>);
+
+/// What a table holds.
+struct Survey {
+    /// In the order of their labels.
+    classes: Vec<String>,
+    /// The value of full ink.
+    brightest: f64,
+}
+
+fn swap((label, class): (u8, String)) -> (String, u8) {
+    (class, label)
+}
+
+/// The class that a field names; `None` if it is missing. Whole numbers have one name however they are written.
+fn class(field: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(field.trim_ascii());
+    if text.is_empty() || text.eq_ignore_ascii_case("nan") {
+        return None;
+    }
+    if let Ok(number) = text.parse::<i64>() {
+        return Some(number.to_string());
+    }
+    // As pandas writes whole numbers where some are missing.
+    let whole = text
+        .strip_suffix(".0")
+        .and_then(|text| text.parse::<i64>().ok());
+    Some(whole.map_or_else(|| text.into_owned(), |number| number.to_string()))
+}
+
+/// Whole numbers by their values, anything else by its characters.
+fn in_order(classes: BTreeSet<String>) -> Vec<String> {
+    let mut classes: Vec<String> = classes.into_iter().collect();
+    let numbers: Option<Vec<i64>> = classes.iter().map(|class| class.parse().ok()).collect();
+    if let Some(mut numbers) = numbers {
+        numbers.sort_unstable();
+        classes = numbers.iter().map(i64::to_string).collect();
+    }
+    classes
+}
+
+/// The file for the classes of the images in `output`.
+fn classes_file_of(output: &Path) -> PathBuf {
+    let mut name = OsString::from(output.file_stem().unwrap_or_default());
+    name.push("-classes.csv");
+    output.with_file_name(name)
+}
+
+fn write_classes(file: &Path, classes: &[String]) -> Result<(), ConvertError> {
+    let write = || -> Result<Vec<u8>, csv::Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(CLASS_COLUMNS)?;
+        for (label, class) in classes.iter().enumerate() {
+            writer.write_record([class.as_str(), &label.to_string()])?;
+        }
+        writer
+            .into_inner()
+            .map_err(|error| error.into_error().into())
+    };
+    let bytes = write().map_err(|cause| ConvertError::Classes {
+        file: file.display().to_string(),
+        problem: cause.to_string(),
+    })?;
+    files::write_atomically(file, &bytes).map_err(|error| {
+        ConvertError::Write(mnist::Error::Write {
+            path: error.path,
+            cause: error.source,
+        })
+    })
+}
+
+/// The labels of classes, by an earlier conversion.
+fn read_classes(file: &Path) -> Result<BTreeMap<String, u8>, ConvertError> {
+    let name = file.display().to_string();
+    let wrong = |problem: String| ConvertError::Classes {
+        file: name.clone(),
+        problem,
+    };
+    let mut labels = BTreeMap::new();
+    let mut reader = csv::Reader::from_path(file).map_err(|cause| wrong(cause.to_string()))?;
+    let header = reader.headers().map_err(|cause| wrong(cause.to_string()))?;
+    if header != CLASS_COLUMNS[..] {
+        let found = header.iter().take(3).collect::<Vec<_>>().join(",");
+        return Err(wrong(format!(
+            "found the columns {}, expected {}",
+            Found::new(found.as_bytes()),
+            CLASS_COLUMNS.join(",")
+        )));
+    }
+    for record in reader.records() {
+        let record = record.map_err(|cause| wrong(cause.to_string()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let label = record[1].trim().parse();
+        let (Some(class), Ok(label)) = (class(record[0].as_bytes()), label) else {
+            return Err(wrong(format!(
+                "found no class and label in line {line}, expected such as cat,0"
+            )));
+        };
+        labels.insert(class, label);
+    }
+    let numbers: BTreeSet<u8> = labels.values().copied().collect();
+    if numbers.len() != labels.len() || !numbers.into_iter().eq((0..=u8::MAX).take(labels.len())) {
+        return Err(wrong(String::from(
+            "expected each of the labels 0, 1, 2, … for one class",
+        )));
+    }
+    Ok(labels)
+}
+
+#[cfg(test)]
+mod tests;

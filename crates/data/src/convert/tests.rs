@@ -1,0 +1,366 @@
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Error, ImageTable};
+
+/// What most tables need.
+fn plain() -> Conversion {
+    Conversion {
+        label_column: None,
+        is_labelled: true,
+        classes: None,
+        drop: Vec::new(),
+        range: None,
+        has_header: true,
+        width: None,
+    }
+}
+
+/// A folder with a table in it.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(table: impl AsRef<[u8]>) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        fs::write(folder.path("in.csv"), table).unwrap();
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn convert(&self, conversion: &Conversion) -> Result<Converted, ConvertError> {
+        conversion.run(&self.path("in.csv"), &self.path("out.csv"), &|| false)
+    }
+
+    /// What the program reads of the converted table.
+    fn read(&self) -> ImageTable {
+        crate::tables(Some(&self.path("out.csv")))
+            .unwrap()
+            .remove(0)
+    }
+}
+
+/// Labels and pixels after conversion.
+fn converted(table: &str, conversion: &Conversion) -> (Vec<u8>, Vec<Vec<u8>>, Vec<String>) {
+    let folder = Folder::new(table);
+    let converted = folder.convert(conversion).unwrap();
+    let table = folder.read();
+    let labels = table.labels().map(<[u8]>::to_vec).unwrap_or_default();
+    let images: Vec<_> = table.images().map(<[u8]>::to_vec).collect();
+    assert_eq!(images.len(), converted.images);
+    assert_eq!(table.side(), converted.side);
+    (labels, images, converted.classes)
+}
+
+/// The one line that a user sees, without the folder.
+fn complaint(table: &str, conversion: &Conversion) -> String {
+    let folder = Folder::new(table);
+    let error = folder.convert(conversion).unwrap_err().to_string();
+    // Nothing is left, hidden or not.
+    assert_eq!(fs::read_dir(folder.0.path()).unwrap().count(), 1);
+    error.replace(&format!("{}/", folder.0.path().display()), "")
+}
+
+#[test]
+fn classes_of_text_are_numbered_in_their_order() {
+    let folder = Folder::new(
+        "id,b0,b1,b2,b3,Class\n7,0,0.5,1,0.25,dog\n8,1,0,0,0,\"a, cat\"\n9,0,0,0,0,dog\n",
+    );
+    let conversion = Conversion {
+        drop: vec!["ID".into()],
+        ..plain()
+    };
+    let converted = folder.convert(&conversion).unwrap();
+    let classes_file = folder.path("out-classes.csv");
+    assert_eq!(
+        converted,
+        Converted {
+            images: 3,
+            size: [2, 2],
+            side: 2,
+            range: [0.0, 1.0],
+            classes: vec!["a, cat".into(), "dog".into()],
+            classes_file: Some(classes_file.clone()),
+        }
+    );
+    let text = fs::read_to_string(folder.path("out.csv")).unwrap();
+    assert_eq!(
+        text,
+        "label,pixel0,pixel1,pixel2,pixel3\n1,0,128,255,64\n0,255,0,0,0\n1,0,0,0,0\n"
+    );
+    let text = fs::read_to_string(&classes_file).unwrap();
+    assert_eq!(text, "class,label\n\"a, cat\",0\ndog,1\n");
+
+    // By the classes of an earlier conversion, one of which is missing here.
+    let later = Folder::new("class,x1,x2,x3,x4\ndog,1,2,3,4\n");
+    let conversion = Conversion {
+        classes: Some(classes_file.clone()),
+        ..plain()
+    };
+    let converted = later.convert(&conversion).unwrap();
+    assert_eq!(converted.classes_file, None);
+    assert_eq!(later.read().labels(), Some([1].as_slice()));
+    assert_eq!(
+        complaint("class,x1,x2,x3,x4\ndog,1,2,3,4\nbat,1,2,3,4\n", &conversion),
+        format!(
+            "in.csv, line 3, column 1 (class): found \"bat\", expected one of the classes in {}; remove the row, or \
+             leave --classes away",
+            classes_file.display()
+        )
+    );
+}
+
+#[test]
+fn numbers_of_classes_are_closed_up_in_their_order() {
+    let table = "label,p\n10,0\n9,1\n-2.0,2\n 10 ,255\n";
+    let (labels, images, classes) = converted(table, &plain());
+    assert_eq!(labels, [2, 1, 0, 2]);
+    assert_eq!(images, [[0], [1], [2], [255]]);
+    assert_eq!(classes, ["-2", "9", "10"]);
+}
+
+#[test]
+fn pixels_of_any_range() {
+    let with = |range, table| {
+        let conversion = Conversion { range, ..plain() };
+        converted(table, &conversion).1
+    };
+    assert_eq!(with(None, "y,a\n0,254.6\n1,1\n"), [[255], [1]]);
+    assert_eq!(with(None, "y,a\n0,0\n1,1\n"), [[0], [255]]);
+    assert_eq!(with(None, "y,a\n0,0\n1,0\n"), [[0], [0]]);
+    assert_eq!(
+        with(Some([-1.0, 1.0]), "y,a\n0,-1\n1,0\n2,1e0\n"),
+        [[0], [128], [255]]
+    );
+    // Dark on bright.
+    assert_eq!(with(Some([255.0, 0.0]), "y,a\n0,255\n1,55\n"), [[0], [200]]);
+    assert_eq!(
+        with(Some([0.0, 65535.0]), "y,a\n0,65535\n1,257\n"),
+        [[255], [1]]
+    );
+}
+
+#[test]
+fn images_that_are_no_squares_get_margins() {
+    let wide = Conversion {
+        width: Some(3),
+        ..plain()
+    };
+    let (_, images, _) = converted("y,a,b,c\n0,1,2,3\n1,4,5,6\n", &wide);
+    assert_eq!(images[0], [0, 0, 0, 1, 2, 3, 0, 0, 0]);
+    let high = Conversion {
+        width: Some(2),
+        ..plain()
+    };
+    let (_, images, _) = converted("y,a,b,c,d,e,f\n0,1,2,3,4,5,6\n", &high);
+    // The odd column is on the right.
+    assert_eq!(images[0], [1, 2, 0, 3, 4, 0, 5, 6, 0]);
+}
+
+#[test]
+fn separators_and_headers() {
+    let expected = (vec![1, 0], vec![vec![51, 255, 0, 0]; 2]);
+    let without_header = Conversion {
+        label_column: Some("5".into()),
+        has_header: false,
+        ..plain()
+    };
+    for (table, conversion) in [
+        (
+            "\u{feff}label;a;b;c;d\r\nx;0,2;1;0;0\r\nw;0.2;1;0;0\r\n",
+            &plain(),
+        ),
+        (
+            "\n\"a,b;c\"\tb\tc\td\tlabel\n0.2\t1\t0\t0\tx\n0.2\t1.0\t0\t0\tw",
+            &plain(),
+        ),
+        ("0.2,1,0,0,x\n0.2,1,0,0,w\n", &without_header),
+        ("0,2;1;0;0;x\n0,2;1;0;0;w\n", &without_header),
+        // By their numbers.
+        ("p3,p2,p4,p1,label\n0,1,0,0.2,x\n0,1,0,0.2,w\n", &plain()),
+    ] {
+        let (labels, images, _) = converted(table, conversion);
+        assert_eq!((labels, images), expected, "{table}");
+    }
+    let unlabelled = Conversion {
+        is_labelled: false,
+        ..plain()
+    };
+    let (labels, images, classes) = converted("x\n7\n", &unlabelled);
+    assert_eq!((labels, images, classes), (vec![], vec![vec![7]], vec![]));
+}
+
+#[test]
+fn complaints() {
+    let unnamed = Conversion {
+        has_header: false,
+        ..plain()
+    };
+    let classes: Vec<String> = (0..257).map(|class| format!("c{class},1\n")).collect();
+    let many = format!("label,a\n{}", classes.concat());
+    for (table, conversion, expected) in [
+        (
+            "",
+            &plain(),
+            "line 1, column 1: found an empty file, expected a header such as label,pixel0,pixel1,…",
+        ),
+        (
+            "label,a\n",
+            &plain(),
+            "line 2, column 1: found the end of the file, expected rows after the header",
+        ),
+        (
+            "a,b\n1,2\n",
+            &plain(),
+            "line 1, column 1: found the columns \"a\", \"b\" for the classes; name the column of the classes with \
+             --label-column, or say that there is none with --unlabelled",
+        ),
+        (
+            "y,b,Target\n1,2,3\n",
+            &plain(),
+            "line 1, column 1: found \"y\", \"Target\" for the classes; name the column of the classes with \
+             --label-column, or say that there is none with --unlabelled",
+        ),
+        (
+            "1,2\n",
+            &unnamed,
+            "line 1, column 1: found the columns \"1\", \"2\" for the classes; name the column of the classes with \
+             --label-column, or say that there is none with --unlabelled",
+        ),
+        (
+            "label,a\n1,2\n",
+            &Conversion {
+                drop: vec!["id".into()],
+                ..plain()
+            },
+            "line 1, column 1: found no column \"id\", expected it among \"label\", \"a\"",
+        ),
+        (
+            "label,a\n1,2\n,3\n",
+            &plain(),
+            "line 3, column 1 (label): found \"\", expected a class; fill it in, or remove the row",
+        ),
+        (
+            "label,a\n1,x.png\n",
+            &plain(),
+            "line 2, column 2 (a): found \"x.png\", expected a number; fill it in, or leave the column out with \
+             --drop, if it holds no pixels",
+        ),
+        (
+            "label,a\n1,nan\n",
+            &plain(),
+            "line 2, column 2 (a): found \"nan\", expected a number; fill it in, or leave the column out with --drop, \
+             if it holds no pixels",
+        ),
+        (
+            "label,a\n1,256\n",
+            &plain(),
+            "line 2, column 2 (a): found \"256\", expected a number from 0 to 255; name the values of background and \
+             full ink with --range, or leave the column out with --drop, if it holds no pixels",
+        ),
+        (
+            "label,a\n1,2\n1,2,3\n",
+            &plain(),
+            "line 3, column 3: found 3 fields, expected 2 as in the header",
+        ),
+        (
+            "label,a,b\n1,2,3\n",
+            &plain(),
+            "line 1, column 3: found 2 pixel columns, expected the number of a square image such as 784 = 28×28; \
+             leave out with --drop what are no pixels, and name the width of other images with --width",
+        ),
+        (
+            "label,a,b\n1,2,3\n",
+            &Conversion {
+                width: Some(3),
+                ..plain()
+            },
+            "line 1, column 3: found 2 pixel columns, expected rows of 3; name another width, or leave out with \
+             --drop what are no pixels",
+        ),
+        (
+            many.as_str(),
+            &plain(),
+            "line 258, column 1 (label): found more than 256 different classes up to here; name the column of the \
+             classes with --label-column, if it is another",
+        ),
+    ] {
+        assert_eq!(complaint(table, conversion), format!("in.csv, {expected}"));
+    }
+}
+
+#[test]
+fn nothing_is_overwritten_and_a_stop_leaves_nothing() {
+    for name in ["out.csv", "out-classes.csv"] {
+        let folder = Folder::new("label,a\n1,2\n");
+        fs::write(folder.path(name), "mine").unwrap();
+        let error = folder.convert(&plain()).unwrap_err();
+        assert!(matches!(error, ConvertError::Exists { .. }), "{error}");
+        assert_eq!(fs::read(folder.path(name)).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(folder.0.path()).unwrap().count(), 2);
+    }
+    let folder = Folder::new(format!("label,a\n{}", "1,2\n".repeat(1000)));
+    // At once, and while the images are written.
+    for questions in [0, 20] {
+        let asked = std::cell::Cell::new(0);
+        let is_cancelled = || asked.replace(asked.get() + 1) >= questions;
+        let run = plain().run(
+            &folder.path("in.csv"),
+            &folder.path("out.csv"),
+            &is_cancelled,
+        );
+        assert!(matches!(run, Err(ConvertError::Cancelled)));
+        assert_eq!(fs::read_dir(folder.0.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn compressed_tables_and_missing_ones() {
+    use std::io::Write;
+
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(b"label,a\nx,2\n").unwrap();
+    let folder = Folder::new(gzip.finish().unwrap());
+    folder.convert(&plain()).unwrap();
+    assert_eq!(folder.read().image(0), [2]);
+    fs::remove_file(folder.path("in.csv")).unwrap();
+    fs::remove_file(folder.path("out.csv")).unwrap();
+    fs::remove_file(folder.path("out-classes.csv")).unwrap();
+    let error = folder.convert(&plain()).unwrap_err();
+    assert!(
+        matches!(error, ConvertError::Table(Error::Missing { .. })),
+        "{error}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// However bytes are written, they come back.
+    #[test]
+    fn pixels_come_back(
+        pixels in prop::collection::vec(any::<u8>(), 12),
+        separator in prop_oneof![Just(","), Just(";"), Just("\t")],
+        style in 0..3,
+    ) {
+        let written = |pixel: &u8| match style {
+            0 => pixel.to_string(),
+            1 => format!("{:.1}", f64::from(*pixel)),
+            _ => (f64::from(*pixel) / 255.0).to_string(),
+        };
+        let mut rows: Vec<Vec<String>> = vec![["y", "a", "b", "c", "d"].map(String::from).to_vec()];
+        for (image, class) in pixels.chunks(4).zip(["one", "two", "two"]) {
+            rows.push(std::iter::once(class.to_string()).chain(image.iter().map(written)).collect());
+        }
+        let lines: Vec<String> = rows.iter().map(|row| row.join(separator)).collect();
+        let range = if style == 2 { [0.0, 1.0] } else { [0.0, 255.0] };
+        let conversion = Conversion { range: Some(range), ..plain() };
+        let (labels, images, _) = converted(&lines.join("\n"), &conversion);
+        prop_assert_eq!(labels, [0, 1, 1]);
+        prop_assert_eq!(images.concat(), pixels);
+    }
+}
