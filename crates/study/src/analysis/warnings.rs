@@ -377,7 +377,7 @@ fn no_rate_chosen(analysis: &Analysis<'_>) -> Option<String> {
 fn rate_at_edge(analysis: &Analysis<'_>) -> Option<String> {
     let edges = places(analysis, |choice| choice.at_edge)?;
     Some(format!(
-        "The best learning rate lies at the end of the grid, and a better one may lie outside, for {edges}."
+        "The best learning rate lies at the end of the grid, and a better one may lie outside (`learning_rates`, or `compare --rates`), for {edges}."
     ))
 }
 
@@ -403,7 +403,7 @@ fn undecided_rates(analysis: &Analysis<'_>) -> Option<String> {
         .count();
     (open > 0).then(|| {
         format!(
-            "In {open} of {chosen} choices of a learning rate, another rate may be as good as the chosen one (marked ≈ in the table of trials); more trials (seeds_per_rate) might decide.",
+            "In {open} of {chosen} choices of a learning rate, another rate may be as good as the chosen one (marked ≈ in the table of trials); more trials (`seeds_per_rate`, or `compare --trials`) might decide.",
         )
     })
 }

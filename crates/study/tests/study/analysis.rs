@@ -892,7 +892,7 @@ const DOUBTS: [Doubt; 6] = [
         },
         harmless: 0.94,
         harmful: 0.96,
-        warning: "The best learning rate lies at the end of the grid, and a better one may lie outside, for tanh.",
+        warning: "The best learning rate lies at the end of the grid, and a better one may lie outside (`learning_rates`, or `compare --rates`), for tanh.",
     },
     Doubt {
         // 0.01 below that of the chosen rate on average: of three trials 2.5 standard deviations are told.
@@ -904,7 +904,7 @@ const DOUBTS: [Doubt; 6] = [
         },
         harmless: 0.004,
         harmful: 0.0041,
-        warning: "In 1 of 2 choices of a learning rate, another rate may be as good as the chosen one (marked ≈ in the table of trials); more trials (seeds_per_rate) might decide.",
+        warning: "In 1 of 2 choices of a learning rate, another rate may be as good as the chosen one (marked ≈ in the table of trials); more trials (`seeds_per_rate`, or `compare --trials`) might decide.",
     },
     Doubt {
         change: |run, seconds| {
