@@ -250,7 +250,9 @@ fn fewest_images<'a>(
 ) -> Option<ScoredImages> {
     let images = runs.into_iter().filter_map(|run| run.images);
     let (purpose, counts): (_, Vec<usize>) = match study.verdict.metric {
-        Metric::TestAccuracy => ("tested", images.map(|images| images.test).collect()),
+        Metric::TestAccuracy | Metric::BalancedAccuracy => {
+            ("tested", images.map(|images| images.test).collect())
+        }
         Metric::ValidationAccuracy | Metric::AccuracyGap => (
             "validated",
             images.map(|images| images.validation).collect(),

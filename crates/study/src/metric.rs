@@ -19,6 +19,8 @@ pub enum Metric {
     /// Share of the test images that the network chosen on the validation images reads correctly.
     #[default]
     TestAccuracy,
+    /// The mean over the classes of the share of their test images that it reads correctly.
+    BalancedAccuracy,
     /// Its mean cross-entropy per test image, in nats.
     TestLoss,
     /// Its expected calibration error on the test images.
@@ -77,8 +79,9 @@ pub struct ParseMetricError {
 }
 
 /// All that take no accuracy.
-const PLAIN: [Metric; 14] = [
+const PLAIN: [Metric; 15] = [
     Metric::TestAccuracy,
+    Metric::BalancedAccuracy,
     Metric::TestLoss,
     Metric::TestEce,
     Metric::ValidationAccuracy,
@@ -97,7 +100,10 @@ const PLAIN: [Metric; 14] = [
 impl Metric {
     /// Whether it is measured on test images.
     pub fn needs_test_images(self) -> bool {
-        matches!(self, Self::TestAccuracy | Self::TestLoss | Self::TestEce)
+        matches!(
+            self,
+            Self::TestAccuracy | Self::BalancedAccuracy | Self::TestLoss | Self::TestEce
+        )
     }
 
     /// The accuracy that has to be reached, of those that take one.
@@ -253,6 +259,7 @@ impl Metric {
         let times = run.times.as_ref();
         match self {
             Self::TestAccuracy => run.test?.accuracy,
+            Self::BalancedAccuracy => run.test?.balanced_accuracy,
             Self::TestLoss => run.test?.loss,
             Self::TestEce => run.test?.ece,
             Self::ValidationAccuracy => run.chosen()?.validation.accuracy,

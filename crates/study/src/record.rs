@@ -124,6 +124,10 @@ pub struct Score {
     /// Share of images read correctly, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    /// The mean over the classes of the share of their images read correctly, 0 to 1, which does not depend on how common
+    /// a class is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced_accuracy: Option<f64>,
     /// Mean cross-entropy per image, in nats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<f64>,

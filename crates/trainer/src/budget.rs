@@ -44,18 +44,25 @@ impl Budget {
             (Self::TEST_IMAGES / images.max(1.0)).clamp(Self::TEST_FRACTION, Self::MOST_TEST);
         let kept = images * (1.0 - validation_fraction - test_fraction);
         let training_fraction = if kept < Self::FEW { 1.0 } else { 0.5 };
-        let trained = (kept * training_fraction).max(1.0);
-        let sizes = [256, 128, 64, 32];
-        let many_steps = sizes
-            .into_iter()
-            .find(|&size| trained / size as f64 >= Self::STEPS);
+        let (batch_size, epochs) = Self::pace(kept * training_fraction);
         Self {
             validation_fraction,
             test_fraction,
             training_fraction,
-            batch_size: many_steps.unwrap_or(32),
-            epochs: ((Self::SEEN / trained).ceil() as usize).clamp(2, 50),
+            batch_size,
+            epochs,
         }
+    }
+
+    /// The batch size, and the epochs, for so many images to train on.
+    pub fn pace(trained: f64) -> (usize, usize) {
+        let trained = trained.max(1.0);
+        let sizes = [256, 128, 64, 32];
+        let many_steps = sizes
+            .into_iter()
+            .find(|&size| trained / size as f64 >= Self::STEPS);
+        let epochs = ((Self::SEEN / trained).ceil() as usize).clamp(2, 50);
+        (many_steps.unwrap_or(32), epochs)
     }
 }
 

@@ -212,12 +212,23 @@ impl Evaluation {
         }
     }
 
+    /// The mean over the classes of the share of their images read correctly, 0 to 1; `None` without an image.
+    pub fn balanced_accuracy(&self) -> Option<f64> {
+        let recalls = self.classes.iter().filter_map(|class| class.recall);
+        let recalls: Vec<f64> = recalls.collect();
+        (!recalls.is_empty()).then(|| recalls.iter().sum::<f64>() / recalls.len() as f64)
+    }
+
     /// What is to be known where one class says much of the accuracy: that naming the commonest class every time
     /// would be as good, or that it would be right for more than half of the images.
     pub fn note_on_one_class(&self) -> Option<String> {
-        let (class, most) = (0..)
+        let present = (0..)
             .zip(&self.classes)
-            .max_by_key(|(_, score)| score.images)?;
+            .filter(|(_, score)| score.images > 0);
+        if present.clone().count() < 2 {
+            return None;
+        }
+        let (class, most) = present.max_by_key(|(_, score)| score.images)?;
         let share = most.images as f64 / self.images as f64;
         let percent = format!("{:.2} %", 100.0 * share);
         if self.accuracy <= share {
@@ -225,15 +236,10 @@ impl Evaluation {
                 "note: naming class {class} every time is right for {percent}: the network does not tell the classes apart; where others do, a lower learning rate or more steps may help"
             ))
         } else if share > 0.5 {
-            let recalls: Vec<f64> = self
-                .classes
-                .iter()
-                .filter_map(|class| class.recall)
-                .collect();
-            let mean = recalls.iter().sum::<f64>() / recalls.len() as f64;
+            let balanced = self.balanced_accuracy()?;
             Some(format!(
-                "note: naming class {class} every time would be right for {percent}; the mean over the classes of the share classified correctly is {:.2} %",
-                100.0 * mean
+                "note: naming class {class} every time would be right for {percent}; balanced accuracy, the mean over the classes of the share classified correctly, is {:.2} %",
+                100.0 * balanced
             ))
         } else {
             None
@@ -313,6 +319,8 @@ mod tests {
         assert!((interval.lower - 0.150_039).abs() < 1e-6, "{interval:?}");
         assert!((interval.upper - 0.849_961).abs() < 1e-6, "{interval:?}");
         assert!((evaluation.loss - 1.5 * 2.0_f64.ln()).abs() < 1e-12);
+        // (1 + 1/2 + 0) / 3.
+        assert_eq!(evaluation.balanced_accuracy(), Some(0.5));
         assert_eq!(
             evaluation.confusion,
             [vec![1, 0, 0], vec![1, 1, 0], vec![0, 1, 0]]
@@ -345,9 +353,11 @@ mod tests {
         ));
         insta::assert_snapshot!(
             note(&[0, 0, 1], &[1.0, 0.0, 1.0, 0.0, 0.0, 1.0]).unwrap(),
-            @"note: naming class 0 every time would be right for 66.67 %; the mean over the classes of the share classified correctly is 100.00 %"
+            @"note: naming class 0 every time would be right for 66.67 %; balanced accuracy, the mean over the classes of the share classified correctly, is 100.00 %"
         );
         assert_eq!(note(&[0, 1], &[1.0, 0.0, 0.0, 1.0]), None);
+        // There is nothing to tell apart.
+        assert_eq!(note(&[0, 0], &[1.0, 0.0, 1.0, 0.0]), None);
     }
 
     #[test]

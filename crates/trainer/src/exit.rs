@@ -11,6 +11,7 @@ use crate::epoch_loop::Ending;
 use crate::interrupt::INTERRUPTED;
 use crate::run_directory::RunDirectory;
 use crate::shell::as_argument;
+use crate::text::prediction;
 use crate::training::Training;
 
 /// What programs are told of a training that was stopped.
@@ -24,10 +25,7 @@ fn next(run: &RunDirectory, config: &RunConfig) -> String {
     let config_file = as_argument(&run.config_path());
     let run = as_argument(run.path());
     if config.data.validation_fraction == 0.0 {
-        return format!(
-            "next: `trainer predict {run}` reads unlabelled images, those in {}/ or of its --data, and writes a submission",
-            data::FOLDER
-        );
+        return format!("next: {}", prediction(&run));
     }
     let mut compare = String::from("trainer compare relu gelu tanh");
     if !config.is_default_recipe() {

@@ -225,6 +225,7 @@ fn score(probabilities: &Probabilities, labels: &[u8]) -> Score {
     let evaluation = Evaluation::new(probabilities, labels);
     Score {
         accuracy: Some(evaluation.accuracy),
+        balanced_accuracy: evaluation.balanced_accuracy(),
         loss: Some(evaluation.loss),
         ece: evaluation.calibration_error,
     }

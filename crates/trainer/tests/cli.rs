@@ -252,6 +252,11 @@ fn a_run_without_validation() {
         .unwrap()
         .replace("[averaging]", "[early_stopping]\npatience = 2\n[averaging]");
     fs::write(folder.path("stopping.toml"), stopping).unwrap();
+    // Where the answers are known, they are beside the images.
+    fs::write(folder.path("test-labels.csv"), "ImageId,Label\n").unwrap();
+    let printed = folder.succeed("predict run --data test.csv");
+    let next = "next: `trainer score submission.csv --answers test-labels.csv` compares";
+    assert!(printed.contains(next), "{printed}");
     let printed = folder.succeed("--config stopping.toml --data train.csv --out stopping --plain");
     let note = "early stopping may end this run while its learning rate is high";
     assert!(printed.contains(note), "{printed}");

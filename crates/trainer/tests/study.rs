@@ -338,7 +338,7 @@ fn what_a_run_leaves() {
         "{text}"
     );
     insta::assert_snapshot!(folder.fail("study claims study.toml --folder run"), @"error: there are no runs in run; name the folder of a `trainer study run`");
-    insta::assert_snapshot!(folder.fail("study claims study.toml"), @"error: none of these studies has runs; those of study.toml would be in experiments/studies/study: make them with `trainer study run study.toml`, or name their folder with --folder");
+    insta::assert_snapshot!(folder.fail("study claims study.toml"), @"error: no study with a claim has runs; those of study.toml would be in experiments/studies/study: make them with `trainer study run study.toml`, or name their folder with --folder");
     let table = folder.succeed("study claims study.toml --folder runs");
     assert!(table.contains("| tanh is better. |"), "{table}");
 }
@@ -354,7 +354,7 @@ fn compare_with_options(folder: &Folder) {
     // All twice.
     let rows = few.split_once('\n').unwrap().1;
     fs::write(folder.path("few.csv"), format!("{few}{rows}")).unwrap();
-    let said = folder.succeed("compare relu tanh --seeds 1 --epochs 1 --preset deep:1 --data few.csv --backend flex --jobs 1 --tune --rates 0.01,0.2 --trials 1 --test-fraction 0.3 --margin 2 --plain");
+    let said = folder.succeed("compare relu tanh --seeds 1 --epochs 1 --preset deep:1 --data few.csv --backend flex --jobs 1 --tune --rates 0.01,0.2 --trials 1 --test-fraction 0.3 --metric balanced-accuracy --margin 2 --plain");
     assert!(
         said.contains("note: 60 of them have the pixels of others"),
         "{said}"
@@ -364,6 +364,16 @@ fn compare_with_options(folder: &Folder) {
     insta::assert_snapshot!(study["tuned"], @"{ first_seed = 1000000, learning_rates = [0.01, 0.2], seeds_per_rate = 1 }");
     insta::assert_snapshot!(study["fixed"], @r#"{ batch_size = 32, "data.test_fraction" = 0.3, "data.training_fraction" = 1.0, "data.validation_fraction" = 0.2, epochs = 1, "network.preset" = "deep:1" }"#);
     assert_eq!(study["verdict"]["margin"].as_float(), Some(0.02));
+    assert_eq!(
+        study["verdict"]["metric"].as_str(),
+        Some("balanced-accuracy")
+    );
+    let path = folder.path("experiments/results/compare-few-relu-tanh/report.md");
+    let report = fs::read_to_string(path).unwrap();
+    assert!(
+        report.contains("Balanced test accuracy: every contender"),
+        "{report}"
+    );
     let error = folder.fail("compare relu tanh --rates 0.1,0.2 --data few.csv");
     assert!(error.contains("not provided:\n  --tune"), "{error}");
 }

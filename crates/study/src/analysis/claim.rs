@@ -222,10 +222,12 @@ impl Item<'_> {
         };
         let difference = difference(analysis.metric, comparison, self.bound);
         let adjusted = comparison.adjusted;
-        let p = p_value(match comparison.verdict {
-            Verdict::Equivalent => adjusted.equivalence,
-            _ => adjusted.difference,
-        });
+        let p = match (comparison.verdict, self.expectation) {
+            (Verdict::Equivalent, _) | (Verdict::Undecided { .. }, Expectation::Equivalent) => {
+                format!("{} for equivalence", p_value(adjusted.equivalence))
+            }
+            _ => p_value(adjusted.difference),
+        };
         format!("{place} {word}{within}, {difference}, {p}")
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Analysis, Cell, fewest_images};
-use crate::definition::{Seeds, Study, listed};
-use crate::field::Difference;
+use crate::definition::{Contender, LEARNING_RATE, Seeds, Study, listed};
+use crate::field::{Difference, Fields};
 use crate::format::{count, decimals, grouped, percent, with_place};
 use crate::metric::Metric;
 use crate::plan::{RateChoice, RunSpec};
@@ -173,10 +173,15 @@ fn one_rate(study: &Study, analysis: &Analysis<'_>) -> Option<String> {
         .map(|contender| contender.activation.as_str())
         .collect();
     let goes_by_learning = match analysis.metric {
-        Metric::TestAccuracy | Metric::TestLoss => true,
+        Metric::TestAccuracy | Metric::BalancedAccuracy | Metric::TestLoss => true,
         metric => metric.is_time_to_accuracy(),
     };
-    (functions.len() > 1 && goes_by_learning && study.tuned.is_none()).then(|| {
+    let has_own_rate = |contender: &Contender| {
+        let fields = Fields::from_table(&contender.with);
+        fields.is_ok_and(|fields| fields.iter().any(|(field, _)| field == LEARNING_RATE))
+    };
+    let is_one = study.tuned.is_none() && !study.contenders.iter().any(has_own_rate);
+    (functions.len() > 1 && goes_by_learning && is_one).then(|| {
         String::from(
             "All functions have the same learning rate: one that does best at another looks worse than it is. With a rate of its own for each (`trainer compare … --tune`, or a table [tuned] in the study), the order may be another.",
         )
@@ -188,7 +193,7 @@ fn copies(analysis: &Analysis<'_>) -> Option<String> {
     let dataset = analysis.dataset.as_ref()?;
     (dataset.copies > 0).then(|| {
         format!(
-            "{} of {} are copies of others: networks may be tested on what they were trained on, and all look better than they are. `trainer data check` names them.",
+            "{} of {} are copies of others: networks may be tested on what they were trained on, and all look better than they are. `trainer data check` says more.",
             grouped(dataset.copies),
             count(dataset.images, "image")
         )
@@ -205,7 +210,7 @@ fn uneven_classes(analysis: &Analysis<'_>) -> Option<String> {
     let share = shares.max_by(f64::total_cmp)?;
     (analysis.metric == Metric::TestAccuracy && share > DOMINANT).then(|| {
         format!(
-            "Naming the commonest class every time would be right for {} of the test images: accuracy says little about the other classes. The test loss (metric = \"test-loss\") says more.",
+            "Naming the commonest class every time would be right for {} of the test images: accuracy says little about the other classes. Balanced accuracy, the mean over the classes, says more (`metric = \"balanced-accuracy\"`, or `compare --metric`).",
             percent(share, 1)
         )
     })
@@ -303,7 +308,10 @@ fn contenders_mostly<'a>(
     analysis: &'a Analysis<'_>,
     is_so: impl Fn(&RunRecord) -> bool,
 ) -> Vec<&'a str> {
-    if analysis.metric != Metric::TestAccuracy {
+    if !matches!(
+        analysis.metric,
+        Metric::TestAccuracy | Metric::BalancedAccuracy
+    ) {
         return Vec::new();
     }
     let arms = analysis.deciding().flat_map(|cell| &cell.arms);

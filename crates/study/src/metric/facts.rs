@@ -63,6 +63,13 @@ impl Metric {
                 kind: Kind::Accuracy,
                 when_diverged: WhenDiverged::Chance,
             },
+            Self::BalancedAccuracy => MetricFacts {
+                name: "balanced-accuracy",
+                title: "balanced test accuracy",
+                direction: HIGHER,
+                kind: Kind::Accuracy,
+                when_diverged: WhenDiverged::Chance,
+            },
             Self::TestLoss => MetricFacts {
                 name: "test-loss",
                 title: "test loss",

@@ -496,6 +496,27 @@ fn networks_that_guess_are_doubted() {
     }
 }
 
+/// One rate for all is warned of, unless contenders have their own.
+#[test]
+fn one_learning_rate_for_all_is_doubted() {
+    let is_warned_of = |contenders: &str| {
+        let text = format!("title = \"x\"\ncontenders = {contenders}\nseeds = 6");
+        let study = Study::parse(&text, Path::new("a.toml")).unwrap();
+        let (plan, records) = records(&study, |_| Some(0.98));
+        let warnings = Analysis::new(&plan, &records).unwrap().warnings;
+        let mut warnings = warnings.iter();
+        warnings.any(|warning| warning.starts_with("All functions have the same learning rate"))
+    };
+    assert!(is_warned_of("[\"relu\", \"tanh\"]"));
+    assert!(!is_warned_of(
+        "[{ activation = \"relu\", with = { optimizer.learning_rate = 0.1 } }, \"tanh\"]"
+    ));
+    // One function, changed in something else.
+    assert!(!is_warned_of(
+        "[\"relu\", { activation = \"relu\", name = \"b\", with = { batch_size = 9 } }]"
+    ));
+}
+
 /// Of classes that are not equally common, the loss of naming one every time is less than that of guessing.
 #[test]
 fn networks_that_name_one_class_are_doubted() {

@@ -326,6 +326,7 @@ fn values_that_set_the_same_hide_no_conflict() {
 fn metrics_come_back_as_they_are_written() {
     for text in [
         "test-accuracy",
+        "balanced-accuracy",
         "gradient-decades",
         "seconds-to:0.98",
         "epochs-to:1",

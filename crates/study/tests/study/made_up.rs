@@ -91,6 +91,7 @@ pub fn result(spec: &RunSpec, ability: Ability) -> RunRecord {
             accuracy: Some(accuracy),
             loss: Some(3.2 * (1.0 - accuracy)),
             ece: Some(0.004),
+            ..Score::default()
         };
         record.epochs.push(Epoch {
             epoch,
@@ -145,6 +146,7 @@ pub fn result(spec: &RunSpec, ability: Ability) -> RunRecord {
             accuracy: Some(accuracy),
             loss: Some(3.1 * (1.0 - accuracy)),
             ece: Some(0.005),
+            ..Score::default()
         });
     }
     let step = if rectifier { 0.021 } else { 0.026 } * (1.0 + 0.03 * uniform(&mut random));

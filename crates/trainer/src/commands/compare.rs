@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use model::{Activation, Preset};
 use study::{
-    ACTIVATION, Difference, Fields, LEARNING_RATE, SEED, Store, StoreError, Study, Tuning,
+    ACTIVATION, Difference, Fields, LEARNING_RATE, Metric, SEED, Store, StoreError, Study, Tuning,
 };
 use toml::{Table, Value};
 
@@ -70,17 +70,20 @@ pub struct Options {
     training_fraction: Option<f64>,
     /// Share of the images by which the functions are compared, which no run trains on [default: 0.1,
     /// or more where there are few images; with --config its own]
-    #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
     test_fraction: Option<f64>,
-    /// Differences of accuracy up to this many percentage points are too small to matter, and functions that
-    /// differ by no more are called equivalent [default: 0.1]
-    #[arg(long, value_name = "POINTS", value_parser = number::<f64>, allow_negative_numbers = true)]
+    /// What the functions are compared by, such as balanced-accuracy, test-loss or seconds-to:0.97
+    #[arg(long, value_name = "METRIC", default_value = "test-accuracy")]
+    metric: Metric,
+    /// Differences up to this are too small to matter, and functions that differ by no more are called
+    /// equivalent; of shares, in percentage points [default: 0.1 of accuracies, else none]
+    #[arg(long, value_name = "DIFFERENCE", value_parser = not_negative, allow_negative_numbers = true)]
     margin: Option<f64>,
     /// Also find the best learning rate for each function, by some runs with each of --rates, and compare
     /// the functions at those rates too
     #[arg(long)]
     tune: bool,
-    /// The learning rates that --tune tries, from the lowest to the highest
+    /// The learning rates that --tune tries
     #[arg(long, value_name = "RATE,…", value_delimiter = ',', value_parser = number::<f64>, allow_negative_numbers = true, requires = "tune", default_values_t = LEARNING_RATES)]
     rates: Vec<f64>,
     /// How many runs of each function --tune makes with each rate
@@ -165,7 +168,9 @@ impl Options {
             Some(file) => recipe(file, &budget)?,
             None => fields(&budget, self.preset)?,
         };
-        study.verdict.margin = self.margin.map(|points| points / 100.0);
+        study.verdict.metric = self.metric;
+        let unit = if self.metric.is_share() { 100.0 } else { 1.0 };
+        study.verdict.margin = self.margin.map(|margin| margin / unit);
         let count = |name, number: Option<NonZeroUsize>| {
             number.map(|number| integer(name, number.get())).transpose()
         };
@@ -191,7 +196,7 @@ impl Options {
                     .collect(),
             );
             study.tuned = Some(Tuning {
-                learning_rates: self.rates.clone(),
+                learning_rates: self.sorted_rates(),
                 seeds_per_rate: self.trials.get(),
                 first_seed: Tuning::FIRST_SEED,
                 recipe: Table::new(),
@@ -199,6 +204,13 @@ impl Options {
         }
         study.check()?;
         Ok(study)
+    }
+
+    /// The rates from the lowest to the highest, as their order says nothing.
+    fn sorted_rates(&self) -> Vec<f64> {
+        let mut rates = self.rates.clone();
+        rates.sort_by(f64::total_cmp);
+        rates
     }
 
     /// Refuses a function that is named twice.
@@ -222,6 +234,21 @@ impl Options {
             name.chars().take(120).collect()
         })
     }
+}
+
+/// A share that leaves something.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok();
+    share
+        .filter(|&share| 0.0 < share && share < 1.0)
+        .ok_or_else(|| String::from("expected a number above 0 and below 1"))
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|&number: &f64| number.is_finite() && number >= 0.0)
+        .ok_or_else(|| String::from("expected a number that is not negative"))
 }
 
 /// The name of a file without its ending: no path, and not hidden.
@@ -279,7 +306,9 @@ fn recipe(file: &Path, budget: &Budget) -> Result<Table> {
         recipe.insert(String::from("epochs"), epochs);
     }
     if config.data.test_fraction == 0.0 {
-        let fraction = Value::Float(budget.test_fraction);
+        // Half of what is not validated at most.
+        let most = (1.0 - config.data.validation_fraction) / 2.0;
+        let fraction = Value::Float(budget.test_fraction.min(most));
         recipe.insert(TEST_FRACTION.to_owned(), fraction);
     }
     Ok(recipe)

@@ -19,6 +19,7 @@ use crate::interrupt::Signals;
 use crate::names::stem;
 use crate::saved_model::SavedNetwork;
 use crate::shell::as_argument;
+use crate::text::prediction;
 use crate::toml_file::read_toml;
 
 /// Where ensembles go that are not told otherwise.
@@ -136,10 +137,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         evaluate::on_validation(&ensemble, &images, &console)?;
         next.push(format!("`trainer errors {folder}` shows what they misread"));
     }
-    next.push(format!(
-        "`trainer predict {folder}` reads unlabelled images, those in {}/ or of its --data, and writes a submission",
-        data::FOLDER
-    ));
+    next.push(prediction(&folder));
     console.say(&format!("next: {}", next.join(", ")));
     Ok(ExitCode::SUCCESS)
 }

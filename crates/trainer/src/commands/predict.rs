@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use burn::data::dataset::Dataset;
 use clap::Args;
-use data::{Thousands, UnlabelledImages};
+use data::{Source, Thousands, UnlabelledImages};
 use mnist::Existing;
 
 use super::networks::note_if_inverted;
@@ -16,6 +16,7 @@ use crate::console::print;
 use crate::ensemble::{Ensemble, Member};
 use crate::evaluation::Probabilities;
 use crate::output_files::{check_folder_of, check_replaceable};
+use crate::shell::as_argument;
 
 /// Options of `trainer predict`.
 #[derive(Debug, Args)]
@@ -91,6 +92,16 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         // The submission is there all the same.
         Err(error) => print(&format!("how many are right is not known: {error:#}"))?,
     }
+    if let Source::File(path) = images.source()
+        && let answers = path.with_file_name(mnist::TEST_LABELS)
+        && answers.is_file()
+    {
+        print(&format!(
+            "next: `trainer score {} --answers {}` compares it with the right answers",
+            as_argument(&options.out),
+            as_argument(&answers)
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -106,7 +117,11 @@ fn images_of(ensemble: &Ensemble) -> Result<UnlabelledImages> {
         return Ok(data::test_images(None)?);
     };
     if data::has_test_images(&folder) {
-        return Ok(data::test_images(Some(&folder))?);
+        match data::test_images(Some(&folder)) {
+            // An archive of training images alone.
+            Err(data::Error::NotInArchive { .. }) if data::has_test_images(default) => {}
+            images => return Ok(images?),
+        }
     }
     if !data::has_test_images(default) {
         bail!(

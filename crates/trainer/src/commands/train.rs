@@ -148,16 +148,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     console.say(&description(&config, &images));
     let steps = training::steps(&config, &split);
     if steps < FEW_STEPS {
-        let budget = Budget::of(images.labels().len());
+        let trained = split.training.rows().len();
+        let (batch_size, epochs) = Budget::pace(trained as f64);
+        let advice = match epochs * trained.div_ceil(batch_size) > steps {
+            true => format!("; --epochs {epochs} --batch-size {batch_size} make more"),
+            false => String::new(),
+        };
+        let steps = count(steps, "step");
         console.say(&format!(
-            "{} of training in all, which is little; for {}, --epochs {} --batch-size {} are more like it",
-            count(steps, "step"),
-            count(images.labels().len(), "image"),
-            budget.epochs,
-            budget.batch_size
+            "{steps} of training in all, which is little{advice}"
         ));
     }
-    if config.early_stopping.is_some() && config.schedule.kind != ScheduleKind::Constant {
+    if let Some(stopping) = config.early_stopping
+        && stopping.patience < config.total_epochs()
+        && config.schedule.kind != ScheduleKind::Constant
+    {
         console.say(&format!(
             "early stopping may end this run while its learning rate is high, as the schedule is made for all {} epochs; fewer of them, or --schedule constant, may do better",
             config.total_epochs()

@@ -199,7 +199,7 @@ fn epoch((record, measured): (&EpochRecord, &EpochMeasurement)) -> Epoch {
         training: Score {
             accuracy: Some(record.train.accuracy),
             loss: Some(record.train.loss),
-            ece: None,
+            ..Score::default()
         },
         training_at_end: Some(measured.training),
         validation: measured.validation,

@@ -59,8 +59,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
     }
     if let (true, [(file, store), ..]) = (claims.is_empty(), &left_out[..]) {
+        let or_name = match options.folder {
+            None => ", or name their folder with --folder",
+            Some(_) => "",
+        };
         bail!(
-            "none of these studies has runs; those of {} would be in {}: make them with `{}`, or name their folder with --folder",
+            "no study with a claim has runs; those of {} would be in {}: make them with `{}`{or_name}",
             file.display(),
             store.folder().display(),
             options.run_command(file)
