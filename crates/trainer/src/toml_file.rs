@@ -7,8 +7,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use files::sha256_hex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use study::{Difference, Fields, Place, toml_message};
+use study::{Difference, Fields, Place, Study, toml_message};
 use toml::Table;
+
+use crate::config::RunConfig;
+use crate::shell::as_argument;
 
 /// `value` as readable TOML.
 ///
@@ -73,6 +76,40 @@ pub fn difference<T: Serialize>(there: &T, here: &T) -> Result<Option<Difference
 /// If the file cannot be read or is not what is expected; it names file, line and column.
 pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
     parse(path, &read_text(path)?)
+}
+
+/// Reads a run's configuration that the user has named, and notices when it is a study instead.
+///
+/// # Errors
+///
+/// As of [`read_toml`].
+pub fn read_recipe(path: &Path) -> Result<RunConfig> {
+    read_toml(path).map_err(|error| match Study::read(path) {
+        Ok(_) => anyhow!(
+            "{} is a study, not the configuration of a run; `trainer study run {}` makes its runs",
+            path.display(),
+            as_argument(path)
+        ),
+        Err(_) => error,
+    })
+}
+
+/// Reads a study that the user has named, and notices when it is a run's configuration instead.
+///
+/// # Errors
+///
+/// If the file cannot be read or makes no sense; it names file, line and column.
+pub fn read_study(path: &Path) -> Result<Study> {
+    // An empty file is a run's configuration too, that of the defaults.
+    let is_empty = || read_toml::<Table>(path).is_ok_and(|table| table.is_empty());
+    Study::read(path).map_err(|error| match read_toml::<RunConfig>(path) {
+        Ok(_) if !is_empty() => anyhow!(
+            "{0} is the configuration of a run, not a study; `trainer --config {1}` trains by it, and `trainer compare relu tanh --config {1}` compares functions by it",
+            path.display(),
+            as_argument(path)
+        ),
+        _ => error.into(),
+    })
 }
 
 fn read_text(path: &Path) -> Result<String> {

@@ -338,6 +338,8 @@ fn what_a_run_leaves() {
         "{text}"
     );
     insta::assert_snapshot!(folder.fail("study claims study.toml --folder run"), @"error: there are no runs in run; name the folder of a `trainer study run`");
+    insta::assert_snapshot!(folder.fail("study run tiny.toml"), @"error: tiny.toml is the configuration of a run, not a study; `trainer --config tiny.toml` trains by it, and `trainer compare relu tanh --config tiny.toml` compares functions by it");
+    insta::assert_snapshot!(folder.fail("--config study.toml"), @"error: study.toml is a study, not the configuration of a run; `trainer study run study.toml` makes its runs");
     insta::assert_snapshot!(folder.fail("study claims study.toml"), @"error: no study with a claim has runs; those of study.toml would be in experiments/studies/study: make them with `trainer study run study.toml`, or name their folder with --folder");
     let table = folder.succeed("study claims study.toml --folder runs");
     assert!(table.contains("| tanh is better. |"), "{table}");

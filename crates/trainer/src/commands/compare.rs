@@ -16,11 +16,10 @@ use super::study::run::{Parallelism, run_study};
 use super::study::{Resources, StudyPaths, check_report_folder};
 use crate::budget::Budget;
 use crate::cli::{Output, count, number};
-use crate::config::RunConfig;
 use crate::names::{for_files, of_config};
 use crate::shell::as_argument;
 use crate::study_runner::{self, FieldError, StudyRunner};
-use crate::toml_file::{difference, read_toml};
+use crate::toml_file::{difference, read_recipe, read_toml};
 
 /// The learning rates that are tried with `--tune`, in steps of about 3: from Adam's usual one to more
 /// than the best of ReLU with batch normalisation.
@@ -292,7 +291,7 @@ fn fields(budget: &Budget, preset: Preset) -> Result<Table> {
 
 /// The fields of a run's configuration that hold whatever function is compared, with images to compare by.
 fn recipe(file: &Path, budget: &Budget) -> Result<Table> {
-    let config: RunConfig = read_toml(file)?;
+    let config = read_recipe(file)?;
     config.check().with_context(|| file.display().to_string())?;
     let fields: Table = read_toml(file)?;
     let mut recipe: Table = Fields::from_table(&fields)

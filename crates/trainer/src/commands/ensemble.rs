@@ -11,7 +11,6 @@ use clap::{Args, ValueEnum};
 use super::evaluate;
 use crate::backend::Backend;
 use crate::cli::{Output, count, number};
-use crate::config::RunConfig;
 use crate::console::{Console, Style};
 use crate::ensemble::Ensemble;
 use crate::ensemble_runner::{Members, Processes};
@@ -20,7 +19,7 @@ use crate::names::stem;
 use crate::saved_model::SavedNetwork;
 use crate::shell::as_argument;
 use crate::text::prediction;
-use crate::toml_file::read_toml;
+use crate::toml_file::read_recipe;
 
 /// Where ensembles go that are not told otherwise.
 const ENSEMBLES: &str = "experiments/ensembles";
@@ -75,7 +74,7 @@ enum Role {
 ///
 /// An invalid recipe, unreadable images, or a training that fails; the same command goes on from there.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let mut recipe: RunConfig = read_toml(&options.recipe)?;
+    let mut recipe = read_recipe(&options.recipe)?;
     recipe
         .check()
         .with_context(|| options.recipe.display().to_string())?;

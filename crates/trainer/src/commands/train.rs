@@ -21,7 +21,7 @@ use crate::names::{for_files, of_config};
 use crate::run_directory::{RUNS, RunDirectory};
 use crate::shell::as_argument;
 use crate::text::{count, note_on_copies};
-use crate::toml_file::read_toml;
+use crate::toml_file::read_recipe;
 use crate::training::{self, FEW_STEPS, Training};
 
 /// Options of `trainer train`. What is not given comes from `--config`, or else from the defaults.
@@ -197,7 +197,7 @@ impl Options {
     fn config(&self) -> Result<(RunConfig, Option<EnsembleConfig>)> {
         let mut config = match &self.config {
             Some(path) => {
-                let config: RunConfig = read_toml(path)?;
+                let config = read_recipe(path)?;
                 config.check().with_context(|| path.display().to_string())?;
                 config
             }

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use study::analysis::Analysis;
-use study::{Plan, Store, Study, report};
+use study::{Plan, Store, report};
 
 use super::results;
 use crate::console::{print, print_error};
 use crate::shell::as_argument;
 use crate::study_runner;
+use crate::toml_file::read_study;
 
 /// Options of `trainer study claims`.
 #[derive(Debug, Args)]
@@ -40,7 +41,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let (mut claims, mut left_out) = (Vec::new(), Vec::new());
     for file in &options.studies {
-        let study = Study::read(file)?;
+        let study = read_study(file)?;
         if study.claim.is_none() {
             continue;
         }

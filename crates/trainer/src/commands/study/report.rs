@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use study::{Store, Study};
+use study::Store;
 
 use super::{StudyPaths, check_report_folder, results, show_report, write_report};
+use crate::toml_file::read_study;
 
 /// Options of `trainer study report`.
 #[derive(Debug, Args)]
@@ -31,7 +32,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let Options {
         paths, out, quiet, ..
     } = options;
-    let study = Study::read(&paths.study)?;
+    let study = read_study(&paths.study)?;
     let out = results(&paths.study, out.as_deref());
     check_report_folder(&out)?;
     let report = write_report(&study, &paths.study, &Store::at(&paths.folder()), &out)?;

@@ -22,6 +22,7 @@ use crate::names::stem;
 use crate::study_runner::display::StudyDisplay;
 use crate::study_runner::{FieldError, StudyRunner};
 use crate::text;
+use crate::toml_file::read_study;
 use crate::training::FEW_STEPS;
 
 /// Options of `trainer study run`.
@@ -61,7 +62,7 @@ pub struct Parallelism {
 ///
 /// An invalid study, unreadable images, or a run that fails; what the runs had done is saved.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let study = Study::read(&options.paths.study)?;
+    let study = read_study(&options.paths.study)?;
     let out = results(&options.paths.study, options.out.as_deref());
     let Options {
         paths,
