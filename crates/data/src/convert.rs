@@ -1,7 +1,7 @@
 //! Ordinary tables of images, made into those that the program reads.
 //!
 //! A file is read twice, row by row: first for its classes and the range of its pixels, then to write the images.
-//! In memory there is one row.
+//! In memory there is one row, or as much of the file as rows of images may be long.
 
 mod columns;
 mod error;
@@ -9,6 +9,7 @@ mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use mnist::Existing;
@@ -18,7 +19,7 @@ pub use self::error::ConvertError;
 use self::rows::Rows;
 use crate::error::Found;
 use crate::source;
-use crate::table::Labels;
+use crate::table::{Labels, is_missing};
 
 /// What is known of a table that is to be converted.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +52,8 @@ pub struct Converted {
     pub side: usize,
     /// What became 0 and 255.
     pub range: [f64; 2],
+    /// The largest pixel in the table.
+    pub largest: f64,
     /// The classes, in the order of their labels 0, 1, 2, …; none without labels.
     pub classes: Vec<String>,
     /// The file that the classes were written to, unless one was given.
@@ -94,19 +97,21 @@ impl Conversion {
         }
         let given = self.classes.as_deref().map(read_classes).transpose()?;
         let survey = self.with_rows(input, is_cancelled, |rows, columns| {
-            self.survey(rows, columns, given.as_ref())
+            self.survey(rows, columns, given.as_deref())
         })?;
-        let range = self.range.unwrap_or([0.0, survey.brightest]);
-        let labels = given.unwrap_or_else(|| (0..).zip(survey.classes).map(swap).collect());
-        let mut classes: Vec<(u8, String)> = labels.iter().map(|(c, &l)| (l, c.clone())).collect();
-        classes.sort_unstable();
-        let classes: Vec<String> = classes.into_iter().map(|(_, class)| class).collect();
-        if let Some(file) = &classes_file {
-            write_classes(file, &classes)?;
-        }
+        let range = match self.range {
+            Some(range) => range,
+            None => survey.usual_range(input)?,
+        };
+        let classes = given.unwrap_or(survey.classes);
+        let labels: BTreeMap<&str, u8> = classes
+            .iter()
+            .map(String::as_str)
+            .zip(0..=u8::MAX)
+            .collect();
         let mut size = [0, 0];
         let mut images = 0;
-        let written = self.with_rows(input, is_cancelled, |rows, columns| {
+        self.with_rows(input, is_cancelled, |rows, columns| {
             size = [columns.width, columns.height];
             let mut record = csv::ByteRecord::new();
             let next = || -> Option<Result<Row, ConvertError>> {
@@ -115,22 +120,33 @@ impl Conversion {
                     Err(error) => return Some(Err(error)),
                 };
                 images += 1;
-                Some(self.image(&record, rows, columns, line, range, &labels))
+                Some(image(&record, rows, columns, line, range, &labels))
             };
             let is_labelled = columns.label.is_some();
             let rows = std::iter::from_fn(next);
             mnist::write_images(output, columns.side(), Existing::Keep, is_labelled, rows)
-        });
-        if let (Err(_), Some(file)) = (&written, &classes_file) {
-            // What failed is told; that the leftover cannot be removed either adds nothing.
-            std::fs::remove_file(file).ok();
+        })
+        .map_err(|error| match error {
+            // By another program, since it was looked for.
+            ConvertError::Write(mnist::Error::Exists { path }) => ConvertError::Exists {
+                file: path.display().to_string(),
+            },
+            error => error,
+        })?;
+        // Behind the images: whoever is killed while they are written leaves nothing that is in the way.
+        if let Some(file) = &classes_file
+            && let Err(error) = write_classes(file, &classes)
+        {
+            // What failed is told; that the images cannot be removed either adds nothing.
+            std::fs::remove_file(output).ok();
+            return Err(error);
         }
-        written?;
         Ok(Converted {
             images,
             size,
             side: size[0].max(size[1]),
             range,
+            largest: survey.largest,
             classes,
             classes_file,
         })
@@ -163,45 +179,39 @@ impl Conversion {
         &self,
         rows: &mut Rows<'_>,
         columns: &Columns,
-        given: Option<&BTreeMap<String, u8>>,
+        given: Option<&[String]>,
     ) -> Result<Survey, ConvertError> {
         let [one, other] = self.range.unwrap_or([0.0, 255.0]);
         let (low, high) = (one.min(other), one.max(other));
         let mut classes = BTreeSet::new();
-        let mut largest = 0.0_f64;
+        let (mut largest, mut has_fractions) = (0.0_f64, false);
         let mut record = csv::ByteRecord::new();
         let mut is_empty = true;
         while let Some(line) = rows.next(&mut record)? {
             is_empty = false;
             columns.check_length(&record, rows.place(line, 1))?;
             if let Some(index) = columns.label {
-                let field = &record[index];
-                let place = || rows.place(line, index + 1);
-                let class = class(field).ok_or_else(|| ConvertError::NoClass {
-                    place: place(),
-                    column: columns.names[index].clone(),
-                    found: Found::new(field),
-                })?;
+                let class = class(&record, rows, columns, line, index)?;
                 if let Some(file) = &self.classes
-                    && given.is_some_and(|given| !given.contains_key(&class))
+                    && given.is_some_and(|given| !given.contains(&class))
                 {
                     return Err(ConvertError::UnknownClass {
-                        place: place(),
+                        place: rows.place(line, index + 1),
                         column: columns.names[index].clone(),
-                        found: Found::new(field),
+                        found: Found::new(&record[index]),
                         file: file.display().to_string(),
                     });
                 }
                 classes.insert(class);
                 if classes.len() > MOST_CLASSES {
                     return Err(ConvertError::TooManyClasses {
-                        place: place(),
+                        place: rows.place(line, index + 1),
                         column: columns.names[index].clone(),
                     });
                 }
             }
             for &index in &columns.pixels {
-                let value = self.pixel(&record, rows, columns, line, index)?;
+                let value = pixel(&record, rows, columns, line, index)?;
                 if !(low..=high).contains(&value) {
                     return Err(ConvertError::OutOfRange {
                         place: rows.place(line, index + 1),
@@ -211,6 +221,7 @@ impl Conversion {
                     });
                 }
                 largest = largest.max(value);
+                has_fractions |= value.fract() != 0.0;
             }
         }
         if is_empty {
@@ -218,65 +229,61 @@ impl Conversion {
         }
         Ok(Survey {
             classes: in_order(classes),
-            brightest: match largest {
-                largest if largest > 0.0 && largest <= 1.0 => 1.0,
-                _ => 255.0,
-            },
+            largest,
+            has_fractions,
         })
     }
+}
 
-    fn pixel(
-        &self,
-        record: &csv::ByteRecord,
-        rows: &Rows<'_>,
-        columns: &Columns,
-        line: u64,
-        index: usize,
-    ) -> Result<f64, ConvertError> {
-        let field = &record[index];
-        rows.number(field).ok_or_else(|| ConvertError::NoNumber {
-            place: rows.place(line, index + 1),
-            column: columns.names[index].clone(),
-            found: Found::new(field),
-        })
-    }
+fn pixel(
+    record: &csv::ByteRecord,
+    rows: &Rows<'_>,
+    columns: &Columns,
+    line: u64,
+    index: usize,
+) -> Result<f64, ConvertError> {
+    let field = &record[index];
+    rows.number(field).ok_or_else(|| ConvertError::NoNumber {
+        place: rows.place(line, index + 1),
+        column: columns.names[index].clone(),
+        found: Found::new(field),
+    })
+}
 
-    /// What is written of a row.
-    fn image(
-        &self,
-        record: &csv::ByteRecord,
-        rows: &Rows<'_>,
-        columns: &Columns,
-        line: u64,
-        [low, high]: [f64; 2],
-        labels: &BTreeMap<String, u8>,
-    ) -> Result<Row, ConvertError> {
-        columns.check_length(record, rows.place(line, 1))?;
-        let label = match columns.label {
-            None => None,
+/// What is written of a row.
+fn image(
+    record: &csv::ByteRecord,
+    rows: &Rows<'_>,
+    columns: &Columns,
+    line: u64,
+    [low, high]: [f64; 2],
+    labels: &BTreeMap<&str, u8>,
+) -> Result<Row, ConvertError> {
+    columns.check_length(record, rows.place(line, 1))?;
+    let label = match columns.label {
+        None => None,
+        Some(index) => {
+            let class = class(record, rows, columns, line, index)?;
+            let label = labels.get(class.as_str()).copied();
             // There is none only if the file has changed since it was surveyed.
-            Some(index) => Some(
-                class(&record[index])
-                    .and_then(|class| labels.get(&class).copied())
-                    .ok_or_else(|| ConvertError::NoClass {
-                        place: rows.place(line, index + 1),
-                        column: columns.names[index].clone(),
-                        found: Found::new(&record[index]),
-                    })?,
-            ),
-        };
-        let side = columns.side();
-        let (left, top) = ((side - columns.width) / 2, (side - columns.height) / 2);
-        let mut image = vec![0; side * side];
-        for (place, &index) in columns.pixels.iter().enumerate() {
-            let value = self.pixel(record, rows, columns, line, index)?;
-            let (row, column) = (place / columns.width, place % columns.width);
-            // Values beyond the range, which the survey refuses, are cut off by the conversion.
-            image[(top + row) * side + left + column] =
-                ((value - low) / (high - low) * 255.0).round() as u8;
+            Some(label.ok_or_else(|| ConvertError::NoClass {
+                place: rows.place(line, index + 1),
+                column: columns.names[index].clone(),
+                found: Found::new(&record[index]),
+            })?)
         }
-        Ok((label, image))
+    };
+    let side = columns.side();
+    let (left, top) = ((side - columns.width) / 2, (side - columns.height) / 2);
+    let mut image = vec![0; side * side];
+    for (place, &index) in columns.pixels.iter().enumerate() {
+        let value = pixel(record, rows, columns, line, index)?;
+        let (row, column) = (place / columns.width, place % columns.width);
+        // Values beyond the range, which the survey refuses, are cut off by the conversion.
+        image[(top + row) * side + left + column] =
+            ((value - low) / (high - low) * 255.0).round() as u8;
     }
+    Ok((label, image))
 }
 
 /// The label of an image, if there are labels, and its pixels.
@@ -286,28 +293,66 @@ type Row = (Option<u8>, Vec<u8>);
 struct Survey {
     /// In the order of their labels.
     classes: Vec<String>,
-    /// The value of full ink.
-    brightest: f64,
+    largest: f64,
+    /// Whether a pixel is no whole number.
+    has_fractions: bool,
 }
 
-fn swap((label, class): (u8, String)) -> (String, u8) {
-    (class, label)
-}
+impl Survey {
+    /// Fractions beyond 1 up to here may be shares that were computed a little too large.
+    const NEARLY_ONE: f64 = 2.0;
 
-/// The class that a field names; `None` if it is missing. Whole numbers have one name however they are written.
-fn class(field: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(field.trim_ascii());
-    if text.is_empty() || text.eq_ignore_ascii_case("nan") {
-        return None;
+    /// From 0 to 1 if no pixel is larger, or else from 0 to 255.
+    fn usual_range(&self, file: &Path) -> Result<[f64; 2], ConvertError> {
+        let largest = self.largest;
+        if self.has_fractions && largest > 1.0 && largest <= Self::NEARLY_ONE {
+            return Err(ConvertError::UnclearRange {
+                file: file.display().to_string(),
+                largest,
+            });
+        }
+        let is_share = largest > 0.0 && largest <= 1.0;
+        Ok([0.0, if is_share { 1.0 } else { 255.0 }])
     }
+}
+
+/// Whole numbers up to here are exact.
+const MOST_WHOLE: f64 = (1_u64 << 53) as f64;
+
+/// The class that a field names. Whole numbers have one name however they are written.
+fn class(
+    record: &csv::ByteRecord,
+    rows: &Rows<'_>,
+    columns: &Columns,
+    line: u64,
+    index: usize,
+) -> Result<String, ConvertError> {
+    let field = record[index].trim_ascii();
+    let place = || rows.place(line, index + 1);
+    let column = || columns.names[index].clone();
+    let found = || Found::new(&record[index]);
+    // A class may be called `none`.
+    if is_missing(field) && !field.eq_ignore_ascii_case(b"none") {
+        return Err(ConvertError::NoClass {
+            place: place(),
+            column: column(),
+            found: found(),
+        });
+    }
+    let Ok(text) = std::str::from_utf8(field) else {
+        return Err(ConvertError::Encoding {
+            place: place(),
+            column: column(),
+            found: found(),
+        });
+    };
     if let Ok(number) = text.parse::<i64>() {
-        return Some(number.to_string());
+        return Ok(number.to_string());
     }
-    // As pandas writes whole numbers where some are missing.
-    let whole = text
-        .strip_suffix(".0")
-        .and_then(|text| text.parse::<i64>().ok());
-    Some(whole.map_or_else(|| text.into_owned(), |number| number.to_string()))
+    let whole = rows
+        .number(field)
+        .filter(|number| number.fract() == 0.0 && number.abs() < MOST_WHOLE);
+    Ok(whole.map_or_else(|| text.to_owned(), |number| (number as i64).to_string()))
 }
 
 /// Whole numbers by their values, anything else by its characters.
@@ -351,42 +396,50 @@ fn write_classes(file: &Path, classes: &[String]) -> Result<(), ConvertError> {
     })
 }
 
-/// The labels of classes, by an earlier conversion.
-fn read_classes(file: &Path) -> Result<BTreeMap<String, u8>, ConvertError> {
-    let name = file.display().to_string();
-    let wrong = |problem: String| ConvertError::Classes {
-        file: name.clone(),
-        problem,
-    };
-    let mut labels = BTreeMap::new();
-    let mut reader = csv::Reader::from_path(file).map_err(|cause| wrong(cause.to_string()))?;
-    let header = reader.headers().map_err(|cause| wrong(cause.to_string()))?;
+/// The classes in the order of their labels, by an earlier conversion.
+fn read_classes(file: &Path) -> Result<Vec<String>, ConvertError> {
+    source::with_reader(file, Labels::Optional, |reader, name| {
+        classes_in(reader).map_err(|problem| ConvertError::Classes {
+            file: name.to_owned(),
+            problem,
+        })
+    })
+}
+
+/// The same, or what is wrong with the file.
+fn classes_in(reader: &mut dyn Read) -> Result<Vec<String>, String> {
+    let mut reader = csv::Reader::from_reader(reader);
+    let header = reader.headers().map_err(|cause| cause.to_string())?;
     if header != CLASS_COLUMNS[..] {
         let found = header.iter().take(3).collect::<Vec<_>>().join(",");
-        return Err(wrong(format!(
+        return Err(format!(
             "found the columns {}, expected {}",
             Found::new(found.as_bytes()),
             CLASS_COLUMNS.join(",")
-        )));
+        ));
     }
+    let mut classes: BTreeMap<u8, String> = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    let mut rows = 0;
     for record in reader.records() {
-        let record = record.map_err(|cause| wrong(cause.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let label = record[1].trim().parse();
-        let (Some(class), Ok(label)) = (class(record[0].as_bytes()), label) else {
-            return Err(wrong(format!(
-                "found no class and label in line {line}, expected such as cat,0"
-            )));
+        let record = record.map_err(|cause| cause.to_string())?;
+        rows += 1;
+        let class = record[0].to_owned();
+        let Ok(label) = record[1].trim().parse() else {
+            return Err(format!(
+                "found no class and label in row {rows}, expected such as cat,0"
+            ));
         };
-        labels.insert(class, label);
+        names.insert(class.clone());
+        classes.insert(label, class);
     }
-    let numbers: BTreeSet<u8> = labels.values().copied().collect();
-    if numbers.len() != labels.len() || !numbers.into_iter().eq((0..=u8::MAX).take(labels.len())) {
-        return Err(wrong(String::from(
+    let are_in_order = classes.keys().copied().eq((0..=u8::MAX).take(rows));
+    if !are_in_order || names.len() != rows {
+        return Err(String::from(
             "expected each of the labels 0, 1, 2, … for one class",
-        )));
+        ));
     }
-    Ok(labels)
+    Ok(classes.into_values().collect())
 }
 
 #[cfg(test)]

@@ -268,9 +268,9 @@ fn pixel_number(name: &[u8]) -> Option<u64> {
     integer(digits)
 }
 
-/// Whether a column's name is one of those that are read.
-fn is_known(name: &[u8]) -> bool {
-    is_label(name) || pixel_number(name.trim_ascii()).is_some()
+/// Whether a column has the name of a pixel.
+fn is_pixel(name: &[u8]) -> bool {
+    pixel_number(name.trim_ascii()).is_some()
 }
 
 /// What others call the column of labels.
@@ -299,7 +299,7 @@ fn remedy_for_header(name: &[u8], header: &csv::ByteRecord) -> &'static str {
         "; separate the columns by commas, as `trainer data convert` does"
     } else if as_float(name).is_some() {
         "; put such a line above the rows, as `trainer data convert --no-header` does"
-    } else if header.iter().any(is_known) {
+    } else if header.iter().any(is_pixel) {
         "; remove the column, as `trainer data convert --drop` does, or rename it"
     } else if header.len() > 1 {
         "; rename the columns so, as `trainer data convert` does"
@@ -309,7 +309,7 @@ fn remedy_for_header(name: &[u8], header: &csv::ByteRecord) -> &'static str {
 }
 
 /// What to do about so many pixels, which make no square.
-fn remedy_for_shape(pixels: usize) -> String {
+pub(crate) fn remedy_for_shape(pixels: usize) -> String {
     let side = pixels.isqrt();
     if side > 0 && side * side + 1 == pixels {
         return format!("; one more than {side}×{side}: is one of them no pixel?");
@@ -398,7 +398,7 @@ fn remedy_for_pixel(field: &[u8]) -> &'static str {
 }
 
 /// Whether a field holds no value, in the ways that programs write so.
-fn is_missing(field: &[u8]) -> bool {
+pub(crate) fn is_missing(field: &[u8]) -> bool {
     let field = field.trim_ascii();
     field.is_empty()
         || ["nan", "na", "n/a", "null", "none"]
@@ -425,7 +425,7 @@ pub(crate) fn integer(digits: &[u8]) -> Option<u64> {
 }
 
 /// The rows of a table, read through a window of fixed size.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     reader: &'a mut dyn Read,
     file: &'a str,
     window: Vec<u8>,
@@ -435,10 +435,13 @@ struct Rows<'a> {
     finished: bool,
     /// The line at the start of `unread`, counted from 1.
     line: u64,
+    /// What stands between two fields.
+    separator: u8,
 }
 
 impl<'a> Rows<'a> {
-    fn new(reader: &'a mut dyn Read, file: &'a str, window: usize) -> Self {
+    /// The rows of `file` with commas between their fields, none of them longer than the `window`, in bytes.
+    pub(crate) fn new(reader: &'a mut dyn Read, file: &'a str, window: usize) -> Self {
         Self {
             reader,
             file,
@@ -446,7 +449,25 @@ impl<'a> Rows<'a> {
             unread: 0..0,
             finished: false,
             line: 1,
+            separator: b',',
         }
+    }
+
+    /// The same rows with what stands between two fields by the beginning of the file.
+    pub(crate) fn separated(mut self, separator: impl Fn(&[u8]) -> u8) -> Result<Self, Error> {
+        self.refill()?;
+        self.separator = separator(self.unread());
+        Ok(self)
+    }
+
+    /// The line where the next row starts, or the blank ones before it, counted from 1.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// What stands between two fields.
+    pub(crate) fn separator(&self) -> u8 {
+        self.separator
     }
 
     fn unread(&self) -> &[u8] {
@@ -534,7 +555,10 @@ impl<'a> Rows<'a> {
 
     /// Reads the next record with the `csv` crate. Returns the line on which it starts, or nothing
     /// at the end of the file. Blank lines are skipped.
-    fn next_record(&mut self, record: &mut csv::ByteRecord) -> Result<Option<u64>, Error> {
+    pub(crate) fn next_record(
+        &mut self,
+        record: &mut csv::ByteRecord,
+    ) -> Result<Option<u64>, Error> {
         loop {
             self.skip_line_ends();
             let bytes = self.unread();
@@ -546,6 +570,7 @@ impl<'a> Rows<'a> {
             let mut reader = csv::ReaderBuilder::new()
                 .has_headers(false)
                 .flexible(true)
+                .delimiter(self.separator)
                 .from_reader(bytes);
             let found = match reader.read_byte_record(record) {
                 Ok(found) => found,

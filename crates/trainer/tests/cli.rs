@@ -438,16 +438,16 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     }
     write("images.csv", "label,pixel0\n7,1\n0,x\n");
     insta::assert_snapshot!(folder.fail("score submission.csv --answers images.csv"), @r#"error: images.csv, line 3, column 2 (pixel0): found "x", expected an integer from 0 to 255"#);
-    insta::assert_snapshot!(folder.fail("score submission.csv --answers test.csv"), @"error: test.csv:1: found the columns pixel0,pixel1,pixel2, expected ImageId,Label");
+    insta::assert_snapshot!(folder.fail("score submission.csv --answers test.csv"), @"error: test.csv:1: found the columns pixel0,pixel1,pixel2, expected ImageId,Label; or labelled images, which `trainer data convert` makes of other tables");
 
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n3,8\n");
     insta::assert_snapshot!(folder.fail(score), @"error: image 4 is in answers.csv, but not in submission.csv; name the answers to these images with --answers");
     fs::write(folder.path("submission.csv"), [0x1f, 0x8b, 8, 0]).unwrap();
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv is compressed; unpack it first");
     write("submission.csv", "ImageId,Label\n1,7\n2,zero\n");
-    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:3: found 2,zero, expected two whole numbers such as 1,7");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv, row 2 behind the header: found 2,zero, expected two whole numbers such as 1,7");
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n1,7\n");
-    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:4: image 1 is there twice; it must have one label");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv, row 3 behind the header: image 1 is there twice; it must have one label");
     write("submission.csv", "label,pixel0\n1,7\n");
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:1: found the columns label,pixel0, expected ImageId,Label");
     write("submission.csv", "ImageId,Label\n");
@@ -746,7 +746,7 @@ fn tables_of_others_are_converted() {
     let said = folder.succeed("data convert mine.csv ready.csv --drop id");
     insta::assert_snapshot!(said, @"
     wrote 200 labelled 28×28 images to ready.csv
-    the labels of the classes are in ready-classes.csv:
+    the labels of the classes are in ready-classes.csv, by which other tables are converted alike with --classes ready-classes.csv:
       label  class
           0  even
           1  odd
@@ -767,7 +767,7 @@ fn tables_of_others_are_converted() {
     insta::assert_snapshot!(folder.fail(narrow), @"error: wide.csv: is there already, and is not overwritten; name another file to write");
     insta::assert_snapshot!(folder.fail("data convert mine.csv x.csv.gz"), @"error: x.csv.gz would be a CSV file by another name; name one that ends in .csv");
     insta::assert_snapshot!(folder.fail("data convert mine.csv x/y.csv"), @"error: there is no folder x; make it, or name another file to write");
-    insta::assert_snapshot!(folder.fail("data convert mine.csv x.csv --range 1 1"), @"error: --range needs two different numbers");
+    insta::assert_snapshot!(folder.fail("data convert mine.csv x.csv --range 1 1"), @"error: --range needs two different finite numbers");
     insta::assert_snapshot!(folder.fail("data convert none.csv x.csv"), @"error: none.csv: there is no such file or folder; found in its folder: mine.csv, narrow.csv, ready-classes.csv, ready.csv, test.csv and 2 more");
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::rows::Rows;
 use super::{Conversion, ConvertError};
 use crate::error::{Error, Found, Place};
-use crate::table::{is_label, may_be_label};
+use crate::table::{self, is_label, may_be_label, remedy_for_shape};
 
 /// The columns of a table, by their indices.
 pub(super) struct Columns {
@@ -43,30 +43,50 @@ impl Columns {
                 }),
             }
         };
+        let contradiction = |index: usize, problem| ConvertError::Contradiction {
+            place: header(index + 1),
+            found: Found::new(names[index].as_bytes()),
+            problem,
+        };
         let mut left_out = HashSet::new();
         for name in &conversion.drop {
             left_out.extend(find(name)?);
         }
+        let there = (0..names.len()).filter(|index| !left_out.contains(index));
+        let named: Vec<usize> = there
+            .clone()
+            .filter(|&index| is_label(names[index].as_bytes()))
+            .collect();
         let label = match (&conversion.label_column, conversion.is_labelled) {
-            (_, false) => None,
-            (Some(name), true) => match find(name)?[..] {
-                [index] => Some(index),
-                [first, second, ..] => {
+            (_, false) => match named.first() {
+                Some(&index) => {
+                    return Err(contradiction(
+                        index,
+                        "that of the classes, by its name, though --unlabelled says that there is none; leave it out \
+                         with --drop",
+                    ));
+                }
+                None => None,
+            },
+            (Some(name), true) => {
+                let found = find(name)?;
+                if let Some(&second) = found.get(1) {
                     return Err(Error::DuplicateColumn {
                         place: header(second + 1),
                         found: Found::new(name.as_bytes()),
-                        first: first + 1,
+                        first: found[0] + 1,
                     }
                     .into());
                 }
-                [] => None,
-            },
+                if left_out.contains(&found[0]) {
+                    return Err(contradiction(
+                        found[0],
+                        "left out by --drop, and that of the classes by --label-column; name it once",
+                    ));
+                }
+                Some(found[0])
+            }
             (None, true) => {
-                let there = (0..names.len()).filter(|index| !left_out.contains(index));
-                let named: Vec<usize> = there
-                    .clone()
-                    .filter(|&index| is_label(names[index].as_bytes()))
-                    .collect();
                 let usual: Vec<usize> = there
                     .filter(|&index| may_be_label(names[index].as_bytes()))
                     .collect();
@@ -78,18 +98,21 @@ impl Columns {
                             found: format!("the columns {}", list(names.iter())),
                         });
                     }
-                    (many, _) | (_, many) if !many.is_empty() => {
+                    ([], many) | (many, _) => {
                         return Err(ConvertError::NoLabelColumn {
                             place: header(many[0] + 1),
                             found: list(many.iter().map(|&index| &names[index])),
                         });
                     }
-                    _ => None,
                 }
             }
         };
         let is_pixel = |index: &usize| Some(*index) != label && !left_out.contains(index);
-        let pixels = by_number(&names, (0..names.len()).filter(is_pixel).collect());
+        let pixels: Vec<usize> = (0..names.len()).filter(is_pixel).collect();
+        let pixels = match numbered(&names, &pixels) {
+            Some(numbered) => in_order(numbered, &left_out, &header, &names)?,
+            None => pixels,
+        };
         let count = pixels.len();
         let place = || header(pixels.iter().max().map_or(names.len(), |last| last + 1));
         let side = count.isqrt();
@@ -104,16 +127,28 @@ impl Columns {
             }
             None if count > 0 && side * side == count => [side, side],
             None => {
+                let guess = match remedy_for_shape(count) {
+                    question if question.ends_with('?') => question,
+                    remedy => remedy + ";",
+                };
                 return Err(Error::NotSquare {
                     place: place(),
                     found: count,
-                    remedy: String::from(
-                        "; leave out with --drop what are no pixels, and name the width of other images with --width",
+                    remedy: format!(
+                        "{guess} leave out with --drop what are no pixels, and name the width of other images with --width",
                     ),
                 }
                 .into());
             }
         };
+        let side = width.max(height);
+        if side > MOST_SIDE {
+            return Err(ConvertError::TooLarge {
+                place: place(),
+                side,
+                most: MOST_SIDE,
+            });
+        }
         Ok(Self {
             names,
             label,
@@ -150,25 +185,63 @@ impl Columns {
     }
 }
 
-/// The pixel columns in the order of the numbers in their names, if these are one word and numbers without a gap;
-/// else in that of the table.
-fn by_number(names: &[String], columns: Vec<usize>) -> Vec<usize> {
+/// The largest images that the program reads: of more, the header is too long a row. Its longest names take twelve
+/// bytes each, as `pixel12345,`.
+const MOST_SIDE: usize = (table::WINDOW / 12).isqrt();
+
+/// A column whose name is a word and a number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Numbered<'n> {
+    word: &'n str,
+    number: u64,
+    index: usize,
+}
+
+/// The columns by their numbers, if the names of all are one word and a number.
+fn numbered<'n>(names: &'n [String], columns: &[usize]) -> Option<Vec<Numbered<'n>>> {
     let split = |&index: &usize| {
         let name = &names[index];
         let word = name.trim_end_matches(|end: char| end.is_ascii_digit());
-        let number: u64 = name[word.len()..].parse().ok()?;
-        Some((word, number, index))
+        let number = name[word.len()..].parse().ok()?;
+        Some(Numbered {
+            word,
+            number,
+            index,
+        })
     };
-    let Some(mut numbered) = columns.iter().map(split).collect::<Option<Vec<_>>>() else {
-        return columns;
-    };
+    let mut numbered: Vec<Numbered<'_>> = columns.iter().map(split).collect::<Option<_>>()?;
     numbered.sort_unstable();
-    let follows =
-        |pair: &[(&str, u64, usize)]| pair[0].0 == pair[1].0 && pair[0].1 + 1 == pair[1].1;
-    match numbered.windows(2).all(follows) {
-        true => numbered.into_iter().map(|(.., index)| index).collect(),
-        false => columns,
+    let is_one_word = numbered.windows(2).all(|pair| pair[0].word == pair[1].word);
+    is_one_word.then_some(numbered)
+}
+
+/// The columns in the order of their numbers. Refuses a number that is there twice, and one that is missing where none
+/// was left out; numbers alone are the program's own where there is no header, and may have gaps.
+fn in_order(
+    numbered: Vec<Numbered<'_>>,
+    left_out: &HashSet<usize>,
+    header: &impl Fn(usize) -> Place,
+    names: &[String],
+) -> Result<Vec<usize>, ConvertError> {
+    for pair in numbered.windows(2) {
+        let [before, this] = [pair[0], pair[1]];
+        if before.number == this.number {
+            return Err(Error::DuplicateColumn {
+                place: header(this.index + 1),
+                found: Found::new(names[this.index].as_bytes()),
+                first: before.index + 1,
+            }
+            .into());
+        }
+        if before.number + 1 != this.number && left_out.is_empty() && !this.word.is_empty() {
+            return Err(ConvertError::Gap {
+                place: header(this.index + 1),
+                found: Found::new(names[this.index].as_bytes()),
+                before: Found::new(names[before.index].as_bytes()),
+            });
+        }
     }
+    Ok(numbered.into_iter().map(|column| column.index).collect())
 }
 
 /// Some names, the first few.

@@ -25,6 +25,69 @@ pub enum ConvertError {
     #[error("stopped before the end; nothing was written")]
     Cancelled,
 
+    /// The first row holds values, not names.
+    #[error(
+        "{place}: found {found} and other numbers for the names of the columns; if that row is an image, say so with \
+         --no-header"
+    )]
+    ValuesForNames {
+        /// The first row.
+        place: Place,
+        /// Its first field.
+        found: Found,
+    },
+
+    /// A column is said to be two things.
+    #[error("{place}: found the column {found}, which is {problem}")]
+    Contradiction {
+        /// The column's name.
+        place: Place,
+        /// It.
+        found: Found,
+        /// What is wrong, and what to do.
+        problem: &'static str,
+    },
+
+    /// A number is missing among those of the pixel columns.
+    #[error(
+        "{place}: found the column {found} behind {before}, expected the numbers of pixels without a gap; add what is \
+         missing, or leave out with --drop what are no pixels"
+    )]
+    Gap {
+        /// The column behind the gap.
+        place: Place,
+        /// Its name.
+        found: Found,
+        /// The name of the column with the next smaller number.
+        before: Found,
+    },
+
+    /// The images are larger than the program reads.
+    #[error(
+        "{place}: the images would be of {side}×{side} pixels, more than the {most}×{most} that the program reads; \
+         make them smaller, or name another --width"
+    )]
+    TooLarge {
+        /// The header.
+        place: Place,
+        /// Height and width of the images.
+        side: usize,
+        /// The most that there may be.
+        most: usize,
+    },
+
+    /// It cannot be told which value is full ink.
+    #[error(
+        "{file}: found pixels up to {largest}, and fractions among them, which are neither from 0 to 1 nor from 0 to 255; \
+         name the values of background and full ink with --range"
+    )]
+    UnclearRange {
+        /// The table.
+        file: String,
+        /// The largest pixel.
+        largest: f64,
+    },
+
     /// No column has the name that is given.
     #[error("{place}: found no column {name}, expected it among {found}")]
     NoColumn {
@@ -56,6 +119,17 @@ pub enum ConvertError {
         /// The column's name.
         column: String,
         /// The field's text.
+        found: Found,
+    },
+
+    /// The name of a class is no text.
+    #[error("{place} ({column}): found {found}, expected text in UTF-8; save the file as UTF-8")]
+    Encoding {
+        /// The field.
+        place: Place,
+        /// The column's name.
+        column: String,
+        /// The field's bytes.
         found: Found,
     },
 

@@ -1,26 +1,25 @@
 //! The rows of a table as they stand in the file.
 
-use std::io::{Cursor, Read};
+use std::io::Read;
 
 use super::ConvertError;
 use crate::error::{Error, Found, Place};
-use crate::table::integer;
+use crate::table::{self, integer};
 
-/// Bytes of a file that are looked at to tell how it is written: more than the header of any table.
-const START: u64 = 1 << 20;
+/// The most bytes of a row: those of images far larger than the program reads, which may be what others know as
+/// text and decimals.
+const MOST_BYTES: usize = 16 * table::WINDOW;
 
 /// Rows between two questions whether to stop.
 const UNASKED: u64 = 64;
 
 /// The rows of a table, one after the other.
 pub(super) struct Rows<'a> {
-    reader: csv::Reader<std::io::Chain<Cursor<Vec<u8>>, &'a mut dyn Read>>,
-    file: String,
+    rows: table::Rows<'a>,
+    file: &'a str,
     is_cancelled: &'a dyn Fn() -> bool,
     /// The first row, read already where it is no header.
     first: Option<csv::ByteRecord>,
-    /// Whether commas may stand for decimal points.
-    has_free_commas: bool,
     /// The line of the first row, counted from 1.
     pub(super) first_line: u64,
     count: u64,
@@ -31,30 +30,15 @@ impl<'a> Rows<'a> {
     /// first line shows.
     pub(super) fn open(
         reader: &'a mut dyn Read,
-        file: &str,
+        file: &'a str,
         has_header: bool,
         is_cancelled: &'a dyn Fn() -> bool,
     ) -> Result<(Self, Vec<String>), ConvertError> {
-        let mut start = Vec::new();
-        reader
-            .take(START)
-            .read_to_end(&mut start)
-            .map_err(|cause| Error::Read {
-                file: file.into(),
-                line: 1,
-                cause,
-            })?;
-        let separator = separator(&start);
         let mut rows = Self {
-            reader: csv::ReaderBuilder::new()
-                .has_headers(false)
-                .flexible(true)
-                .delimiter(separator)
-                .from_reader(Cursor::new(start).chain(reader)),
-            file: file.into(),
+            rows: table::Rows::new(reader, file, MOST_BYTES).separated(separator)?,
+            file,
             is_cancelled,
             first: None,
-            has_free_commas: separator != b',',
             first_line: 1,
             count: 0,
         };
@@ -72,6 +56,7 @@ impl<'a> Rows<'a> {
             .into());
         }
         if has_header {
+            rows.check_header(&first, line)?;
             let name = |field: &[u8]| String::from_utf8_lossy(field.trim_ascii()).into_owned();
             let names = first.iter().map(name).collect();
             return Ok((rows, names));
@@ -79,6 +64,19 @@ impl<'a> Rows<'a> {
         let names = (1..=first.len()).map(|number| number.to_string()).collect();
         rows.first = Some(first);
         Ok((rows, names))
+    }
+
+    /// Refuses a first row of numbers, unless these count the columns, as where a program had no names for them.
+    fn check_header(&self, first: &csv::ByteRecord, line: u64) -> Result<(), ConvertError> {
+        let numbers: Option<Vec<f64>> = first.iter().map(|field| self.number(field)).collect();
+        let count = |numbers: &[f64]| numbers.windows(2).all(|pair| pair[0] + 1.0 == pair[1]);
+        match numbers {
+            Some(numbers) if !count(&numbers) => Err(ConvertError::ValuesForNames {
+                place: self.place(line, 1),
+                found: Found::new(&first[0]),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Reads the next row. Returns the line on which it starts, counted from 1, or nothing at the end of the file.
@@ -90,28 +88,17 @@ impl<'a> Rows<'a> {
         if self.count.is_multiple_of(UNASKED) && (self.is_cancelled)() {
             return Err(ConvertError::Cancelled);
         }
-        match self.first.take() {
-            Some(first) => *record = first,
-            None => match self.reader.read_byte_record(record) {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
-                Err(error) => {
-                    return Err(Error::Read {
-                        file: self.file.clone(),
-                        line: self.reader.position().line(),
-                        cause: error.into(),
-                    }
-                    .into());
-                }
-            },
+        if let Some(first) = self.first.take() {
+            *record = first;
+            return Ok(Some(self.first_line));
         }
-        Ok(Some(record.position().map_or(1, csv::Position::line)))
+        Ok(self.rows.next_record(record)?)
     }
 
     /// The place of a field.
     pub(super) fn place(&self, line: u64, column: usize) -> Place {
         Place {
-            file: self.file.clone(),
+            file: self.file.into(),
             line,
             column,
         }
@@ -120,19 +107,19 @@ impl<'a> Rows<'a> {
     /// The error of a table that has come to its end without a row.
     pub(super) fn no_rows(&self) -> Error {
         Error::NoRows {
-            file: self.file.clone(),
-            line: self.reader.position().line(),
+            file: self.file.into(),
+            line: self.rows.line(),
         }
     }
 
-    /// The number in a field.
+    /// The number in a field. Where columns are not separated by commas, these may stand for decimal points.
     pub(super) fn number(&self, field: &[u8]) -> Option<f64> {
         let field = field.trim_ascii();
         if let Some(number) = integer(field) {
             return Some(number as f64);
         }
         let text = std::str::from_utf8(field).ok()?;
-        let number = match self.has_free_commas && text.contains(',') {
+        let number = match self.rows.separator() != b',' && text.contains(',') {
             true => text.replacen(',', ".", 1).parse(),
             false => text.parse(),
         };

@@ -83,6 +83,7 @@ fn classes_of_text_are_numbered_in_their_order() {
             size: [2, 2],
             side: 2,
             range: [0.0, 1.0],
+            largest: 1.0,
             classes: vec!["a, cat".into(), "dog".into()],
             classes_file: Some(classes_file.clone()),
         }
@@ -270,7 +271,7 @@ fn complaints() {
         (
             "label,a,b\n1,2,3\n",
             &plain(),
-            "line 1, column 3: found 2 pixel columns, expected the number of a square image such as 784 = 28×28; \
+            "line 1, column 3: found 2 pixel columns, expected the number of a square image such as 784 = 28×28; one more than 1×1: is one of them no pixel? \
              leave out with --drop what are no pixels, and name the width of other images with --width",
         ),
         (
@@ -362,5 +363,115 @@ proptest! {
         let (labels, images, _) = converted(&lines.join("\n"), &conversion);
         prop_assert_eq!(labels, [0, 1, 1]);
         prop_assert_eq!(images.concat(), pixels);
+    }
+}
+
+#[test]
+fn two_hundred_and_fifty_six_classes_have_a_label_each() {
+    let table = |count: usize| {
+        let rows: String = (0..count)
+            .map(|class| format!("c{class},1,2,3,4\n"))
+            .collect();
+        format!("label,a,b,c,d\n{rows}")
+    };
+    let folder = Folder::new(table(256));
+    assert_eq!(folder.convert(&plain()).unwrap().classes.len(), 256);
+    let error = complaint(&table(257), &plain());
+    assert!(error.contains("more than 256 different classes"), "{error}");
+}
+
+/// Whatever numbers are written as, and whatever is no text.
+#[test]
+fn one_class_has_one_name() {
+    let classes = |table: &str| Folder::new(table).convert(&plain()).unwrap().classes;
+    let table =
+        "label,a,b,c,d\n1.00,1,2,3,4\n1,1,2,3,4\n01,1,2,3,4\n1.000e+01,1,2,3,4\n2.0,1,2,3,4\n";
+    assert_eq!(classes(table), ["1", "2", "10"]);
+    assert_eq!(classes("label;a;b;c;d\n5,0;1;2;3;4\n5;1;2;3;4\n"), ["5"]);
+    assert_eq!(classes("label,a,b,c,d\nnone,1,2,3,4\n"), ["none"]);
+    let folder = Folder::new("");
+    fs::write(folder.path("in.csv"), b"label,a,b,c,d\n\xe9,1,2,3,4\n").unwrap();
+    let error = folder.convert(&plain()).unwrap_err().to_string();
+    assert!(
+        error.ends_with("expected text in UTF-8; save the file as UTF-8"),
+        "{error}"
+    );
+}
+
+/// What would be an image lost, or many spoilt, is asked about.
+#[test]
+fn what_is_unclear_is_refused() {
+    let unlabelled = Conversion {
+        is_labelled: false,
+        ..plain()
+    };
+    let both = Conversion {
+        drop: vec!["label".into()],
+        label_column: Some("label".into()),
+        ..plain()
+    };
+    for (table, conversion, expected) in [
+        ("0,1,2,3\n5,6,7,8\n", &unlabelled, None),
+        (
+            "0,1,2,9\n5,6,7,8\n",
+            &unlabelled,
+            Some("say so with --no-header"),
+        ),
+        (
+            "label,a,b,c\n1,2,3,4\n",
+            &unlabelled,
+            Some("leave it out with --drop"),
+        ),
+        ("label,a,b,c,d\n1,2,3,4,5\n", &both, Some("name it once")),
+        (
+            "label,p0,p1,p1,p2\n1,2,3,4,5\n",
+            &plain(),
+            Some("expected it only once"),
+        ),
+        (
+            "label,p0,p1,p3,p4\n1,2,3,4,5\n",
+            &plain(),
+            Some("without a gap"),
+        ),
+        (
+            "label,a,b,c,d\n1,0.5,0.2,1.0001,0\n",
+            &plain(),
+            Some("neither from 0 to 1 nor"),
+        ),
+    ] {
+        match expected {
+            None => assert_eq!(Folder::new(table).convert(conversion).unwrap().images, 1),
+            Some(expected) => {
+                let error = complaint(table, conversion);
+                assert!(error.contains(expected), "{error}");
+            }
+        }
+    }
+    let header: Vec<String> = (0..784).map(|pixel| format!("x{pixel}")).collect();
+    let narrow = Conversion {
+        width: Some(1),
+        ..plain()
+    };
+    let error = complaint(&format!("label,{}\n", header.join(",")), &narrow);
+    assert!(
+        error.contains("would be of 784×784 pixels, more than the 295×295"),
+        "{error}"
+    );
+}
+
+/// Lines are those of the file, whatever they end in.
+#[test]
+fn lines_are_those_of_the_file() {
+    for text in [
+        "label,a,b,c,d\r\n1,2,3,4,5\r\n1,2,x,4,5\r\n",
+        "label,a,b,c,d\n1,2,3,4,5\n1,2,x,4,5\n",
+        "label,a,b,c,d\r1,2,3,4,5\r1,2,x,4,5\r",
+        "label,a,b,c,d\n\n1,2,x,4,5\n",
+    ] {
+        let error = complaint(text, &plain());
+        assert!(
+            error.starts_with("in.csv, line 3, column 3 (b): "),
+            "{error}"
+        );
     }
 }

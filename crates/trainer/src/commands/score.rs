@@ -119,7 +119,9 @@ fn read_answers(path: &Path) -> Result<BTreeMap<u64, u64>> {
             data::Error::UnknownColumn { .. }
             | data::Error::MissingLabelColumn { .. }
             | data::Error::NotInArchive { .. },
-        ) => Err(error.into()),
+        ) => {
+            bail!("{error}; or labelled images, which `trainer data convert` makes of other tables")
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -9,8 +9,9 @@ use clap::Args;
 use data::{Conversion, ConvertError, Converted, Thousands};
 
 use crate::cli::{count, number};
-use crate::console::print;
+use crate::console::{print, print_error};
 use crate::interrupt::{INTERRUPTED, Signals};
+use crate::shell::as_argument;
 
 /// Options of `trainer data convert`.
 #[derive(Debug, Args)]
@@ -66,7 +67,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let requested = || signals.requested();
     match conversion.run(&options.input, &options.output, &requested) {
         Ok(converted) => print(&summary(&converted, &options.output))?,
-        Err(ConvertError::Cancelled) => return Ok(ExitCode::from(INTERRUPTED)),
+        Err(error @ ConvertError::Cancelled) => {
+            print_error(&error.to_string());
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
         Err(error) => return Err(error.into()),
     }
     Ok(ExitCode::SUCCESS)
@@ -76,7 +80,7 @@ impl Options {
     fn conversion(&self) -> Result<Conversion> {
         let range = match self.range.as_deref() {
             Some(&[low, high]) if low != high && (high - low).is_finite() => Some([low, high]),
-            Some(_) => bail!("--range needs two different numbers"),
+            Some(_) => bail!("--range needs two different finite numbers"),
             None => None,
         };
         Ok(Conversion {
@@ -112,6 +116,9 @@ fn check_output(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Where no pixel is brighter, full ink may be another value than 255.
+const DARK: f64 = 128.0;
+
 /// Classes that are printed; the file has all of them.
 const SHOWN: usize = 20;
 
@@ -121,6 +128,7 @@ fn summary(converted: &Converted, output: &Path) -> String {
         size: [width, height],
         side,
         range: [low, high],
+        largest,
         classes,
         classes_file,
     } = converted;
@@ -141,10 +149,16 @@ fn summary(converted: &Converted, output: &Path) -> String {
         Thousands(*images),
         output.display()
     )];
+    if (*low, *high) == (0.0, 255.0) && *largest < DARK {
+        lines.push(format!(
+            "note: the brightest pixel is {largest} of 255; where that is full ink, --range 0 {largest} makes it so"
+        ));
+    }
     if let Some(file) = classes_file {
         lines.push(format!(
-            "the labels of the classes are in {}:",
-            file.display()
+            "the labels of the classes are in {0}, by which other tables are converted alike with --classes {1}:",
+            file.display(),
+            as_argument(file)
         ));
         lines.push(format!("{:>7}  class", "label"));
         for (label, class) in classes.iter().take(SHOWN).enumerate() {
