@@ -59,6 +59,48 @@ enum Algorithm {
     Winograd1d,
 }
 
+/// Where the 3×3 taps on cells stand among the weights of an output: of each channel of a cell, row after
+/// row.
+#[derive(Debug)]
+enum CellTaps {
+    /// One after the other: a cell is a pixel, the kernel has 3×3 taps.
+    InOrder,
+    /// `[channel][tap]`; `None` where the kernel has no such tap.
+    Places(Vec<[Option<usize>; 9]>),
+}
+
+impl CellTaps {
+    /// The taps of a channel, of the weights of an output.
+    #[inline]
+    fn load(&self, weights: &[f32], channel: usize) -> [f32; 9] {
+        match self {
+            Self::InOrder => {
+                let weights = &weights[9 * channel..][..9];
+                std::array::from_fn(|tap| weights[tap])
+            }
+            Self::Places(places) => {
+                let places = &places[channel];
+                std::array::from_fn(|tap| places[tap].map_or(0.0, |place| weights[place]))
+            }
+        }
+    }
+
+    /// Sets the taps of a channel, among the weights of an output, to `taps`.
+    #[inline]
+    fn store(&self, taps: [f32; 9], weights: &mut [f32], channel: usize) {
+        match self {
+            Self::InOrder => weights[9 * channel..][..9].copy_from_slice(&taps),
+            Self::Places(places) => {
+                for (place, tap) in places[channel].iter().zip(taps) {
+                    if let Some(place) = *place {
+                        weights[place] = tap;
+                    }
+                }
+            }
+        }
+    }
+}
+
 impl Convolution {
     /// How the output is computed, and the gradient of the input.
     fn algorithm(&self) -> Algorithm {
@@ -247,21 +289,21 @@ impl Convolution {
         self.gradient_border()[axis] + self.image_cells(axis).0 + 1 - taps
     }
 
-    /// For each channel of a cell and each of the 3×3 taps on cells, `[channel][3 · row + column]`, the
-    /// weight's place among those of an output; `None` where the kernel has no such tap.
-    fn cell_taps(&self) -> Vec<Option<usize>> {
+    /// Where the 3×3 taps on cells stand among the weights of an output.
+    fn cell_taps(&self) -> CellTaps {
         let cell = self.cell();
         let [rows, columns] = self.kernel;
+        if cell == 1 && [rows, columns] == [3, 3] {
+            return CellTaps::InOrder;
+        }
         let place = |channel: usize, tap: usize| {
             let (pixel, input) = (channel / self.inputs, channel % self.inputs);
             let row = tap / 3 * cell + pixel / cell;
             let column = tap % 3 * cell + pixel % cell;
             (row < rows && column < columns).then_some((input * rows + row) * columns + column)
         };
-        (0..self.cell_channels())
-            .flat_map(|channel| (0..9).map(move |tap| (channel, tap)))
-            .map(|(channel, tap)| place(channel, tap))
-            .collect()
+        let of_channel = |channel| std::array::from_fn(|tap| place(channel, tap));
+        CellTaps::Places((0..self.cell_channels()).map(of_channel).collect())
     }
 
     /// Numbers in an image of output gradients with its border of zeros.

@@ -244,7 +244,7 @@ impl Multiply<'_> {
 ///
 /// # Panics
 ///
-/// If the slices do not have equal numbers of whole images.
+/// If the slices do not have equal numbers of whole images, or none.
 pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32]) -> Buffer {
     let (inputs, outputs) = (dense.inputs(), dense.outputs);
     let count = gradient.len() / outputs;
@@ -255,7 +255,6 @@ pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32])
     tasks::for_each(
         sums.par_chunks_mut(MAX_TASK_ROWS * outputs).enumerate(),
         |(task, sums)| {
-            sums.fill(0.0);
             isa.run(OuterProduct {
                 blocks,
                 inputs: sums.len() / outputs,
@@ -272,6 +271,7 @@ pub fn weight_gradient(isa: Isa, dense: Dense, images: &[f32], gradient: &[f32])
                     pixel_stride: outputs,
                 },
                 size: [1, count],
+                accumulate: false,
                 sums,
                 order: Order::Plain,
             });

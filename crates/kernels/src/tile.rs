@@ -4,6 +4,7 @@
 //! by a block of its columns (channels), [`outer`] a few rows of a weight gradient by a block of
 //! its columns. Both load vectors of a block and broadcast the other factor.
 
+use crate::buffer::Buffer;
 use crate::lengths::checked_product;
 use crate::simd::{Isa, Routine, Simd};
 
@@ -132,6 +133,11 @@ impl ChannelBlocks {
         self.channels
     }
 
+    /// Channels in a vector.
+    pub(crate) fn lanes(&self) -> usize {
+        self.lanes
+    }
+
     /// Panics if the blocks are of other vectors than those of `S`, which would load and store what
     /// is not in a panel.
     #[inline(always)]
@@ -170,6 +176,16 @@ impl ChannelBlocks {
     /// Numbers in a panel of `depth` rows.
     pub(crate) fn panel_len(&self, depth: usize) -> usize {
         checked_product([self.channels.div_ceil(self.lanes), self.lanes, depth])
+    }
+
+    /// Room for the sums of a panel of `depth` rows: of any numbers, but for zeros beyond the channels.
+    pub(crate) fn room_for_sums(&self, depth: usize) -> Buffer {
+        let len = self.panel_len(depth);
+        if self.channels.is_multiple_of(self.lanes) {
+            Buffer::new(len)
+        } else {
+            Buffer::zeros(len)
+        }
     }
 
     /// A bias, or zeros, as a panel of one row.
@@ -373,8 +389,8 @@ impl Routine for MatrixProduct<'_> {
     }
 }
 
-/// `sums[i][channel] += Σ source[pixel][i] · gradient[pixel][channel]` over the pixels of some
-/// rows: the one routine for gradients of weights.
+/// `sums[i][channel] = Σ source[pixel][i] · gradient[pixel][channel]` over the pixels of some
+/// rows, or that added: the one routine for gradients of weights.
 pub(crate) struct OuterProduct<'a> {
     pub blocks: ChannelBlocks,
     /// Numbers of the source at each pixel.
@@ -383,6 +399,8 @@ pub(crate) struct OuterProduct<'a> {
     pub gradient: Strided<'a>,
     /// Rows and columns of pixels.
     pub size: [usize; 2],
+    /// Whether it is added to what the sums hold.
+    pub accumulate: bool,
     pub sums: &'a mut [f32],
     pub order: Order,
 }
@@ -402,9 +420,6 @@ impl Routine for OuterProduct<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let [rows, columns] = self.size;
-        if rows == 0 || columns == 0 {
-            return;
-        }
         let Self {
             source, gradient, ..
         } = self;
@@ -442,6 +457,7 @@ impl Routine for OuterProduct<'_> {
                         rows,
                         columns,
                         last_lanes: block.last_lanes,
+                        accumulate: self.accumulate,
                         sums: self.sums.as_mut_ptr().add(start + first * row_stride),
                         sums_row_stride: row_stride,
                     };
@@ -469,8 +485,8 @@ struct ProductTile {
     last_lanes: usize,
 }
 
-/// `sums[i][channel] += Σ source[pixel][i] · gradient[pixel][channel]`, over the pixels of some
-/// rows.
+/// `sums[i][channel] = Σ source[pixel][i] · gradient[pixel][channel]`, over the pixels of some
+/// rows, or that added.
 #[derive(Clone, Copy)]
 struct OuterTile {
     source: *const f32,
@@ -483,6 +499,7 @@ struct OuterTile {
     columns: usize,
     /// Channels in the last vector of the block.
     last_lanes: usize,
+    accumulate: bool,
     /// `[i][channels of the block]`.
     sums: *mut f32,
     sums_row_stride: usize,
@@ -680,14 +697,17 @@ unsafe fn outer_tile<S: Simd, const V: usize, const I: usize, const HALF: bool>(
         rows,
         columns,
         last_lanes,
+        accumulate,
         sums: target,
         sums_row_stride,
     } = outer;
     // SAFETY: the caller's.
     unsafe {
         let mut sums = [Channels::<S, V, HALF>::zero(simd); I];
-        for (i, sums) in sums.iter_mut().enumerate() {
-            *sums = Channels::load(simd, target.add(i * sums_row_stride), last_lanes);
+        if accumulate {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                *sums = Channels::load(simd, target.add(i * sums_row_stride), last_lanes);
+            }
         }
         for row in 0..rows {
             let mut source = source.add(row * source_row_stride);
@@ -748,6 +768,15 @@ mod tests {
     }
 
     #[test]
+    fn room_for_sums_has_zeros_beyond_the_channels() {
+        let blocks = ChannelBlocks::new(Isa::Portable, 5);
+        let mut before = Buffer::new(blocks.panel_len(7));
+        before.fill(f32::NAN);
+        drop(before);
+        assert!(blocks.room_for_sums(7).iter().all(|&number| number == 0.0));
+    }
+
+    #[test]
     #[should_panic(expected = "the blocks are of other vectors")]
     fn products_are_computed_with_the_vectors_of_the_panel() {
         let mut target = [0.0; 64];
@@ -782,6 +811,7 @@ mod tests {
             source: row(&[1.0; 64], 1),
             gradient: row(&[1.0; 64], 4),
             size: [1, 2],
+            accumulate: false,
             sums: &mut sums,
             order: Order::Panel {
                 depth: 1,

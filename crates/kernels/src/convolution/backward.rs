@@ -56,9 +56,10 @@ impl BackwardPanel {
                     isa,
                     [convolution.cell_channels(), convolution.outputs],
                     None,
-                    |channel, output, tap| {
-                        taps[9 * channel + 8 - tap]
-                            .map_or(0.0, |place| weights[output * len + place])
+                    |channel, output| {
+                        let mut kernel = taps.load(&weights[output * len..][..len], channel);
+                        kernel.reverse();
+                        kernel
                     },
                 ))
             }

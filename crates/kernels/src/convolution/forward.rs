@@ -49,9 +49,7 @@ impl ForwardPanel {
                     isa,
                     [convolution.outputs, convolution.cell_channels()],
                     bias,
-                    |output, channel, tap| {
-                        taps[9 * channel + tap].map_or(0.0, |place| weights[output * len + place])
-                    },
+                    |output, channel| taps.load(&weights[output * len..][..len], channel),
                 ))
             }
             Algorithm::Winograd1d => {

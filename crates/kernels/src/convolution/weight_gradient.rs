@@ -13,6 +13,8 @@ use crate::tile::{ChannelBlocks, Order, OuterProduct, Strided};
 #[derive(Debug)]
 pub struct WeightGradient {
     convolution: Convolution,
+    /// Whether no image has been added. The sums then hold any numbers: the first overwrites them.
+    is_empty: bool,
     sums: Sums,
 }
 
@@ -32,7 +34,7 @@ struct DirectWeights {
 }
 
 impl WeightGradient {
-    /// Zero.
+    /// Of no image.
     pub fn new(isa: Isa, convolution: Convolution) -> Self {
         let Convolution {
             inputs, outputs, ..
@@ -45,7 +47,7 @@ impl WeightGradient {
                 Sums::Direct(DirectWeights {
                     isa,
                     blocks,
-                    sums: Buffer::zeros(blocks.panel_len(depth)),
+                    sums: blocks.room_for_sums(depth),
                 })
             }
             Algorithm::Winograd2d => {
@@ -56,7 +58,11 @@ impl WeightGradient {
                 Sums::Winograd1d(winograd_1d::GradientSums::new(isa, &convolution))
             }
         };
-        Self { convolution, sums }
+        Self {
+            convolution,
+            is_empty: true,
+            sums,
+        }
     }
 
     /// How many images [`add`](Self::add) should have at a time: with few pixels it waits for
@@ -75,17 +81,19 @@ impl WeightGradient {
     ///
     /// # Panics
     ///
-    /// If the slices do not have equal numbers of whole images.
+    /// If the slices do not have equal numbers of whole images, or none.
     pub fn add(&mut self, padded: &[f32], bordered: &[f32]) {
         let convolution = self.convolution;
         let images = padded.len() / convolution.padded_len();
+        assert!(images > 0, "there is no image to add");
         assert_eq!(padded.len(), images * convolution.padded_len());
         assert_eq!(
             bordered.len(),
             checked_product([images, convolution.bordered_len()])
         );
+        let accumulate = !std::mem::replace(&mut self.is_empty, false);
         match &mut self.sums {
-            Sums::Direct(direct) => direct.add(&convolution, padded, bordered),
+            Sums::Direct(direct) => direct.add(&convolution, padded, bordered, accumulate),
             Sums::Winograd1d(sums) => {
                 let (row, start) = (
                     convolution.padded_row(),
@@ -125,7 +133,7 @@ impl WeightGradient {
                         (image, gradient)
                     })
                     .collect();
-                sums.add(&pairs, convolution.output_size());
+                sums.add(&pairs, convolution.output_size(), accumulate);
             }
         }
     }
@@ -135,7 +143,7 @@ impl WeightGradient {
     ///
     /// # Panics
     ///
-    /// If there is none, or they differ in shape.
+    /// If there is none, they differ in shape, or one is of no image.
     pub fn sum(of_tasks: Vec<Self>) -> Buffer {
         let mut summands = of_tasks.into_iter();
         let Some(mut total) = summands.next() else {
@@ -145,7 +153,7 @@ impl WeightGradient {
         assert!(
             summands
                 .iter()
-                .all(|summand| summand.convolution == total.convolution)
+                .all(|summand| summand.convolution == total.convolution && !summand.is_empty)
         );
         const PART: usize = 1 << 13;
         let parts = total.sums_mut().par_chunks_mut(PART).enumerate();
@@ -177,22 +185,17 @@ impl WeightGradient {
     }
 
     /// The gradient, `[outputs, inputs, kernel rows, kernel columns]`.
+    ///
+    /// # Panics
+    ///
+    /// If it is of no image.
     pub fn into_weights(self) -> Buffer {
+        assert!(!self.is_empty, "it is the gradient of no image");
         let [rows, columns] = self.convolution.kernel;
         let inputs = self.convolution.inputs;
-        let area = rows * columns;
         let mut weights = Buffer::new(self.convolution.weight_len());
         match self.sums {
-            Sums::Direct(DirectWeights { blocks, sums, .. }) => {
-                for (output, weights) in weights.chunks_exact_mut(inputs * area).enumerate() {
-                    let column = blocks.column(output, area * inputs);
-                    for (input, weights) in weights.chunks_exact_mut(area).enumerate() {
-                        for (tap, weight) in weights.iter_mut().enumerate() {
-                            *weight = sums[column.start + (tap * inputs + input) * column.stride];
-                        }
-                    }
-                }
-            }
+            Sums::Direct(direct) => direct.store(&mut weights, inputs),
             Sums::Winograd1d(sums) => sums.for_each_row(|output, row, gradient| {
                 let start = (output * rows + row) * columns;
                 for (weight, gradient) in weights[start..].iter_mut().zip(gradient) {
@@ -201,10 +204,8 @@ impl WeightGradient {
             }),
             Sums::Winograd2d(sums) => {
                 let taps = self.convolution.cell_taps();
-                sums.for_each_tap(|output, channel, tap, gradient| {
-                    if let Some(place) = taps[9 * channel + tap] {
-                        weights[output * inputs * area + place] = gradient;
-                    }
+                sums.store(&mut weights, |kernel, weights, channel| {
+                    taps.store(kernel, weights, channel);
                 });
             }
         }
@@ -217,9 +218,35 @@ impl WeightGradient {
 const MAX_BAND_LEN: usize = 3072;
 
 impl DirectWeights {
+    /// Sets `weights`, `[outputs, inputs, taps]`, to the sums.
+    fn store(&self, weights: &mut [f32], inputs: usize) {
+        let lanes = self.blocks.lanes();
+        let output_len = weights.len() / self.blocks.channels();
+        let taps = output_len / inputs;
+        let vectors = weights.par_chunks_mut(lanes * output_len).enumerate();
+        tasks::for_each(vectors, |(vector, weights)| {
+            let column = self.blocks.column(vector * lanes, output_len);
+            // The outputs of a vector stand side by side in the sums.
+            for place in 0..output_len {
+                let (input, tap) = (place / taps, place % taps);
+                let start = column.start + (tap * inputs + input) * column.stride;
+                let of_outputs = weights[place..].iter_mut().step_by(output_len);
+                for (weight, sum) in of_outputs.zip(&self.sums[start..]) {
+                    *weight = *sum;
+                }
+            }
+        });
+    }
+
     /// Adds what some images contribute. Their pixels may stand in cells, if the output is computed by
     /// [`Algorithm::Winograd2d`].
-    fn add(&mut self, convolution: &Convolution, padded: &[f32], bordered: &[f32]) {
+    fn add(
+        &mut self,
+        convolution: &Convolution,
+        padded: &[f32],
+        bordered: &[f32],
+        accumulate: bool,
+    ) {
         let [rows, columns] = convolution.output_size();
         let [kernel_rows, kernel_columns] = convolution.kernel;
         let Convolution { inputs, stride, .. } = *convolution;
@@ -235,7 +262,7 @@ impl DirectWeights {
         let images = padded
             .chunks_exact(convolution.padded_len())
             .zip(bordered.chunks_exact(convolution.bordered_len()));
-        for (padded, bordered) in images {
+        for (image, (padded, bordered)) in images.enumerate() {
             for first in (0..rows).step_by(band) {
                 let taps = (0..kernel_rows)
                     .flat_map(|row| (0..kernel_columns).step_by(run).map(move |c| (row, c)));
@@ -259,6 +286,7 @@ impl DirectWeights {
                             pixel_stride: convolution.outputs,
                         },
                         size: [band.min(rows - first), columns],
+                        accumulate: accumulate || image > 0 || first > 0,
                         sums: &mut self.sums,
                         order: Order::Panel {
                             depth: kernel_rows * kernel_columns * inputs,
@@ -268,5 +296,54 @@ impl DirectWeights {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Buffers come with what their memory was used for before.
+    #[test]
+    fn the_first_images_overwrite_what_the_sums_held() {
+        for isa in Isa::available() {
+            for (kernel, stride) in [(3, 1), (5, 2), (2, 1)] {
+                let convolution = Convolution {
+                    height: 10,
+                    width: 11,
+                    inputs: 13,
+                    outputs: 2 * isa.lanes(),
+                    kernel: [kernel; 2],
+                    stride,
+                    padding: [1; 2],
+                };
+                let padded = vec![0.5; 2 * convolution.padded_len()];
+                let bordered = vec![0.25; 2 * convolution.bordered_len()];
+                let [zeros, garbage] = [0.0, f32::NAN].map(|before| {
+                    let mut gradient = WeightGradient::new(isa, convolution);
+                    gradient.sums_mut().fill(before);
+                    gradient.add(&padded, &bordered);
+                    gradient.add(&padded, &bordered);
+                    gradient.into_weights().to_vec()
+                });
+                assert_eq!(zeros, garbage, "{isa}, {kernel}×{kernel}, stride {stride}");
+                assert!(zeros.iter().any(|&gradient| gradient != 0.0));
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "it is the gradient of no image")]
+    fn what_no_image_was_added_to_has_no_weights() {
+        let convolution = Convolution {
+            height: 8,
+            width: 8,
+            inputs: 1,
+            outputs: 8,
+            kernel: [3; 2],
+            stride: 1,
+            padding: [0; 2],
+        };
+        WeightGradient::new(Isa::Portable, convolution).into_weights();
     }
 }

@@ -161,33 +161,44 @@ impl<'a> Part<'a> {
 }
 
 impl Panel {
-    /// `kernel(output, input, tap)` is the weight for tap number `tap` of 9.
+    /// `kernel(output, input)` has the weights of the 3×3 taps, row after row.
     pub(super) fn new(
         isa: Isa,
         [outputs, inputs]: [usize; 2],
         bias: Option<&[f32]>,
-        kernel: impl Fn(usize, usize, usize) -> f32 + Sync,
+        kernel: impl Fn(usize, usize) -> [f32; TAPS] + Sync,
     ) -> Self {
         let blocks = ChannelBlocks::new(isa, outputs);
         let mut weights = at_points(blocks.panel_len(inputs));
         let parts = Part::of(blocks, inputs, &mut weights);
-        tasks::for_each(parts.into_par_iter(), |part| {
+        let lanes = blocks.lanes();
+        tasks::for_each(parts.into_par_iter(), |mut part| {
             let width = blocks.padded_width(part.block);
-            let count = part.points[0].len();
-            // Small enough for the first-level cache.
-            let mut taps = Buffer::zeros(TAPS * count);
-            for column in 0..blocks.channels_of(part.block) {
-                for row in 0..count / width {
-                    for tap in 0..TAPS {
-                        taps[tap * count + row * width + column] =
-                            kernel(part.block.first_channel + column, part.input + row, tap);
+            let channels = blocks.channels_of(part.block);
+            let rows = part.points[0].len() / width;
+            let mut taps = Buffer::new(TAPS * rows * lanes);
+            // Vector by vector, so that the taps of one stay in the first-level cache.
+            for start in (0..width).step_by(lanes) {
+                let columns = lanes.min(channels - start);
+                if columns < lanes {
+                    taps.fill(0.0);
+                }
+                for lane in 0..columns {
+                    let output = part.block.first_channel + start + lane;
+                    for row in 0..rows {
+                        let kernel = kernel(output, part.input + row);
+                        for (tap, weight) in kernel.into_iter().enumerate() {
+                            taps[(tap * rows + row) * lanes + lane] = weight;
+                        }
                     }
                 }
+                isa.run(KernelsToPoints {
+                    taps: &taps,
+                    points: &mut part.points,
+                    start,
+                    row_stride: width,
+                });
             }
-            isa.run(KernelsToPoints {
-                taps: &taps,
-                points: part.points,
-            });
         });
         Self {
             isa,
@@ -275,7 +286,7 @@ pub(super) struct GradientSums {
     isa: Isa,
     blocks: ChannelBlocks,
     inputs: usize,
-    /// In the order of a [`Panel`].
+    /// In the order of a [`Panel`]; any numbers before the first image.
     pub sums: Buffer,
 }
 
@@ -286,13 +297,19 @@ impl GradientSums {
             isa,
             blocks,
             inputs,
-            sums: Buffer::zeros(checked_product([POINTS, blocks.panel_len(inputs)])),
+            sums: blocks.room_for_sums(checked_product([POINTS, inputs])),
         }
     }
 
-    /// Adds what some images contribute; each has `size` outputs, in whole tiles of which those
-    /// beyond the image have gradient zero. Pairs of an image and its gradient.
-    pub(super) fn add(&mut self, images: &[(Strided, Strided)], size: [usize; 2]) {
+    /// Adds what some images contribute, or with `accumulate` false begins with it; each has `size`
+    /// outputs, in whole tiles of which those beyond the image have gradient zero. Pairs of an image and
+    /// its gradient.
+    pub(super) fn add(
+        &mut self,
+        images: &[(Strided, Strided)],
+        size: [usize; 2],
+        accumulate: bool,
+    ) {
         let tiles = size.map(|size| size.div_ceil(OUTPUTS));
         let count = checked_product(tiles);
         let all = checked_product([images.len(), count]);
@@ -340,6 +357,7 @@ impl GradientSums {
                     pixel_stride: outputs,
                 },
                 size: [1, all],
+                accumulate,
                 sums,
                 order: Order::Panel {
                     depth: self.inputs,
@@ -349,22 +367,39 @@ impl GradientSums {
         }
     }
 
-    /// Calls `f(output, input, tap, gradient)` for all weights.
-    pub(super) fn for_each_tap(&self, mut f: impl FnMut(usize, usize, usize, f32)) {
-        let point_len = self.blocks.panel_len(self.inputs);
-        let mut taps = Buffer::new(TAPS * point_len);
-        self.isa.run(PointsToKernels {
-            points: &self.sums,
-            taps: &mut taps,
-        });
-        for output in 0..self.blocks.channels() {
-            let column = self.blocks.column(output, self.inputs);
-            for input in 0..self.inputs {
-                for tap in 0..TAPS {
-                    let gradient = taps[tap * point_len + column.start + input * column.stride];
-                    f(output, input, tap, gradient);
+    /// The gradient of the weights, which `store(kernel, weights, input)` puts in their place among
+    /// `weights`, those of an output: the 3×3 taps of one input, row after row.
+    pub(super) fn store(
+        &self,
+        weights: &mut [f32],
+        store: impl Fn([f32; TAPS], &mut [f32], usize) + Sync,
+    ) {
+        /// Few enough for the first-level cache.
+        const ROWS: usize = 16;
+        let lanes = self.blocks.lanes();
+        let output_len = weights.len() / self.blocks.channels();
+        let vectors = weights.par_chunks_mut(lanes * output_len).enumerate();
+        tasks::for_each(vectors, |(vector, weights)| {
+            let column = self.blocks.column(vector * lanes, self.inputs);
+            let mut taps = Buffer::new(TAPS * ROWS * lanes);
+            for first in (0..self.inputs).step_by(ROWS) {
+                let rows = ROWS.min(self.inputs - first);
+                let taps = &mut taps[..TAPS * rows * lanes];
+                self.isa.run(PointsToKernels {
+                    points: &self.sums,
+                    start: column.start + first * column.stride,
+                    row_stride: column.stride,
+                    rows,
+                    taps,
+                });
+                for (lane, weights) in weights.chunks_exact_mut(output_len).enumerate() {
+                    for row in 0..rows {
+                        let place = |tap| (tap * rows + row) * lanes + lane;
+                        let kernel = std::array::from_fn(|tap| taps[place(tap)]);
+                        store(kernel, weights, first + row);
+                    }
                 }
             }
-        }
+        });
     }
 }

@@ -158,49 +158,71 @@ fn transform_square<S: Simd, const FROM: usize, const TO: usize>(
     }
 }
 
-/// G g Gᵀ for kernels next to each other: from `[tap][kernel]` to the kernels of every point.
-pub(super) struct KernelsToPoints<'a> {
+/// G g Gᵀ for the kernels of a vector of outputs: from `[tap][row][lane]` to rows of the points' panels.
+pub(super) struct KernelsToPoints<'a, 'b> {
     pub taps: &'a [f32],
-    pub points: Vec<&'a mut [f32]>,
+    /// The panel of every point, or part of it.
+    pub points: &'a mut [&'b mut [f32]],
+    /// Where the vector of the first row stands in them.
+    pub start: usize,
+    pub row_stride: usize,
 }
 
-impl Routine for KernelsToPoints<'_> {
+impl Routine for KernelsToPoints<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let count = self.taps.len() / TAPS;
-        assert_eq!(self.points.len(), POINTS);
-        assert!(self.points.iter().all(|point| point.len() == count));
-        let mut points = [std::ptr::null_mut(); POINTS];
-        for (to, point) in points.iter_mut().zip(self.points) {
-            *to = point.as_mut_ptr();
+        let Self {
+            taps,
+            points,
+            start,
+            row_stride,
+        } = self;
+        let rows = taps.len() / (TAPS * S::LANES);
+        assert_eq!(points.len(), POINTS);
+        let mut first = [std::ptr::null_mut(); POINTS];
+        for (first, point) in first.iter_mut().zip(points) {
+            let panel = Strided {
+                data: point,
+                start,
+                row_stride,
+                pixel_stride: 0,
+            };
+            assert!(panel.covers([rows, 1], S::LANES));
+            *first = point.as_mut_ptr();
         }
-        for_each_place(
-            simd,
-            count,
-            #[inline(always)]
-            // SAFETY: there are `count` numbers for every tap and every point.
-            |place| unsafe {
+        for number in 0..rows {
+            // SAFETY: there is a vector of the row for every tap, and its place lies in the panel of every
+            // point, as asserted above.
+            unsafe {
+                let from = taps.as_ptr().add(number * S::LANES);
+                let place = start + number * row_stride;
                 transform_square(
                     simd,
                     KernelToPoints,
                     #[inline(always)]
                     |row, column| {
                         let tap = row * KERNEL + column;
-                        simd.load_at(self.taps.as_ptr().add(tap * count), place)
+                        simd.load(from.add(tap * rows * S::LANES))
                     },
                     #[inline(always)]
-                    |row, column, x| simd.store_at(points[row * INPUTS + column], place, x),
+                    |row, column, x| simd.store(first[row * INPUTS + column].add(place), x),
                 );
-            },
-        );
+            }
+        }
     }
 }
 
-/// Gᵀ m G for kernels next to each other: from `[point][kernel]` to `[tap][kernel]`.
+/// Gᵀ m G for the kernels of a vector of outputs: from rows of the points' panels to
+/// `[tap][row][lane]`.
 pub(super) struct PointsToKernels<'a> {
+    /// The panels, one after the other.
     pub points: &'a [f32],
+    /// Where the vector of the first row stands in a panel.
+    pub start: usize,
+    pub row_stride: usize,
+    pub rows: usize,
     pub taps: &'a mut [f32],
 }
 
@@ -209,31 +231,42 @@ impl Routine for PointsToKernels<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let count = self.points.len() / POINTS;
-        assert_eq!(self.taps.len(), TAPS * count);
-        let taps = self.taps.as_mut_ptr();
-        for_each_place(
-            simd,
-            count,
-            #[inline(always)]
-            // SAFETY: there are `count` numbers for every tap and every point.
-            |place| unsafe {
+        let Self {
+            points,
+            start,
+            row_stride,
+            rows,
+            taps,
+        } = self;
+        let point_len = points.len() / POINTS;
+        let panel = Strided {
+            data: &points[..point_len],
+            start,
+            row_stride,
+            pixel_stride: 0,
+        };
+        assert!(panel.covers([rows, 1], S::LANES));
+        assert_eq!(taps.len(), checked_product([TAPS, rows, S::LANES]));
+        let taps = taps.as_mut_ptr();
+        for number in 0..rows {
+            // SAFETY: the row's vector lies in the panel of every point, and there is one for every tap, as
+            // asserted above.
+            unsafe {
+                let from = points.as_ptr().add(start + number * row_stride);
+                let to = taps.add(number * S::LANES);
                 transform_square(
                     simd,
                     PointsToKernel,
                     #[inline(always)]
-                    |row, column| {
-                        let point = row * INPUTS + column;
-                        simd.load_at(self.points.as_ptr().add(point * count), place)
-                    },
+                    |row, column| simd.load(from.add((row * INPUTS + column) * point_len)),
                     #[inline(always)]
                     |row, column, x| {
                         let tap = row * KERNEL + column;
-                        simd.store_at(taps.add(tap * count), place, x);
+                        simd.store(to.add(tap * rows * S::LANES), x);
                     },
                 );
-            },
-        );
+            }
+        }
     }
 }
 
