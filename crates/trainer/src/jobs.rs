@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::interrupt::{INTERRUPTED, Signals};
+use crate::threads::cores;
 
 /// How many runs there are at once, and how many threads each of them has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +62,6 @@ pub struct Speed {
 
 /// How often it is looked whether to stop.
 const TICK: Duration = Duration::from_millis(100);
-
-/// On how many cores this program may compute: on all, or on as many as `RAYON_NUM_THREADS` says.
-pub fn cores() -> usize {
-    let named = std::env::var("RAYON_NUM_THREADS").ok();
-    let named = named.and_then(|number| number.parse().ok());
-    named
-        .or_else(|| thread::available_parallelism().ok())
-        .map_or(1, NonZeroUsize::get)
-}
 
 impl Jobs {
     /// So many runs at once, on `cores` cores.

@@ -37,7 +37,9 @@ mod shell;
 mod study_runner;
 mod summary;
 mod text;
+mod threads;
 mod toml_file;
 mod training;
 
 pub use console::print_error;
+pub use threads::join_pool;

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use trainer::cli::Cli;
-use trainer::print_error;
+use trainer::{join_pool, print_error};
 
 fn main() -> ExitCode {
+    join_pool();
     match Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {

@@ -17,10 +17,10 @@ use crate::console::{Console, Style};
 use crate::epoch_loop::{Ending, LoopOutcome};
 use crate::history::{self, EpochRecord};
 use crate::interrupt::Signals;
-use crate::jobs;
 use crate::measuring::EpochMeasurement;
 use crate::run_directory::RunDirectory;
 use crate::summary::{self, Program};
+use crate::threads;
 use crate::training::{StudyRun, Trained, Training};
 
 /// What came of making a run.
@@ -166,7 +166,7 @@ impl StudyRunner {
             },
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cores: cores.map(usize::from),
-            threads: Some(jobs::cores()),
+            threads: Some(threads::cores()),
         }
     }
 }
