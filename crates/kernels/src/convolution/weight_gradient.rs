@@ -307,18 +307,19 @@ mod tests {
     #[test]
     fn the_first_images_overwrite_what_the_sums_held() {
         for isa in Isa::available() {
-            for (kernel, stride) in [(3, 1), (5, 2), (2, 1)] {
+            // By Winograd's algorithm, and directly.
+            for kernel in [3, 2] {
                 let convolution = Convolution {
-                    height: 10,
-                    width: 11,
+                    height: 6,
+                    width: 7,
                     inputs: 13,
                     outputs: 2 * isa.lanes(),
                     kernel: [kernel; 2],
-                    stride,
+                    stride: 1,
                     padding: [1; 2],
                 };
-                let padded = vec![0.5; 2 * convolution.padded_len()];
-                let bordered = vec![0.25; 2 * convolution.bordered_len()];
+                let padded = vec![0.5; convolution.padded_len()];
+                let bordered = vec![0.25; convolution.bordered_len()];
                 let [zeros, garbage] = [0.0, f32::NAN].map(|before| {
                     let mut gradient = WeightGradient::new(isa, convolution);
                     gradient.sums_mut().fill(before);
@@ -326,7 +327,7 @@ mod tests {
                     gradient.add(&padded, &bordered);
                     gradient.into_weights().to_vec()
                 });
-                assert_eq!(zeros, garbage, "{isa}, {kernel}×{kernel}, stride {stride}");
+                assert_eq!(zeros, garbage, "{isa}, {kernel}×{kernel}");
                 assert!(zeros.iter().any(|&gradient| gradient != 0.0));
             }
         }
