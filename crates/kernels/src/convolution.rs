@@ -25,6 +25,7 @@ pub use forward::ForwardPanel;
 pub use weight_gradient::WeightGradient;
 
 use crate::lengths::{checked_product, checked_sum};
+use winograd_2d::TAPS;
 
 /// The shape of a convolution, the same border of zeros on all sides.
 ///
@@ -66,16 +67,16 @@ enum CellTaps {
     /// One after the other: a cell is a pixel, the kernel has 3×3 taps.
     InOrder,
     /// `[channel][tap]`; `None` where the kernel has no such tap.
-    Places(Vec<[Option<usize>; 9]>),
+    Places(Vec<[Option<usize>; TAPS]>),
 }
 
 impl CellTaps {
     /// The taps of a channel, of the weights of an output.
     #[inline]
-    fn load(&self, weights: &[f32], channel: usize) -> [f32; 9] {
+    fn load(&self, weights: &[f32], channel: usize) -> [f32; TAPS] {
         match self {
             Self::InOrder => {
-                let weights = &weights[9 * channel..][..9];
+                let weights = &weights[TAPS * channel..][..TAPS];
                 std::array::from_fn(|tap| weights[tap])
             }
             Self::Places(places) => {
@@ -87,9 +88,9 @@ impl CellTaps {
 
     /// Sets the taps of a channel, among the weights of an output, to `taps`.
     #[inline]
-    fn store(&self, taps: [f32; 9], weights: &mut [f32], channel: usize) {
+    fn store(&self, taps: [f32; TAPS], weights: &mut [f32], channel: usize) {
         match self {
-            Self::InOrder => weights[9 * channel..][..9].copy_from_slice(&taps),
+            Self::InOrder => weights[TAPS * channel..][..TAPS].copy_from_slice(&taps),
             Self::Places(places) => {
                 for (place, tap) in places[channel].iter().zip(taps) {
                     if let Some(place) = *place {

@@ -1,7 +1,8 @@
 //! Work on the threads of rayon's pool.
 //!
 //! A thread that is not the pool's hands work to it and sleeps until it is done. With many short
-//! tasks that takes a noticeable share of the time, so that it is done as seldom as possible.
+//! tasks that takes a noticeable share of the time, so that it is done as seldom as possible. A program's own thread
+//! had better be one of the pool's (`use_current_thread`), as the trainer's is.
 
 use rayon::iter::plumbing::{Producer, ProducerCallback};
 use rayon::prelude::*;

@@ -178,7 +178,8 @@ impl ChannelBlocks {
         checked_product([self.channels.div_ceil(self.lanes), self.lanes, depth])
     }
 
-    /// Room for the sums of a panel of `depth` rows: of any numbers, but for zeros beyond the channels.
+    /// Room for the sums of a panel of `depth` rows, of any numbers, but for zeros beyond the channels: these are
+    /// added up with the sums, and denormal numbers or NaN, though nobody reads them, would take longer.
     pub(crate) fn room_for_sums(&self, depth: usize) -> Buffer {
         let len = self.panel_len(depth);
         if self.channels.is_multiple_of(self.lanes) {
@@ -397,7 +398,7 @@ pub(crate) struct OuterProduct<'a> {
     pub inputs: usize,
     pub source: Strided<'a>,
     pub gradient: Strided<'a>,
-    /// Rows and columns of pixels.
+    /// Rows and columns of pixels, at least one of each.
     pub size: [usize; 2],
     /// Whether it is added to what the sums hold.
     pub accumulate: bool,

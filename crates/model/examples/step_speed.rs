@@ -201,9 +201,11 @@ fn peak_rss_kib() -> Option<u64> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     // As in the trainer.
-    rayon::ThreadPoolBuilder::new()
-        .use_current_thread()
-        .build_global()?;
+    if std::env::var("RAYON_NUM_THREADS").as_deref() != Ok("1") {
+        rayon::ThreadPoolBuilder::new()
+            .use_current_thread()
+            .build_global()?;
+    }
     let options = Options::parse(std::env::args().skip(1))?;
     if options.steps == 0 || options.batch == 0 {
         return Err("--steps and --batch must be at least 1".into());

@@ -39,7 +39,8 @@ const KERNEL: usize = 3;
 
 const POINTS: usize = INPUTS * INPUTS;
 
-const TAPS: usize = KERNEL * KERNEL;
+/// Weights of a kernel.
+pub(super) const TAPS: usize = KERNEL * KERNEL;
 
 /// With fewer channels, transforming takes longer than it saves.
 const MIN_CHANNELS: usize = 12;
@@ -367,12 +368,12 @@ impl GradientSums {
         }
     }
 
-    /// The gradient of the weights, which `store(kernel, weights, input)` puts in their place among
-    /// `weights`, those of an output: the 3×3 taps of one input, row after row.
-    pub(super) fn store(
+    /// Sets `weights` to the gradient. `put(kernel, weights, input)` puts the 3×3 taps of one input, row after
+    /// row, in their place among the weights of an output.
+    pub(super) fn unpack(
         &self,
         weights: &mut [f32],
-        store: impl Fn([f32; TAPS], &mut [f32], usize) + Sync,
+        put: impl Fn([f32; TAPS], &mut [f32], usize) + Sync,
     ) {
         /// Few enough for the first-level cache.
         const ROWS: usize = 16;
@@ -396,7 +397,7 @@ impl GradientSums {
                     for row in 0..rows {
                         let place = |tap| (tap * rows + row) * lanes + lane;
                         let kernel = std::array::from_fn(|tap| taps[place(tap)]);
-                        store(kernel, weights, first + row);
+                        put(kernel, weights, first + row);
                     }
                 }
             }

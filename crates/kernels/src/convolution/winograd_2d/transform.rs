@@ -180,6 +180,7 @@ impl Routine for KernelsToPoints<'_, '_> {
             row_stride,
         } = self;
         let rows = taps.len() / (TAPS * S::LANES);
+        assert_eq!(taps.len(), checked_product([TAPS, rows, S::LANES]));
         assert_eq!(points.len(), POINTS);
         let mut first = [std::ptr::null_mut(); POINTS];
         for (first, point) in first.iter_mut().zip(points) {
