@@ -7,8 +7,8 @@ use trainer::cli::Cli;
 use trainer::{join_pool, print_error};
 
 fn main() -> ExitCode {
-    join_pool();
-    match Cli::parse().run() {
+    let cli = Cli::parse();
+    match join_pool().and_then(|()| cli.run()) {
         Ok(code) => code,
         Err(error) => {
             // One line, from the outermost context to the cause.

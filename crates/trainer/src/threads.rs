@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
+use anyhow::{Context, Result};
 use rayon::ThreadPoolBuilder;
 
 /// On how many cores this program may compute: on all, or on as many as `RAYON_NUM_THREADS` says.
@@ -14,14 +15,28 @@ pub fn cores() -> usize {
         .map_or(1, NonZeroUsize::get)
 }
 
-/// Makes this thread, which trains, one of those of rayon's pool, on which the kernels compute.
+/// Makes this thread, which trains, one of those of rayon's global pool, on which the kernels compute. To be
+/// called once, by the program's first thread, before anything uses rayon.
 ///
-/// Else it hands every layer over to them and sleeps meanwhile, and they sleep while it does the rest:
-/// being woken so often takes a twentieth of a training step.
-pub fn join_pool() {
-    // Other threads can wait for a pool, and this one for them: where it is the whole pool, for ever.
-    if cores() > 1 {
-        // Where there is a pool already, that one does.
-        drop(ThreadPoolBuilder::new().use_current_thread().build_global());
+/// Else it hands every layer over to the pool and sleeps meanwhile, and the pool's threads sleep while it does the
+/// rest: being woken so often takes a twentieth of a training step.
+///
+/// # Errors
+///
+/// If the system does not let the other threads start.
+pub fn join_pool() -> Result<()> {
+    let threads = cores();
+    // Other threads could wait for a pool that is this thread alone, and it for them.
+    if threads > 1 {
+        ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .use_current_thread()
+            .build_global()
+            .with_context(|| {
+                format!(
+                    "cannot start {threads} threads to compute with; RAYON_NUM_THREADS=1 needs none"
+                )
+            })?;
     }
+    Ok(())
 }
