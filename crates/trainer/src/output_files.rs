@@ -8,13 +8,18 @@ use anyhow::{Context, Result, bail};
 use files::write_atomically;
 use picture::Sheet;
 
-/// Refuses to replace a file at `path` that is something else than `what`, which `is_one` tells by a
-/// file's first bytes, 16 if there are as many. An empty file may be replaced.
+/// Refuses to replace a file at `path`, which `option` of the command names, that is something else than
+/// `what`, which `is_one` tells by a file's first bytes, 16 if there are as many. An empty file may be replaced.
 ///
 /// # Errors
 ///
 /// If it is something else, or cannot be read.
-pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool) -> Result<()> {
+pub fn check_replaceable(
+    path: &Path,
+    option: &str,
+    what: &str,
+    is_one: impl Fn(&[u8]) -> bool,
+) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() && found.len() == 0 => return Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -25,7 +30,7 @@ pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool
         && !found.is_file()
     {
         bail!(
-            "{} is a {}; name another place with --out",
+            "{} is a {}; name another place with {option}",
             path.display(),
             if found.is_dir() {
                 "folder"
@@ -44,23 +49,24 @@ pub fn check_replaceable(path: &Path, what: &str, is_one: impl Fn(&[u8]) -> bool
     }
     if !is_one(&start) {
         bail!(
-            "{} is there already and is not {what}; name another place with --out",
+            "{} is there already and is not {what}; name another place with {option}",
             path.display()
         );
     }
     Ok(())
 }
 
-/// Refuses a file in a folder that is not there: better before all is computed than after it.
+/// Refuses a file, which `option` of the command names, in a folder that is not there: better before all is
+/// computed than after it.
 ///
 /// # Errors
 ///
 /// If the folder is not there.
-pub fn check_folder_of(path: &Path) -> Result<()> {
+pub fn check_folder_of(path: &Path, option: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     if folder != Path::new("") && !folder.is_dir() {
         bail!(
-            "there is no folder {}; make it, or name another place with --out",
+            "there is no folder {}; make it, or name another place with {option}",
             folder.display()
         );
     }
@@ -81,7 +87,7 @@ pub fn check_picture(path: &Path) -> Result<()> {
             path.display()
         );
     }
-    check_replaceable(path, "a PNG picture", |start| {
+    check_replaceable(path, "--out", "a PNG picture", |start| {
         start.starts_with(&picture::SIGNATURE)
     })
 }
@@ -105,7 +111,8 @@ mod tests {
     fn only_files_are_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let check = |name: &str| {
-            let checked = check_replaceable(&folder.path().join(name), "a page", |_| false);
+            let checked =
+                check_replaceable(&folder.path().join(name), "--out", "a page", |_| false);
             checked.map_err(|error| error.to_string())
         };
         check("new").unwrap();
@@ -130,9 +137,9 @@ mod tests {
     #[test]
     fn folders_must_be_there() {
         let folder = tempfile::tempdir().unwrap();
-        check_folder_of(Path::new("a.csv")).unwrap();
-        check_folder_of(&folder.path().join("a.csv")).unwrap();
-        let error = check_folder_of(&folder.path().join("b/a.csv")).unwrap_err();
+        check_folder_of(Path::new("a.csv"), "--out").unwrap();
+        check_folder_of(&folder.path().join("a.csv"), "--out").unwrap();
+        let error = check_folder_of(&folder.path().join("b/a.csv"), "--out").unwrap_err();
         assert!(
             error.to_string().ends_with("name another place with --out"),
             "{error}"

@@ -157,6 +157,47 @@ fn a_run_from_images_to_submission() {
 }
 
 #[test]
+fn probabilities_are_written_beside_a_submission() {
+    let folder = Folder::with_digits(300);
+    folder.succeed("--config tiny.toml --data train.csv --epochs 2 --out run --quiet");
+    let predict = "predict run --data test.csv --probabilities";
+    // However it is spelled, the place of the submission.
+    insta::assert_snapshot!(folder.fail(&format!("{predict} ./submission.csv")), @"error: ./submission.csv is where the submission goes; name another file with --probabilities");
+    let printed = folder.succeed(&format!("{predict} p.csv"));
+    assert!(
+        printed.contains("to submission.csv\nwrote their probabilities to p.csv\n"),
+        "{printed}"
+    );
+    let submission = fs::read_to_string(folder.path("submission.csv")).unwrap();
+    let table = fs::read_to_string(folder.path("p.csv")).unwrap();
+    assert_eq!(table.lines().next(), Some("ImageId,0,1,2,3,4,5,6,7,8,9"));
+    assert_eq!(table.lines().count(), submission.lines().count());
+    for (row, line) in table.lines().zip(submission.lines()).skip(1) {
+        let (image, probabilities) = row.split_once(',').unwrap();
+        let (submitted, label) = line.split_once(',').unwrap();
+        assert_eq!(image, submitted);
+        let probabilities: Vec<f64> = probabilities
+            .split(',')
+            .map(|probability| probability.parse().unwrap())
+            .collect();
+        let sum: f64 = probabilities.iter().sum();
+        assert!((sum - 1.0).abs() < 1e-12, "{row}");
+        let most_probable = probabilities[label.parse::<usize>().unwrap()];
+        assert!(probabilities.iter().all(|&other| other <= most_probable));
+    }
+    // Such a file is replaced, no other.
+    let printed = folder.succeed(&format!("{predict} p.csv"));
+    assert!(
+        printed.contains("to p.csv, in the place of the ones that were there\n"),
+        "{printed}"
+    );
+    insta::assert_snapshot!(folder.fail(&format!("{predict} test-labels.csv")), @"error: test-labels.csv is the name of the answers to the test images; name another file with --probabilities");
+    insta::assert_snapshot!(folder.fail(&format!("{predict} test.csv")), @"error: test.csv is there already and is not a table of probabilities; name another place with --probabilities");
+    insta::assert_snapshot!(folder.fail(&format!("{predict} submission.csv")), @"error: submission.csv is where the submission goes; name another file with --probabilities");
+    insta::assert_snapshot!(folder.fail(&format!("{predict} none/p.csv")), @"error: there is no folder none; make it, or name another place with --probabilities");
+}
+
+#[test]
 fn images_to_predict_are_looked_for_beside_those_of_the_training() {
     let folder = Folder::with_digits(100);
     fs::create_dir(folder.path("mine")).unwrap();

@@ -93,11 +93,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let [page, picture, json] =
         ["errors.html", "errors.png", "errors.json"].map(|name| folder.join(name));
-    check_replaceable(&page, "a page", |start| {
+    check_replaceable(&page, "--out", "a page", |start| {
         start.starts_with(b"<!DOCTYPE html>")
     })?;
     check_picture(&picture)?;
-    check_replaceable(&json, "JSON", |start| start.starts_with(b"{"))?;
+    check_replaceable(&json, "--out", "JSON", |start| start.starts_with(b"{"))?;
     let EvaluationSet {
         images,
         name,

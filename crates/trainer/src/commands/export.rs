@@ -52,7 +52,7 @@ fn is_safetensors(start: &[u8]) -> bool {
 ///
 /// A run that cannot be loaded, or a file that cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    check_folder_of(&options.out)?;
+    check_folder_of(&options.out, "--out")?;
     if let Some(ending) = options.out.extension()
         && !ending.eq_ignore_ascii_case("safetensors")
     {
@@ -61,7 +61,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             options.out.display()
         );
     }
-    check_replaceable(&options.out, "a safetensors file", is_safetensors)?;
+    check_replaceable(&options.out, "--out", "a safetensors file", is_safetensors)?;
     let run = RunDirectory::open(&options.run.path)?;
     note_if_unfinished(&run)?;
     let device = Backend::Flex.open()?.device;

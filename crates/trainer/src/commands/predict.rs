@@ -1,13 +1,15 @@
 //! `trainer predict`: Kaggle's submission file.
 
 use std::ffi::OsStr;
+use std::iter::once;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use burn::data::dataset::Dataset;
 use clap::Args;
 use data::{Source, Thousands, UnlabelledImages};
+use files::write_atomically;
 use mnist::Existing;
 
 use super::networks::note_if_inverted;
@@ -17,6 +19,9 @@ use crate::ensemble::{Ensemble, Member};
 use crate::evaluation::Probabilities;
 use crate::output_files::{check_folder_of, check_replaceable};
 use crate::shell::as_argument;
+
+/// The column with the number of an image.
+const IMAGE: &str = mnist::SUBMISSION_COLUMNS[0];
 
 /// Options of `trainer predict`.
 #[derive(Debug, Args)]
@@ -30,25 +35,28 @@ pub struct Options {
     /// The file to write; a submission that is there is replaced
     #[arg(long, short, value_name = "FILE", default_value = "submission.csv")]
     out: PathBuf,
+    /// Write the probabilities of all classes too: a CSV file with the columns ImageId,0,1,… and a row for
+    /// each image; such a file that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    probabilities: Option<PathBuf>,
 }
 
-/// Reads the unlabelled images with a run's network, or with several, and writes one row for each. Then
-/// says how well the same networks read the images that they have held out.
+/// Reads the unlabelled images with a run's network, or with several, and writes one row for each, and
+/// another with its probabilities where that is asked for. Then says how well the same networks read the
+/// images that they have held out.
 ///
 /// # Errors
 ///
-/// A run that cannot be loaded, images that do not fit it, or another file in the way of the submission.
+/// A run that cannot be loaded, images that do not fit it, or another file in the way of what is written.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    check_folder_of(&options.out)?;
-    if options.out.file_name() == Some(OsStr::new(mnist::TEST_LABELS)) {
-        bail!(
-            "{} is the name of the answers to the test images; name another file with --out",
-            options.out.display()
-        );
-    }
-    check_replaceable(&options.out, "a submission", |start| {
+    check_folder_of(&options.out, "--out")?;
+    check_name(&options.out, "--out")?;
+    check_replaceable(&options.out, "--out", "a submission", |start| {
         start.starts_with(mnist::SUBMISSION_COLUMNS.join(",").as_bytes())
     })?;
+    if let Some(path) = &options.probabilities {
+        check_table_of_probabilities(path, &options.out)?;
+    }
     if options.data.as_deref() == Some(Path::new(data::BUILT_IN)) {
         bail!(
             "the built-in digits have labels; `trainer data make` writes them as files, with a test.csv to predict"
@@ -76,10 +84,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     // A label is a byte in the file that the network was trained with.
     let labels = labels.into_iter().map(|class| class as u8);
-    let replaced = match options.out.exists() {
-        true => ", in the place of the ones that were there",
-        false => "",
-    };
+    let replaced = note_of_replacing(&options.out);
     mnist::write_submission(&options.out, Existing::Replace, labels)?;
     print(&format!(
         "wrote {} predictions of {} to {}{replaced}",
@@ -87,6 +92,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         images.source(),
         options.out.display()
     ))?;
+    if let Some(path) = &options.probabilities {
+        let replaced = note_of_replacing(path);
+        write_atomically(path, &table(&probabilities)?)?;
+        let path = path.display();
+        print(&format!("wrote their probabilities to {path}{replaced}"))?;
+    }
     match evaluate::validation_summary(&ensemble, options.networks.views()) {
         Ok(summary) => print(&summary)?,
         // The submission is there all the same.
@@ -103,6 +114,64 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses the name of the answers, which the submission would be compared with.
+fn check_name(path: &Path, option: &str) -> Result<()> {
+    if path.file_name() == Some(OsStr::new(mnist::TEST_LABELS)) {
+        bail!(
+            "{} is the name of the answers to the test images; name another file with {option}",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// Refuses to write probabilities to `path` where another file is in the way, or the submission goes.
+fn check_table_of_probabilities(path: &Path, submission: &Path) -> Result<()> {
+    const OPTION: &str = "--probabilities";
+    check_folder_of(path, OPTION)?;
+    check_name(path, OPTION)?;
+    if place(path)? == place(submission)? {
+        bail!(
+            "{} is where the submission goes; name another file with {OPTION}",
+            path.display()
+        );
+    }
+    check_replaceable(path, OPTION, "a table of probabilities", |start| {
+        start.starts_with(format!("{IMAGE},0,").as_bytes())
+    })
+}
+
+/// What a path in a folder that is there leads to, whatever way leads there.
+fn place(path: &Path) -> Result<PathBuf> {
+    let target = files::target(path);
+    let folder = match target.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let folder = folder
+        .canonicalize()
+        .with_context(|| format!("cannot find {}", folder.display()))?;
+    Ok(folder.join(target.file_name().unwrap_or_default()))
+}
+
+/// A row for each image: its number, counted from 1, and the probability of each class.
+fn table(probabilities: &Probabilities) -> Result<Vec<u8>> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let classes = (0..probabilities.classes()).map(|class| class.to_string());
+    table.write_record(once(IMAGE.to_owned()).chain(classes))?;
+    for (number, row) in (1..).zip(probabilities.rows()) {
+        table.serialize::<(usize, _)>((number, row))?;
+    }
+    Ok(table.into_inner()?)
+}
+
+fn note_of_replacing(path: &Path) -> &'static str {
+    match path.exists() {
+        true => ", in the place of the ones that were there",
+        false => "",
+    }
 }
 
 /// The images to predict where none are named: those beside the images that all networks were trained with, if

@@ -78,7 +78,7 @@ struct Changes {
 /// Unreadable images, invalid augmentation, or a picture that cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let config = options.changes.config()?;
-    check_folder_of(&options.out)?;
+    check_folder_of(&options.out, "--out")?;
     check_picture(&options.out)?;
     let tables = data::tables(options.path.as_deref())?;
     // Of a folder or an archive, the labelled ones.
