@@ -20,6 +20,8 @@ use crate::evaluation::Probabilities;
 use crate::output_files::{check_folder_of, check_replaceable};
 use crate::shell::as_argument;
 
+const PROBABILITIES: &str = "--probabilities";
+
 /// The column with the number of an image.
 const IMAGE: &str = mnist::SUBMISSION_COLUMNS[0];
 
@@ -49,14 +51,7 @@ pub struct Options {
 ///
 /// A run that cannot be loaded, images that do not fit it, or another file in the way of what is written.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    check_folder_of(&options.out, "--out")?;
-    check_name(&options.out, "--out")?;
-    check_replaceable(&options.out, "--out", "a submission", |start| {
-        start.starts_with(mnist::SUBMISSION_COLUMNS.join(",").as_bytes())
-    })?;
-    if let Some(path) = &options.probabilities {
-        check_table_of_probabilities(path, &options.out)?;
-    }
+    options.check_files()?;
     if options.data.as_deref() == Some(Path::new(data::BUILT_IN)) {
         bail!(
             "the built-in digits have labels; `trainer data make` writes them as files, with a test.csv to predict"
@@ -82,21 +77,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if labels.len() != count {
         bail!("{} predictions for {count} images", labels.len());
     }
-    // A label is a byte in the file that the network was trained with.
-    let labels = labels.into_iter().map(|class| class as u8);
-    let replaced = note_of_replacing(&options.out);
-    mnist::write_submission(&options.out, Existing::Replace, labels)?;
-    print(&format!(
-        "wrote {} predictions of {} to {}{replaced}",
-        Thousands(count),
-        images.source(),
-        options.out.display()
-    ))?;
+    write_labels(&options.out, labels, images.source())?;
     if let Some(path) = &options.probabilities {
-        let replaced = note_of_replacing(path);
-        write_atomically(path, &table(&probabilities)?)?;
-        let path = path.display();
-        print(&format!("wrote their probabilities to {path}{replaced}"))?;
+        write_probabilities(path, &probabilities)?;
     }
     match evaluate::validation_summary(&ensemble, options.networks.views()) {
         Ok(summary) => print(&summary)?,
@@ -116,6 +99,31 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+impl Options {
+    /// Refuses to write where another file is in the way, or both files to one place.
+    fn check_files(&self) -> Result<()> {
+        check_folder_of(&self.out, "--out")?;
+        check_name(&self.out, "--out")?;
+        check_replaceable(&self.out, "--out", "a submission", |start| {
+            start.starts_with(mnist::SUBMISSION_COLUMNS.join(",").as_bytes())
+        })?;
+        let Some(path) = &self.probabilities else {
+            return Ok(());
+        };
+        check_folder_of(path, PROBABILITIES)?;
+        check_name(path, PROBABILITIES)?;
+        if place(path)? == place(&self.out)? {
+            bail!(
+                "{} is where the submission goes; name another file with {PROBABILITIES}",
+                path.display()
+            );
+        }
+        check_replaceable(path, PROBABILITIES, "a table of probabilities", |start| {
+            start.starts_with(format!("{IMAGE},0,").as_bytes())
+        })
+    }
+}
+
 /// Refuses the name of the answers, which the submission would be compared with.
 fn check_name(path: &Path, option: &str) -> Result<()> {
     if path.file_name() == Some(OsStr::new(mnist::TEST_LABELS)) {
@@ -125,22 +133,6 @@ fn check_name(path: &Path, option: &str) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Refuses to write probabilities to `path` where another file is in the way, or the submission goes.
-fn check_table_of_probabilities(path: &Path, submission: &Path) -> Result<()> {
-    const OPTION: &str = "--probabilities";
-    check_folder_of(path, OPTION)?;
-    check_name(path, OPTION)?;
-    if place(path)? == place(submission)? {
-        bail!(
-            "{} is where the submission goes; name another file with {OPTION}",
-            path.display()
-        );
-    }
-    check_replaceable(path, OPTION, "a table of probabilities", |start| {
-        start.starts_with(format!("{IMAGE},0,").as_bytes())
-    })
 }
 
 /// What a path in a folder that is there leads to, whatever way leads there.
@@ -154,6 +146,29 @@ fn place(path: &Path) -> Result<PathBuf> {
         .canonicalize()
         .with_context(|| format!("cannot find {}", folder.display()))?;
     Ok(folder.join(target.file_name().unwrap_or_default()))
+}
+
+/// Writes the submission, and says so.
+fn write_labels(path: &Path, labels: Vec<usize>, images: &Source) -> Result<()> {
+    let replaced = note_of_replacing(path);
+    let count = Thousands(labels.len());
+    // A label is a byte in the file that the network was trained with.
+    let labels = labels.into_iter().map(|class| class as u8);
+    mnist::write_submission(path, Existing::Replace, labels)?;
+    let path = path.display();
+    print(&format!(
+        "wrote {count} predictions of {images} to {path}{replaced}"
+    ))?;
+    Ok(())
+}
+
+/// Writes the table of probabilities, and says so.
+fn write_probabilities(path: &Path, probabilities: &Probabilities) -> Result<()> {
+    let replaced = note_of_replacing(path);
+    write_atomically(path, &table(probabilities)?)?;
+    let path = path.display();
+    print(&format!("wrote their probabilities to {path}{replaced}"))?;
+    Ok(())
 }
 
 /// A row for each image: its number, counted from 1, and the probability of each class.
