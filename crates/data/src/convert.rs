@@ -17,7 +17,7 @@ use mnist::Existing;
 use self::columns::Columns;
 pub use self::error::ConvertError;
 use self::rows::Rows;
-use crate::error::Found;
+use crate::error::{Found, Place};
 use crate::source;
 use crate::table::{Labels, is_missing};
 
@@ -190,33 +190,41 @@ impl Conversion {
         while let Some(line) = rows.next(&mut record)? {
             is_empty = false;
             columns.check_length(&record, rows.place(line, 1))?;
-            if let Some(index) = columns.label {
-                let class = class(&record, rows, columns, line, index)?;
+            let field = |index| Field {
+                record: &record,
+                rows,
+                columns,
+                line,
+                index,
+            };
+            if let Some(label) = columns.label.map(field) {
+                let class = label.class()?;
                 if let Some(file) = &self.classes
                     && given.is_some_and(|given| !given.contains(&class))
                 {
                     return Err(ConvertError::UnknownClass {
-                        place: rows.place(line, index + 1),
-                        column: columns.names[index].clone(),
-                        found: Found::new(&record[index]),
+                        place: label.place(),
+                        column: label.column(),
+                        found: label.found(),
                         file: file.display().to_string(),
                     });
                 }
                 classes.insert(class);
                 if classes.len() > MOST_CLASSES {
                     return Err(ConvertError::TooManyClasses {
-                        place: rows.place(line, index + 1),
-                        column: columns.names[index].clone(),
+                        place: label.place(),
+                        column: label.column(),
                     });
                 }
             }
             for &index in &columns.pixels {
-                let value = pixel(&record, rows, columns, line, index)?;
+                let pixel = field(index);
+                let value = pixel.pixel()?;
                 if !(low..=high).contains(&value) {
                     return Err(ConvertError::OutOfRange {
-                        place: rows.place(line, index + 1),
-                        column: columns.names[index].clone(),
-                        found: Found::new(&record[index]),
+                        place: pixel.place(),
+                        column: pixel.column(),
+                        found: pixel.found(),
                         range: [low, high],
                     });
                 }
@@ -235,19 +243,67 @@ impl Conversion {
     }
 }
 
-fn pixel(
-    record: &csv::ByteRecord,
-    rows: &Rows<'_>,
-    columns: &Columns,
+/// A field of a row, and where it stands.
+#[derive(Clone, Copy)]
+struct Field<'a, 'r> {
+    record: &'a csv::ByteRecord,
+    rows: &'a Rows<'r>,
+    columns: &'a Columns,
     line: u64,
     index: usize,
-) -> Result<f64, ConvertError> {
-    let field = &record[index];
-    rows.number(field).ok_or_else(|| ConvertError::NoNumber {
-        place: rows.place(line, index + 1),
-        column: columns.names[index].clone(),
-        found: Found::new(field),
-    })
+}
+
+impl Field<'_, '_> {
+    fn place(self) -> Place {
+        self.rows.place(self.line, self.index + 1)
+    }
+
+    fn column(self) -> String {
+        self.columns.names[self.index].clone()
+    }
+
+    fn found(self) -> Found {
+        Found::new(&self.record[self.index])
+    }
+
+    fn pixel(self) -> Result<f64, ConvertError> {
+        let number = self.rows.number(&self.record[self.index]);
+        number.ok_or_else(|| ConvertError::NoNumber {
+            place: self.place(),
+            column: self.column(),
+            found: self.found(),
+        })
+    }
+
+    /// The class that it names. Whole numbers have one name however they are written.
+    fn class(self) -> Result<String, ConvertError> {
+        let field = self.record[self.index].trim_ascii();
+        // A class may be called `none`.
+        if is_missing(field) && !field.eq_ignore_ascii_case(b"none") {
+            return Err(self.no_class());
+        }
+        let Ok(text) = std::str::from_utf8(field) else {
+            return Err(ConvertError::Encoding {
+                place: self.place(),
+                column: self.column(),
+                found: self.found(),
+            });
+        };
+        if let Ok(number) = text.parse::<i64>() {
+            return Ok(number.to_string());
+        }
+        let number = self.rows.number(field);
+        let whole = number.filter(|number| number.fract() == 0.0 && number.abs() < MOST_WHOLE);
+        Ok(whole.map_or_else(|| text.to_owned(), |number| (number as i64).to_string()))
+    }
+
+    fn no_class(self) -> ConvertError {
+        ConvertError::NoClass {
+            place: self.place(),
+            column: self.column(),
+            found: self.found(),
+        }
+    }
 }
 
 /// What is written of a row.
@@ -260,24 +316,26 @@ fn image(
     labels: &BTreeMap<&str, u8>,
 ) -> Result<Row, ConvertError> {
     columns.check_length(record, rows.place(line, 1))?;
-    let label = match columns.label {
+    let field = |index| Field {
+        record,
+        rows,
+        columns,
+        line,
+        index,
+    };
+    let label = match columns.label.map(field) {
         None => None,
-        Some(index) => {
-            let class = class(record, rows, columns, line, index)?;
-            let label = labels.get(class.as_str()).copied();
+        Some(field) => {
+            let label = labels.get(field.class()?.as_str()).copied();
             // There is none only if the file has changed since it was surveyed.
-            Some(label.ok_or_else(|| ConvertError::NoClass {
-                place: rows.place(line, index + 1),
-                column: columns.names[index].clone(),
-                found: Found::new(&record[index]),
-            })?)
+            Some(label.ok_or_else(|| field.no_class())?)
         }
     };
     let side = columns.side();
     let (left, top) = ((side - columns.width) / 2, (side - columns.height) / 2);
     let mut image = vec![0; side * side];
     for (place, &index) in columns.pixels.iter().enumerate() {
-        let value = pixel(record, rows, columns, line, index)?;
+        let value = field(index).pixel()?;
         let (row, column) = (place / columns.width, place % columns.width);
         // Values beyond the range, which the survey refuses, are cut off by the conversion.
         image[(top + row) * side + left + column] =
@@ -318,42 +376,6 @@ impl Survey {
 
 /// Whole numbers up to here are exact.
 const MOST_WHOLE: f64 = (1_u64 << 53) as f64;
-
-/// The class that a field names. Whole numbers have one name however they are written.
-fn class(
-    record: &csv::ByteRecord,
-    rows: &Rows<'_>,
-    columns: &Columns,
-    line: u64,
-    index: usize,
-) -> Result<String, ConvertError> {
-    let field = record[index].trim_ascii();
-    let place = || rows.place(line, index + 1);
-    let column = || columns.names[index].clone();
-    let found = || Found::new(&record[index]);
-    // A class may be called `none`.
-    if is_missing(field) && !field.eq_ignore_ascii_case(b"none") {
-        return Err(ConvertError::NoClass {
-            place: place(),
-            column: column(),
-            found: found(),
-        });
-    }
-    let Ok(text) = std::str::from_utf8(field) else {
-        return Err(ConvertError::Encoding {
-            place: place(),
-            column: column(),
-            found: found(),
-        });
-    };
-    if let Ok(number) = text.parse::<i64>() {
-        return Ok(number.to_string());
-    }
-    let whole = rows
-        .number(field)
-        .filter(|number| number.fract() == 0.0 && number.abs() < MOST_WHOLE);
-    Ok(whole.map_or_else(|| text.to_owned(), |number| (number as i64).to_string()))
-}
 
 /// Whole numbers by their values, anything else by its characters.
 fn in_order(classes: BTreeSet<String>) -> Vec<String> {

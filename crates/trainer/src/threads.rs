@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use rayon::ThreadPoolBuilder;
 
 /// On how many cores this program may compute: on all, or on as many as `RAYON_NUM_THREADS` says.
@@ -32,10 +32,9 @@ pub fn join_pool() -> Result<()> {
             .num_threads(threads)
             .use_current_thread()
             .build_global()
-            .with_context(|| {
-                format!(
-                    "cannot start {threads} threads to compute with; RAYON_NUM_THREADS=1 needs none"
-                )
+            // Rayon's error says its cause itself.
+            .map_err(|error| {
+                anyhow!("cannot start {threads} threads to compute with; RAYON_NUM_THREADS=1 needs none: {error}")
             })?;
     }
     Ok(())
