@@ -243,12 +243,26 @@ impl Dataset<LabelledImage> for LabelledImages {
 impl LabelledImages {
     /// Share of the images that have the commonest label, 0 to 1; `None` of no image.
     pub fn commonest_class_share(&self) -> Option<f64> {
-        let mut counts = [0_u32; 256];
+        let most = self.class_counts().into_iter().max()?;
+        Some(f64::from(most) / self.rows.len() as f64)
+    }
+
+    /// What one image of the rarest class that is there changes in balanced accuracy, the mean over these classes of
+    /// the share classified correctly; 0 to 1. `None` of no image.
+    pub fn balanced_accuracy_step(&self) -> Option<f64> {
+        let counts = self.class_counts();
+        let fewest = counts.iter().copied().min()?;
+        Some(1.0 / (counts.len() as f64 * f64::from(fewest)))
+    }
+
+    /// How many images have each label, of those that are there.
+    fn class_counts(&self) -> Vec<u32> {
+        let mut counts = vec![0; 256];
         for label in self.labels() {
             counts[usize::from(label)] += 1;
         }
-        let most = counts.into_iter().max().filter(|&most| most > 0)?;
-        Some(f64::from(most) / self.rows.len() as f64)
+        counts.retain(|&count| count > 0);
+        counts
     }
 }
 
@@ -422,6 +436,21 @@ mod tests {
             [0, 1, 2, 3]
         );
         assert_eq!(part.gather(&[1, 0]).0, [0, 1, 2, 3, 8, 9, 10, 11]);
+    }
+
+    #[test]
+    fn one_image_counts_by_the_size_of_its_class() {
+        let of = |labels: &[u8]| LabelledImages::new(vec![0; labels.len()], labels.to_vec(), 1);
+        let images = of(&[1, 1, 1, 2, 4, 4]).unwrap();
+        assert_eq!(images.commonest_class_share(), Some(0.5));
+        // Three classes, the rarest of one image.
+        assert_eq!(images.balanced_accuracy_step(), Some(1.0 / 3.0));
+        assert_eq!(
+            of(&[0, 0, 1, 1]).unwrap().balanced_accuracy_step(),
+            Some(0.25)
+        );
+        assert_eq!(images.select([]).balanced_accuracy_step(), None);
+        assert_eq!(images.select([]).commonest_class_share(), None);
     }
 
     #[test]

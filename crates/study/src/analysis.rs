@@ -207,6 +207,17 @@ impl<'a> Analysis<'a> {
         self.cells.iter().filter(|cell| cell.decides)
     }
 
+    /// Whether all seeds of a run that decides have one split of the images.
+    pub(crate) fn has_one_split(&self) -> bool {
+        let arms = self.deciding().flat_map(|cell| &cell.arms);
+        let mut specs = arms.flat_map(Arm::records).flat_map(|run| &run.specs);
+        let has_split_seed = |spec: &RunSpec| {
+            let data = spec.overrides.get("data");
+            data.is_some_and(|data| data.get("split_seed").is_some())
+        };
+        specs.any(has_split_seed)
+    }
+
     /// Whether a caveat says that times of training say little.
     pub fn has_uneven_times(&self) -> bool {
         self.deciding().any(Cell::has_uneven_times)
@@ -220,7 +231,7 @@ fn criteria(study: &Study, specs: &[RunSpec], records: &Records) -> Criteria {
     let finals = specs.iter().filter(|spec| spec.stage == Stage::Final);
     let runs = finals.filter_map(|spec| records.answering(spec));
     match fewest_images(study, runs) {
-        Some(images) if images.share_of_one() > criteria.margin => Criteria {
+        Some(images) if images.step > criteria.margin => Criteria {
             margin: 0.0,
             ..criteria
         },
@@ -228,39 +239,52 @@ fn criteria(study: &Study, specs: &[RunSpec], records: &Records) -> Criteria {
     }
 }
 
-/// So many images a network is scored on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a network is scored on.
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct ScoredImages {
     /// How they are used: "tested" or "validated".
     purpose: &'static str,
     count: usize,
+    /// Which of them changes the score most: "one image" or "one image of the rarest class".
+    coarsest: &'static str,
+    /// By how much it does, 0 to 1.
+    step: f64,
 }
 
 impl ScoredImages {
-    /// What one of them changes in an accuracy.
-    fn share_of_one(self) -> f64 {
-        1.0 / self.count as f64
+    /// What `run` is scored on; `None` where accuracies are not compared, or the run does not say.
+    fn of(metric: Metric, run: &RunRecord) -> Option<Self> {
+        let images = run.images?;
+        let (purpose, count) = match metric {
+            Metric::TestAccuracy | Metric::BalancedAccuracy => ("tested", images.test),
+            Metric::ValidationAccuracy | Metric::AccuracyGap => ("validated", images.validation),
+            _ => return None,
+        };
+        let of_class = run.balanced_accuracy_step;
+        let of_class = of_class.filter(|_| metric == Metric::BalancedAccuracy);
+        let (coarsest, step) = match of_class {
+            Some(step) => ("one image of the rarest class", step),
+            None => ("one image", 1.0 / count as f64),
+        };
+        (count > 0).then_some(Self {
+            purpose,
+            count,
+            coarsest,
+            step,
+        })
     }
 }
 
-/// What the run with the fewest images is scored on; `None` where accuracies are not compared, or no run says.
+/// What the run is scored on whose score one image changes most; `None` where accuracies are not compared, or no
+/// run says.
 fn fewest_images<'a>(
     study: &Study,
     runs: impl IntoIterator<Item = &'a RunRecord>,
 ) -> Option<ScoredImages> {
-    let images = runs.into_iter().filter_map(|run| run.images);
-    let (purpose, counts): (_, Vec<usize>) = match study.verdict.metric {
-        Metric::TestAccuracy | Metric::BalancedAccuracy => {
-            ("tested", images.map(|images| images.test).collect())
-        }
-        Metric::ValidationAccuracy | Metric::AccuracyGap => (
-            "validated",
-            images.map(|images| images.validation).collect(),
-        ),
-        _ => return None,
-    };
-    let count = counts.into_iter().filter(|&count| count > 0).min()?;
-    Some(ScoredImages { purpose, count })
+    let metric = study.verdict.metric;
+    let scored = runs.into_iter();
+    let scored = scored.filter_map(|run| ScoredImages::of(metric, run));
+    scored.max_by(|a, b| a.step.total_cmp(&b.step))
 }
 
 fn track_ranks(

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -75,7 +75,7 @@ impl Leases {
         let Some(file) = self.make(&path)? else {
             return Ok(None);
         };
-        let lease = Lease::beating(self, run, generation, file);
+        let lease = Lease::beating(self, run, generation, file).context("renew", &path)?;
         // Somebody who looked at another moment may have made another generation.
         let mut others = generations(&self.folder, run)?;
         others.retain(|&other| other != generation);
@@ -200,10 +200,10 @@ impl Leases {
 }
 
 impl Lease {
-    fn beating(leases: &Leases, run: &str, generation: u64, mut file: File) -> Self {
+    fn beating(leases: &Leases, run: &str, generation: u64, mut file: File) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         let pause = leases.stale / BEATS;
-        let heart = thread::spawn(move || {
+        let heart = thread::Builder::new().spawn(move || {
             let mut even = true;
             while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 // Written rather than set, so that the clock of the folder stamps it. If it cannot be,
@@ -213,14 +213,14 @@ impl Lease {
                     .and_then(|_| file.write_all(if even { b"\n" } else { b" " }))
                     .ok();
             }
-        });
-        Self {
+        })?;
+        Ok(Self {
             folder: leases.folder.clone(),
             run: run.to_owned(),
             generation,
             stop: Some(stop),
             heart: Some(heart),
-        }
+        })
     }
 
     /// Whether nobody has taken over, as somebody can after a pause in which the lease was not renewed,

@@ -152,6 +152,11 @@ impl Metric {
         self.facts().kind.is_share()
     }
 
+    /// By what reports multiply the numbers: shares by 100, times per step by 1,000.
+    pub fn reported_scale(self) -> f64 {
+        self.facts().kind.reported_scale()
+    }
+
     /// Whether the number is a time, which differs from one repetition of a run to the next.
     pub fn is_time(self) -> bool {
         self.facts().kind.is_time()

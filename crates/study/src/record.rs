@@ -55,6 +55,9 @@ pub struct RunRecord {
     /// Share of the commonest class among the test images: what is read right by always naming it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commonest_class_share: Option<f64>,
+    /// What one test image of the rarest class changes in balanced accuracy, the most that any does, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced_accuracy_step: Option<f64>,
     /// Number of trainable parameters of the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<u64>,
@@ -327,6 +330,7 @@ impl RunRecord {
             status,
             classes: None,
             commonest_class_share: None,
+            balanced_accuracy_step: None,
             parameters: None,
             images: None,
             chosen_epoch: None,

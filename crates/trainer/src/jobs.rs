@@ -151,7 +151,7 @@ pub fn run(
     let mut processes = Vec::new();
     let mut inputs = Vec::new();
     for _ in 0..jobs.count {
-        let (mut process, input) = match start(work, jobs.threads) {
+        let (process, input) = match start_forwarding(work, jobs.threads, &sender) {
             Ok(started) => started,
             Err(error) => {
                 // Those that were started stop at the end of their input.
@@ -162,10 +162,6 @@ pub fn run(
                 return Err(error);
             }
         };
-        if let Some(output) = process.stdout.take() {
-            let sender = sender.clone();
-            thread::spawn(move || forward(output, &sender));
-        }
         processes.push(process);
         inputs.push(input);
     }
@@ -221,6 +217,26 @@ fn start(arguments: &[OsString], threads: usize) -> Result<(Child, Option<ChildS
         .context("cannot start a process")?;
     let input = child.stdin.take();
     Ok((child, input))
+}
+
+/// [`start`], with a thread that hands on what the process tells.
+fn start_forwarding<E: DeserializeOwned + Send + 'static>(
+    arguments: &[OsString],
+    threads: usize,
+    events: &Sender<E>,
+) -> Result<(Child, Option<ChildStdin>)> {
+    let (mut process, input) = start(arguments, threads)?;
+    if let Some(output) = process.stdout.take() {
+        let events = events.clone();
+        let forwarding = thread::Builder::new().spawn(move || forward(output, &events));
+        if let Err(error) = forwarding {
+            // It stops at the end of its input.
+            drop(input);
+            drop(process.wait());
+            return Err(error).context("cannot start the thread that listens to a process");
+        }
+    }
+    Ok((process, input))
 }
 
 /// Hands on what a process tells until it ends. Lines that are no events come from drivers.

@@ -34,7 +34,7 @@ pub fn join_pool() -> Result<()> {
             .build_global()
             // Rayon's error says its cause itself.
             .map_err(|error| {
-                anyhow!("cannot start {threads} threads to compute with; RAYON_NUM_THREADS=1 needs none: {error}")
+                anyhow!("cannot start {threads} threads to compute with; a smaller RAYON_NUM_THREADS needs fewer: {error}")
             })?;
     }
     Ok(())

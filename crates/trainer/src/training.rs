@@ -1,5 +1,6 @@
 //! A run from its images to its summary.
 
+use std::any::Any;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub struct Trained {
     pub images: [usize; 3],
     /// Share of the commonest class among those for the test, if there are any.
     pub commonest_class_share: Option<f64>,
+    /// What one of these changes in balanced accuracy at most.
+    pub balanced_accuracy_step: Option<f64>,
 }
 
 /// The images and the network of a run, before the first step.
@@ -82,6 +85,13 @@ struct Prepared {
 #[derive(Debug, thiserror::Error)]
 #[error("stopped at once")]
 struct StoppedAtOnce;
+
+/// Every class is too small for its share to make one image.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no image is left for validation: raise validation_fraction, set it to 0 to do without, or add images"
+)]
+pub struct NoValidationImages;
 
 /// What Burn's dashboard panics with then.
 const STOP_IMMEDIATELY: &str = "Killing training from user input.";
@@ -104,7 +114,7 @@ fn steps_per_epoch(config: &RunConfig, split: &Split) -> usize {
 ///
 /// # Errors
 ///
-/// If the configuration does not fit the images, or all have the same label.
+/// If the configuration does not fit the images, or all have the same label; [`NoValidationImages`].
 pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task)> {
     let mut labels = images.labels();
     if let Some(label) = labels.next()
@@ -114,9 +124,7 @@ pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task
     }
     let split = config.split(images)?;
     if split.validation.labels().len() == 0 && config.data.validation_fraction > 0.0 {
-        bail!(
-            "no image is left for validation: raise validation_fraction, set it to 0 to do without, or add images"
-        );
+        return Err(NoValidationImages.into());
     }
     let task = Task {
         height: images.side(),
@@ -138,6 +146,13 @@ pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task
         Augmenter::new(&config.augmentation, images.side(), config.seed)?;
     }
     Ok((split, task))
+}
+
+/// What a panic says, after a colon; empty if it says nothing.
+fn cause_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref().map(String::as_str));
+    text.map_or_else(String::new, |text| format!(": {text}"))
 }
 
 /// A fresh network on `device`, with what trains it.
@@ -254,6 +269,7 @@ impl Training {
         let images =
             [&split.training, &split.validation, &split.test].map(|part| part.labels().len());
         let commonest_class_share = split.test.commonest_class_share();
+        let balanced_accuracy_step = split.test.balanced_accuracy_step();
         let measuring = self.measuring(&split, &state);
         let training_loader = self.training_loader(split.training, &state)?;
         let validation_loader =
@@ -287,7 +303,7 @@ impl Training {
         if let Err(panic) = launched {
             return Err(match panic.downcast_ref() {
                 Some(&STOP_IMMEDIATELY) => StoppedAtOnce.into(),
-                _ => anyhow!("the training broke off"),
+                _ => anyhow!("the training broke off{}", cause_of(&*panic)),
             });
         }
         let outcome = epoch_loop.outcome()?;
@@ -295,6 +311,7 @@ impl Training {
             outcome,
             images,
             commonest_class_share,
+            balanced_accuracy_step,
         })
     }
 

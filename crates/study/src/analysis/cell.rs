@@ -365,6 +365,12 @@ impl<'a> SeedRun<'a> {
     }
 }
 
+fn inflations(runs: &[SeedRun<'_>]) -> Vec<f64> {
+    let runs = runs.iter().filter_map(|run| run.run);
+    let finished = runs.filter(|run| run.status == Status::Finished);
+    finished.filter_map(RunRecord::inflation).collect()
+}
+
 impl<'a> Arm<'a> {
     fn new(
         name: &str,
@@ -373,9 +379,6 @@ impl<'a> Arm<'a> {
         criteria: &Criteria,
     ) -> Result<Self, statistics::Error> {
         let scores: Vec<f64> = runs.iter().filter_map(|run| run.score.number()).collect();
-        let finished = runs.iter().filter_map(|run| run.run);
-        let finished = finished.filter(|run| run.status == Status::Finished);
-        let inflations: Vec<f64> = finished.filter_map(RunRecord::inflation).collect();
         let ended = |matches: fn(&Status) -> bool| {
             let statuses = runs.iter().filter_map(|run| Some(&run.run?.status));
             statuses.filter(|status| matches(status)).count()
@@ -398,13 +401,18 @@ impl<'a> Arm<'a> {
             },
             mean: Estimate::new(&scores, mean, criteria)?,
             interquartile_mean: Estimate::new(&scores, interquartile_mean, criteria)?,
-            inflation: Estimate::new(&inflations, mean, criteria)?,
+            inflation: Estimate::new(&inflations(&runs), mean, criteria)?,
             runs,
             comparison: None,
             rank: None,
             times_to_accuracy: Vec::new(),
             relative_costs: Vec::new(),
         })
+    }
+
+    /// [`RunRecord::inflation`] of each finished run.
+    pub fn inflations(&self) -> Vec<f64> {
+        inflations(&self.runs)
     }
 
     /// The runs that finished or diverged. What failed says nothing about the contender.

@@ -7,7 +7,7 @@ use crate::definition::{Contender, LEARNING_RATE, Seeds, Study, listed};
 use crate::field::{Difference, Fields};
 use crate::format::{count, decimals, grouped, percent, with_place};
 use crate::metric::Metric;
-use crate::plan::{RateChoice, RunSpec};
+use crate::plan::RateChoice;
 use crate::record::{Environment, RunRecord, Status};
 use crate::records::Records;
 
@@ -331,13 +331,13 @@ fn few_images(study: &Study, analysis: &Analysis<'_>) -> Option<String> {
     let margin = study.verdict.statistics().margin;
     let cells = analysis.cells.iter().flat_map(|cell| &cell.arms);
     let images = fewest_images(study, cells.flat_map(|arm| arm.records()))?;
-    let one = images.share_of_one();
-    (margin > 0.0 && one > margin).then(|| {
+    (margin > 0.0 && images.step > margin).then(|| {
         format!(
-            "A network is {} on {}, so that one image is {} points, more than the margin of {}: no difference that small can be seen, and nothing is called equivalent.",
+            "A network is {} on {}, so that {} is {} points, more than the margin of {}: no difference that small can be seen, and nothing is called equivalent.",
             images.purpose,
             count(images.count, "image"),
-            decimals(100.0 * one, 2),
+            images.coarsest,
+            decimals(100.0 * images.step, 2),
             decimals(100.0 * margin, 2)
         )
     })
@@ -430,20 +430,12 @@ fn of_these_images(analysis: &Analysis<'_>) -> Option<String> {
 /// 2003, Inference for the generalization error, Machine Learning 52). None where no accuracy or loss on
 /// test images is compared, or all seeds have one split.
 fn width_for_other_images(analysis: &Analysis<'_>) -> Option<f64> {
-    if !analysis.metric.needs_test_images() {
+    if !analysis.metric.needs_test_images() || analysis.has_one_split() {
         return None;
     }
     let arms: Vec<_> = analysis.deciding().flat_map(|cell| &cell.arms).collect();
     let splits = arms.iter().map(|arm| arm.records().count()).max()?;
     let runs: Vec<_> = arms.iter().flat_map(|arm| arm.records()).collect();
-    // One split for all seeds.
-    let has_split_seed = |spec: &RunSpec| {
-        let data = spec.overrides.get("data");
-        data.is_some_and(|data| data.get("split_seed").is_some())
-    };
-    if runs.iter().any(|run| run.specs.iter().any(has_split_seed)) {
-        return None;
-    }
     let images = runs.iter().filter_map(|run| run.images);
     let shares = images.map(|images| images.test as f64 / images.training as f64);
     let share = shares.reduce(f64::max)?;

@@ -199,12 +199,23 @@ impl Kind {
         }
     }
 
+    /// By what numbers are multiplied where they have their unit.
+    pub(super) fn reported_scale(self) -> f64 {
+        match self {
+            Self::Accuracy | Self::Share => 100.0,
+            Self::Milliseconds => 1000.0,
+            Self::Nanoseconds | Self::Seconds | Self::Count | Self::Decades | Self::Number => 1.0,
+        }
+    }
+
     /// A number without its unit.
     pub(super) fn number(self, value: f64) -> String {
         match self {
-            Self::Accuracy | Self::Share => decimals(100.0 * value, 2),
-            Self::Milliseconds => decimals(1000.0 * value, 2),
-            Self::Nanoseconds | Self::Decades => decimals(value, 2),
+            Self::Accuracy
+            | Self::Share
+            | Self::Milliseconds
+            | Self::Nanoseconds
+            | Self::Decades => decimals(self.reported_scale() * value, 2),
             Self::Seconds | Self::Count => decimals(value, 1),
             Self::Number => scientific(value, 4),
         }

@@ -3,7 +3,7 @@
 use super::document::{Block, Document, Table, VerdictBlock};
 use super::observations::observations;
 use super::tables;
-use crate::analysis::{Analysis, Cell};
+use crate::analysis::{Analysis, Arm, Cell};
 use crate::definition::{Study, listed};
 use crate::figures::{self, CellFigures, Figure, Illustrations, OverallFigures, Source};
 use crate::format::{capital, confidence, count, decimals, grouped, percent};
@@ -225,11 +225,8 @@ fn illustrated(illustrations: Illustrations) -> Vec<Block> {
 }
 
 fn inflation(cell: &Cell<'_>) -> String {
-    let all: Vec<f64> = cell
-        .arms
-        .iter()
-        .flat_map(|arm| arm.records().filter_map(|run| run.inflation()))
-        .collect();
+    let arms = cell.arms.iter();
+    let all: Vec<f64> = arms.flat_map(Arm::inflations).collect();
     let mean = statistics::mean(&all).unwrap_or(0.0);
     format!(
         "The epoch of every run was chosen on the validation images, and its network scored on the test images. Had the epoch been chosen on the test images, as is often done, the accuracy would have come out {} percentage points higher on average ({}).",
@@ -347,13 +344,15 @@ fn tests(analysis: &Analysis<'_>) -> String {
 
 /// What is chosen by which images, and what becomes of runs that did not come to their end.
 fn chosen_by(study: &Study, analysis: &Analysis<'_>) -> String {
-    let (chosen, trials) = if study.tuned.is_some() {
-        (
-            "The learning rate and the epoch are",
-            " The trials that choose a learning rate split the same images anew, so that some of the images that they learn from or choose by are test images of final runs.",
-        )
-    } else {
-        ("The epoch is", "")
+    let chosen = match study.tuned {
+        Some(_) => "The learning rate and the epoch are",
+        None => "The epoch is",
+    };
+    let trials = match study.tuned {
+        Some(_) if !analysis.has_one_split() => {
+            " The trials that choose a learning rate split the same images anew, so that some of the images that they learn from or choose by are test images of final runs."
+        }
+        _ => "",
     };
     format!(
         "{chosen} chosen on validation images; no run chooses anything by its test images.{trials} {} A run that failed is left out with the run that it is paired with.",

@@ -37,6 +37,8 @@ pub(super) fn replace(
         create_folder(path.parent().unwrap_or(&new))?;
         write_atomically(&path, bytes)?;
     }
+    // An empty one is no report to be kept; one with anything in it is not removed.
+    fs::remove_dir(folder).ok();
     let aside = hidden_path(folder, ASIDE);
     match fs::rename(folder, &aside) {
         Ok(()) => {
@@ -166,6 +168,16 @@ mod tests {
         assert_eq!(read(&folder.join("earlier/1")), "one");
         assert_eq!(read(&folder.join("earlier/2")), "two");
         assert_eq!(fs::read_dir(folder.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_empty_folder_is_no_earlier_report() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("tanh");
+        fs::create_dir(&folder).unwrap();
+        assert_eq!(replace(&folder, &files("one")).unwrap(), None);
+        assert_eq!(read(&folder), "one");
+        assert!(!folder.join("earlier").exists());
     }
 
     #[test]

@@ -611,6 +611,39 @@ fn few_test_images_are_warned_of() {
     }
 }
 
+/// Of 1,200 images of two classes one is 0.08 points of accuracy, but of the 24 of the rarer class it is 2.08 points of
+/// balanced accuracy.
+#[test]
+fn a_rare_class_makes_balanced_accuracy_coarse() {
+    for (metric, warned) in [("balanced-accuracy", true), ("test-accuracy", false)] {
+        let study = study(&format!(
+            "seeds = 8\n[verdict]\nmetric = \"{metric}\"\nmargin = 0.001"
+        ));
+        let (plan, records) = records(&study, |_| Some(0.5));
+        let uneven = records.iter().cloned().map(|mut run| {
+            run.images = Some(ImageCounts {
+                training: 4000,
+                validation: 1200,
+                test: 1200,
+            });
+            run.balanced_accuracy_step = Some(1.0 / (2.0 * 24.0));
+            run.test = Some(Score {
+                accuracy: Some(0.5),
+                balanced_accuracy: Some(0.5),
+                ..Score::default()
+            });
+            run
+        });
+        let records = Records::new(uneven.collect());
+        let analysis = Analysis::new(&plan, &records).unwrap();
+        let warnings = analysis.warnings.join("\n");
+        let warning = "on 1,200 images, so that one image of the rarest class is 2.08 points, more than the margin of 0.10";
+        assert_eq!(warnings.contains(warning), warned, "{warnings}");
+        let headline = &analysis.conclusion.headline;
+        assert_eq!(headline.contains("equivalent"), !warned, "{headline}");
+    }
+}
+
 /// Of 30 images one is 3.3 points, whichever accuracy is compared, and the report says so once.
 #[test]
 fn nothing_is_equivalent_by_few_images_of_any_kind() {
@@ -1340,6 +1373,26 @@ fn metrics_by_hand() {
         Value::Measured(-2.0)
     );
     assert_eq!(Metric::DeadShare.value(&diverged), Value::Missing);
+}
+
+/// In the table and in the sentence above it.
+#[test]
+fn inflation_is_that_of_finished_runs() {
+    let study = study("seeds = 8");
+    let (plan, records) = records(&study, |_| Some(0.97));
+    let runs = records.iter().cloned().enumerate().map(|(number, made)| {
+        let mut run = RunRecord {
+            id: made.id,
+            specs: made.specs,
+            ..run()
+        };
+        if number == 0 {
+            run.status = Status::Diverged { epoch: 3 };
+        }
+        run
+    });
+    let report = page(&plan, &Records::new(runs.collect()));
+    assert!(report.contains("on average (15 runs)"), "{report}");
 }
 
 #[test]

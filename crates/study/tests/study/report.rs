@@ -435,6 +435,7 @@ recipe = { "network.initialization" = "matched" }
         "also of contenders that a claim does not name; what is exploratory is corrected for the comparisons of its own setting and track alone. Equivalent",
         // √(1 + 6 · 28000 / 37800) = 2.33
         "should be about 2.3 times as wide",
+        "choose a learning rate split the same images anew",
     ] {
         assert!(markdown.contains(said), "{said}: {markdown}");
     }
@@ -442,7 +443,9 @@ recipe = { "network.initialization" = "matched" }
     let one_split = text.replace("[common]", "[fixed]\ndata.split_seed = 3\n[common]");
     let study = Study::parse(&one_split, Path::new("a.toml")).unwrap();
     let written = Written::new(&study, &made_up::run(&study, good));
-    assert!(!written.read("report.md").contains("times as wide"));
+    let markdown = written.read("report.md");
+    assert!(!markdown.contains("times as wide"));
+    assert!(!markdown.contains("split the same images anew"));
     // Tuned alone, in one setting.
     let tuned = "title = \"x\"\ncontenders = [\"relu\", \"tanh\"]\nseeds = 6\n[tuned]\nlearning_rates = [0.001, 0.01]";
     let study = Study::parse(tuned, Path::new("a.toml")).unwrap();

@@ -98,6 +98,7 @@ impl StudyRunner {
             outcome,
             images: [training, validation, test],
             commonest_class_share,
+            balanced_accuracy_step,
         } = trained;
         let LoopOutcome {
             ending,
@@ -130,6 +131,7 @@ impl StudyRunner {
         RunRecord {
             classes: Some(task.classes),
             commonest_class_share,
+            balanced_accuracy_step,
             parameters: Some(network.network.num_parameters() as u64),
             images: Some(ImageCounts {
                 training,
