@@ -45,7 +45,9 @@ pub use image_table::ImageTable;
 pub use images::{Image, LabelledImage, LabelledImages, UnlabelledImage, UnlabelledImages};
 pub use loader::{EpochLoader, epoch_order};
 pub use scaling::Scaling;
-pub use source::{FOLDER, Source, has_test_images, shadowed};
+pub use source::{
+    FOLDER, Source, archive_beside, has_archived_test_images, has_test_images, shadowed,
+};
 pub use split::{Fractions, Split};
 pub use thousands::Thousands;
 

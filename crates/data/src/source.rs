@@ -160,6 +160,21 @@ pub fn shadowed(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Kaggle's archive in the folder of the file that images come from, if they do not come from it.
+pub fn archive_beside(images: &Source) -> Option<PathBuf> {
+    let Source::File(path) = images else {
+        return None;
+    };
+    let archive = path.with_file_name(ARCHIVE);
+    (archive != *path && archive.is_file()).then_some(archive)
+}
+
+/// Whether the file is an archive with Kaggle's table of unlabelled images in it. What cannot be read is none.
+pub fn has_archived_test_images(path: &Path) -> bool {
+    let names = names_in_archive(path).ok().flatten();
+    names.is_some_and(|names| named_in(&names, TEST).is_some())
+}
+
 /// The files that may hold a table, the first one found being taken. A table that may be either is
 /// looked for as a labelled one.
 fn file_names(labels: Labels) -> [String; 3] {

@@ -373,6 +373,9 @@ fn remedy_for_label(field: &[u8]) -> &'static str {
 /// What to do about a pixel that is none.
 fn remedy_for_pixel(field: &[u8]) -> &'static str {
     match as_float(field) {
+        Some(0.0..=255.0) if !field.contains(&b'.') => {
+            "; write it in digits alone, as `trainer data convert` does"
+        }
         Some(0.0 | 1.0) => {
             "; write it without a fraction, or multiply by 255 and round what goes from 0 to 1, as `trainer data convert` does"
         }

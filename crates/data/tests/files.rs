@@ -382,6 +382,25 @@ fn all_tables_of_a_file_a_folder_or_an_archive() {
 }
 
 #[test]
+fn an_archive_beside_images_is_found() {
+    let folder = folder(&[("digit-recognizer.zip", &kaggle()), ("train.csv", b"")]);
+    let source = |name: &str| Source::File(folder.path().join(name));
+    let archive = folder.path().join("digit-recognizer.zip");
+    assert_eq!(
+        data::archive_beside(&source("train.csv")),
+        Some(archive.clone())
+    );
+    assert_eq!(data::archive_beside(&source("digit-recognizer.zip")), None);
+    assert_eq!(data::archive_beside(&Source::Memory), None);
+    assert!(data::has_archived_test_images(&archive));
+    assert!(!data::has_archived_test_images(
+        &folder.path().join("train.csv")
+    ));
+    fs::write(&archive, zip(&[("train.csv", TRAIN)])).unwrap();
+    assert!(!data::has_archived_test_images(&archive));
+}
+
+#[test]
 fn files_that_others_hide() {
     let folder = folder(&[("digit-recognizer.zip", b""), ("train.csv", b"")]);
     let hidden = || {

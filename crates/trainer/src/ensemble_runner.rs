@@ -21,7 +21,7 @@ use crate::history::EpochRecord;
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, JobObserver, Jobs, JobsEnding, Probe};
 use crate::probe;
-use crate::run_directory::{RunDirectory, member_of, taken};
+use crate::run_directory::{RunDirectory, member_of, members_in, taken};
 use crate::saved_model;
 use crate::toml_file::difference;
 use crate::training::{self, Training};
@@ -32,6 +32,10 @@ pub struct Members {
     pub runs: Vec<(PathBuf, RunConfig)>,
     /// What they are trained on.
     pub images: LabelledImages,
+    /// What all are made by.
+    recipe: RunConfig,
+    /// The folder of all.
+    folder: PathBuf,
     processor: Processor,
     signals: Signals,
 }
@@ -84,13 +88,14 @@ impl Members {
         signals: Signals,
     ) -> Self {
         let runs = (0..count).map(|number| {
-            let mut config = recipe.member(number);
-            config.backend = processor.backend;
+            let config = member(recipe, number, &processor);
             (member_of(folder, config.seed), config)
         });
         Self {
             runs: runs.collect(),
             images,
+            recipe: recipe.clone(),
+            folder: folder.to_owned(),
             processor,
             signals,
         }
@@ -109,6 +114,7 @@ impl Members {
         style: Style,
     ) -> Result<Option<ExitCode>> {
         let console = Console::new(style);
+        self.check_others()?;
         let left = self.left(&console)?;
         if left == 0 {
             return Ok(None);
@@ -124,6 +130,29 @@ impl Members {
         } else {
             self.train_in_turn(&console)
         }
+    }
+
+    /// Refuses a folder with members that this recipe would not make: who names the folder would take all for one
+    /// ensemble.
+    fn check_others(&self) -> Result<()> {
+        let is_ours = |path: &PathBuf| self.runs.iter().any(|(ours, _)| ours == path);
+        for path in members_in(&self.folder) {
+            if is_ours(&path) || !RunDirectory::is_run(&path) {
+                continue;
+            }
+            let run = RunDirectory::open(&path)?;
+            let seed = run.config()?.seed;
+            let Some(number) = seed.checked_sub(self.recipe.seed) else {
+                bail!(
+                    "{} is of another ensemble, as the seeds of this one begin at {}; name another folder with --out",
+                    path.display(),
+                    self.recipe.seed
+                );
+            };
+            let config = member(&self.recipe, number as usize, &self.processor);
+            is_trained(&run, &config)?;
+        }
+        Ok(())
     }
 
     /// How many are still to be trained; names the others.
@@ -256,6 +285,13 @@ impl Members {
             }
         }
     }
+}
+
+/// The configuration of a member, counted from 0.
+fn member(recipe: &RunConfig, number: usize, processor: &Processor) -> RunConfig {
+    let mut config = recipe.member(number);
+    config.backend = processor.backend;
+    config
 }
 
 /// The event of a member that has diverged.

@@ -73,6 +73,24 @@ pub fn check_folder_of(path: &Path, option: &str) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a name of another kind of file than CSV, such as one that is compressed.
+///
+/// # Errors
+///
+/// If the name has another ending.
+pub fn check_csv(path: &Path) -> Result<()> {
+    if path
+        .extension()
+        .is_none_or(|ending| !ending.eq_ignore_ascii_case("csv"))
+    {
+        bail!(
+            "{} would be a CSV file by another name; name one that ends in .csv",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
 /// Refuses a name of another kind of file than a PNG picture, and to replace such a file.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! Words for people.
 
+use std::path::Path;
+
 use data::{LabelledImages, Source, Thousands};
 
 use crate::shell::as_argument;
@@ -12,10 +14,10 @@ pub fn count(number: usize, noun: &str) -> String {
     }
 }
 
-/// What reads unlabelled images by the run, or the runs, in `folder`, as the shell has its name.
-pub fn prediction(folder: &str) -> String {
+/// What reads unlabelled images by these runs, or the ensembles in these folders, as the shell has their names.
+pub fn prediction(runs: &str) -> String {
     format!(
-        "`trainer predict {folder}` reads unlabelled images (a test.csv beside the training images or in {}/, or those of its --data) and writes a submission",
+        "`trainer predict {runs}` reads unlabelled images (a test.csv beside the training images or in {}/, or those of its --data) and writes a submission",
         data::FOLDER
     )
 }
@@ -33,6 +35,19 @@ pub fn note_on_copies(images: &LabelledImages) -> Option<String> {
             }
         )
     })
+}
+
+/// That Kaggle's archive lies beside the images and is not read, where they were not named as a file but found in a
+/// folder.
+pub fn note_on_archive(images: &Source, named: Option<&Path>) -> Option<String> {
+    if named.is_some_and(|named| !named.is_dir()) {
+        return None;
+    }
+    let archive = data::archive_beside(images)?;
+    Some(format!(
+        "note: {images} is read, and not {} beside it; name that with --data if it is meant",
+        archive.display()
+    ))
 }
 
 #[cfg(test)]

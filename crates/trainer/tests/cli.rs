@@ -2,11 +2,14 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 
 use common::Folder;
 use serde_json::Value;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 #[test]
 fn help() {
@@ -810,6 +813,72 @@ fn tables_of_others_are_converted() {
     insta::assert_snapshot!(folder.fail("data convert mine.csv x/y.csv"), @"error: there is no folder x; make it, or name another file to write");
     insta::assert_snapshot!(folder.fail("data convert mine.csv x.csv --range 1 1"), @"error: --range needs two different finite numbers");
     insta::assert_snapshot!(folder.fail("data convert none.csv x.csv"), @"error: none.csv: there is no such file or folder; found in its folder: mine.csv, narrow.csv, ready-classes.csv, ready.csv, test.csv and 2 more");
+    // There is no ink to be made full.
+    fs::write(folder.path("blank.csv"), "label,a\n0,0\n1,0\n").unwrap();
+    assert!(
+        !folder
+            .succeed("data convert blank.csv b.csv")
+            .contains("--range")
+    );
+}
+
+/// Another division of the same digits, as `data fetch` writes it, comes before Kaggle's archive: that is said, and a
+/// network that was trained on one is not given the test images of the other.
+#[test]
+fn an_archive_beside_other_files_is_told_of() {
+    let folder = Folder::with_digits(120);
+    let [train, test] =
+        ["train.csv", "test.csv"].map(|name| fs::read_to_string(folder.path(name)).unwrap());
+    let few: Vec<&str> = test.lines().take(51).collect();
+    let mut archive = ZipWriter::new(File::create(folder.path("digit-recognizer.zip")).unwrap());
+    for (name, text) in [("train.csv", train), ("test.csv", few.join("\n"))] {
+        let options = SimpleFileOptions::default();
+        archive.start_file(name, options).unwrap();
+        archive.write_all(text.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap();
+    fs::write(folder.path("test-labels.csv"), "ImageId,Label\n").unwrap();
+    let run = |arguments: &str| {
+        let output = folder.run(arguments);
+        let [said, noted] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success(), "{arguments}: {noted}");
+        (said, noted)
+    };
+    let train = "--config tiny.toml --epochs 1 --plain";
+
+    let note = "train.csv is read, and not ./digit-recognizer.zip beside it; name that with --data if it is meant";
+    let (said, _) = run(&format!("{train} --data . --out found"));
+    assert!(said.contains(&format!("note: ./{note}\n")), "{said}");
+    let (said, noted) = run("predict found --out found.csv");
+    assert!(said.starts_with("wrote 120 predictions of "), "{said}");
+    assert!(said.contains("next: `trainer score "), "{said}");
+    assert!(noted.contains("digit-recognizer.zip beside it"), "{noted}");
+
+    // Whoever names a file means it.
+    for file in ["train.csv", "digit-recognizer.zip"] {
+        let (said, _) = run(&format!("{train} --data {file} --out named-{file}"));
+        assert!(!said.contains("beside it"), "{said}");
+    }
+    // These are not the images to which answers are there.
+    let (said, noted) = run("predict named-digit-recognizer.zip --out archived.csv");
+    assert!(said.starts_with("wrote 50 predictions of "), "{said}");
+    assert!(!said.contains("trainer score"), "{said}");
+    assert!(!noted.contains("beside it"), "{noted}");
+
+    let (said, _) = run("data check .");
+    let warning =
+        "warning: ./digit-recognizer.zip is not looked at: train.csv and test.csv come first";
+    assert!(said.contains(warning), "{said}");
+    insta::assert_snapshot!(folder.fail("predict found --out submission.zip"), @"error: submission.zip would be a CSV file by another name; name one that ends in .csv");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("test-labels.csv", folder.path("link.csv")).unwrap();
+        insta::assert_snapshot!(folder.fail("predict found --out link.csv"), @"error: link.csv is the name of the answers to the test images; name another file with --out");
+    }
+    // What is not drawn may be damaged.
+    fs::write(folder.path("test.csv"), "pixel0,pixel1\n0\n").unwrap();
+    folder.succeed("data show . --out digits.png");
 }
 
 #[test]
@@ -996,7 +1065,9 @@ fn images_that_a_network_was_trained_on_are_not_scored_unawares() {
     let half = fs::read_to_string(folder.path("tiny.toml")).unwrap();
     let half = format!("{half}\n[data]\nvalidation_fraction = 0\ntest_fraction = 0.5\n");
     fs::write(folder.path("half.toml"), half).unwrap();
-    folder.succeed("--config half.toml --data moved.csv --epochs 1 --quiet --out half");
+    let said = folder.succeed("--config half.toml --data moved.csv --epochs 1 --plain --out half");
+    let note = "note: data.test_fraction keeps 150 images for a test, which studies alone make: this run neither trains on them nor is scored on them\n";
+    assert!(said.contains(note), "{said}");
     let scores: Value =
         serde_json::from_str(&folder.succeed("evaluate half --data moved.csv --json")).unwrap();
     assert_eq!(scores["known_images"], 150);

@@ -72,6 +72,31 @@ fn members_trained_at_once_are_those_trained_in_turn() {
     assert!(more.contains("turn/member-9 is trained"), "{more}");
     assert!(more.contains("average of 4 networks: "), "{more}");
 
+    // The folder stands for all four, so that two of them are named.
+    let fewer = folder.succeed(&format!("{train} --members 2 --out turn"));
+    assert!(fewer.contains("average of 2 networks: "), "{fewer}");
+    let next = "`trainer predict turn/member-7 turn/member-8` reads";
+    assert!(fewer.contains(next), "{fewer}");
+    // Nor are members of two recipes one ensemble, whether the seeds of the other begin later or earlier.
+    let recipe = fs::read_to_string(folder.path("recipe.toml")).unwrap();
+    for (seed, error) in [
+        (
+            "9",
+            "turn/member-7 is of another ensemble, as the seeds of this one begin at 9; name another folder with --out",
+        ),
+        (
+            "1",
+            "turn/member-7 is a run with another configuration: data.split_seed is 7 there and 1 now; name another folder with --out",
+        ),
+    ] {
+        let other = recipe.replace("seed = 7", &format!("seed = {seed}"));
+        fs::write(folder.path("other.toml"), other).unwrap();
+        let other = train.replace("recipe.toml", "other.toml");
+        let said = folder.fail(&format!("{other} --out turn"));
+        assert_eq!(said.trim_end(), format!("error: {error}"));
+    }
+    assert!(!folder.path("turn/member-1").exists());
+
     // Where the images lie does not matter, as long as they are the same.
     fs::copy(folder.path("train.csv"), folder.path("moved.csv")).unwrap();
     let moved = train.replace("train.csv", "moved.csv");

@@ -81,6 +81,14 @@ fn complaints_about_rows() {
             format!("line 2, column 5 (pixel3): found \"4.5\", {pixel}; write it without a fraction, as `trainer data convert` does"),
         ),
         (
+            "0,1,2,3,-0\n",
+            format!("line 2, column 5 (pixel3): found \"-0\", {pixel}; write it in digits alone, as `trainer data convert` does"),
+        ),
+        (
+            "0,1,1e2,3,4\n",
+            format!("line 2, column 3 (pixel1): found \"1e2\", {pixel}; write it in digits alone, as `trainer data convert` does"),
+        ),
+        (
             "0,0,0.5,3,4\n",
             format!(
                 "line 2, column 3 (pixel1): found \"0.5\", {pixel}; multiply by 255 and round what goes \

@@ -15,10 +15,11 @@ use crate::console::{Console, Style};
 use crate::ensemble::Ensemble;
 use crate::ensemble_runner::{Members, Processes};
 use crate::interrupt::Signals;
-use crate::names::stem;
+use crate::names::of_config;
+use crate::run_directory::members_in;
 use crate::saved_model::SavedNetwork;
 use crate::shell::as_argument;
-use crate::text::prediction;
+use crate::text::{note_on_archive, prediction};
 use crate::toml_file::read_recipe;
 
 /// Where ensembles go that are not told otherwise.
@@ -93,6 +94,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let images = recipe
         .data
         .read_images(options.data.as_deref(), data::training_images)?;
+    let named = options.data.as_deref().or(recipe.data.path.as_deref());
+    let note = note_on_archive(images.source(), named);
     let fingerprint = images.fingerprint();
     if options.data.is_none() {
         let source = images.source();
@@ -103,14 +106,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     recipe.data.fingerprint = Some(fingerprint);
     recipe.data.note_source(images.source())?;
-    let members = Members::new(
-        &recipe,
-        count,
-        &options.folder(),
-        images,
-        processor,
-        signals,
-    );
+    let folder = options.folder();
+    let members = Members::new(&recipe, count, &folder, images, processor, signals);
     match options.role {
         None => {}
         Some(Role::Worker) => return members.work(),
@@ -122,21 +119,29 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         probe: options.arguments(Role::Probe),
     };
     let style = Style::choose(plain, quiet, json);
+    let console = Console::new(style);
+    if let Some(note) = note {
+        console.say(&note);
+    }
     if let Some(code) = members.train(options.jobs, &processes, style)? {
         return Ok(code);
     }
-    let console = Console::new(style);
+    let Members { runs, images, .. } = members;
+    let runs: Vec<PathBuf> = runs.into_iter().map(|(path, _)| path).collect();
+    // The folder stands for all members in it, of which this ensemble may be a part.
+    let names = match members_in(&folder).len() == runs.len() {
+        true => vec![as_argument(&folder)],
+        false => runs.iter().map(|path| as_argument(path)).collect(),
+    };
+    let names = names.join(" ");
     let mut next = Vec::new();
-    let folder = as_argument(&options.folder());
     if recipe.data.validation_fraction > 0.0 && !quiet {
-        let Members { runs, images, .. } = members;
-        let runs: Vec<PathBuf> = runs.into_iter().map(|(path, _)| path).collect();
         let network = SavedNetwork::default();
         let ensemble = Ensemble::load(&runs, network, backend, recipe.kernels)?;
         evaluate::on_validation(&ensemble, &images, &console)?;
-        next.push(format!("`trainer errors {folder}` shows what they misread"));
+        next.push(format!("`trainer errors {names}` shows what they misread"));
     }
-    next.push(prediction(&folder));
+    next.push(prediction(&names));
     console.say(&format!("next: {}", next.join(", ")));
     Ok(ExitCode::SUCCESS)
 }
@@ -146,7 +151,7 @@ impl Options {
     fn folder(&self) -> PathBuf {
         self.out
             .clone()
-            .unwrap_or_else(|| Path::new(ENSEMBLES).join(stem(&self.recipe)))
+            .unwrap_or_else(|| Path::new(ENSEMBLES).join(of_config(&self.recipe)))
     }
 
     /// The arguments of a process that takes part.

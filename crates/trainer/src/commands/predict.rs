@@ -14,11 +14,12 @@ use mnist::Existing;
 
 use super::networks::note_if_inverted;
 use super::{evaluate, networks};
-use crate::console::print;
+use crate::console::{print, print_error};
 use crate::ensemble::{Ensemble, Member};
 use crate::evaluation::Probabilities;
-use crate::output_files::{check_folder_of, check_replaceable};
+use crate::output_files::{check_csv, check_folder_of, check_replaceable};
 use crate::shell::as_argument;
+use crate::text::note_on_archive;
 
 const PROBABILITIES: &str = "--probabilities";
 
@@ -30,8 +31,8 @@ const IMAGE: &str = mnist::SUBMISSION_COLUMNS[0];
 pub struct Options {
     #[command(flatten)]
     networks: networks::Options,
-    /// Unlabelled images: a CSV file (plain, .gz or Kaggle's .zip) or its folder [default: the folder of
-    /// the images that the runs were trained with, if test.csv is there too, or else data/]
+    /// Unlabelled images: a CSV file (plain, .gz or Kaggle's .zip) or its folder [default: the archive or
+    /// the folder of the images that the runs were trained with, if test.csv is there too, or else data/]
     #[arg(long, short, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The file to write; a submission that is there is replaced
@@ -62,6 +63,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Some(named) => data::test_images(Some(named))?,
         None => images_of(&ensemble)?,
     };
+    if let Some(note) = note_on_archive(images.source(), options.data.as_deref()) {
+        print_error(&note);
+    }
     let (count, side) = (images.len(), images.side());
     let expected = ensemble.task().height;
     if side != expected {
@@ -86,10 +90,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         // The submission is there all the same.
         Err(error) => print(&format!("how many are right is not known: {error:#}"))?,
     }
-    if let Source::File(path) = images.source()
-        && let answers = path.with_file_name(mnist::TEST_LABELS)
-        && answers.is_file()
-    {
+    if let Some(answers) = answers_to(images.source()) {
         print(&format!(
             "next: `trainer score {} --answers {}` compares it with the right answers",
             as_argument(&options.out),
@@ -124,9 +125,20 @@ impl Options {
     }
 }
 
-/// Refuses the name of the answers, which the submission would be compared with.
+/// The answers that `data fetch` and `data make` write beside their test.csv, if they are there.
+fn answers_to(images: &Source) -> Option<PathBuf> {
+    let Source::File(path) = images else {
+        return None;
+    };
+    let answers = path.with_file_name(mnist::TEST_LABELS);
+    (path.file_name() == Some(OsStr::new(mnist::TEST)) && answers.is_file()).then_some(answers)
+}
+
+/// Refuses the name of another kind of file than CSV, and that of the answers, which the submission would be compared
+/// with.
 fn check_name(path: &Path, option: &str) -> Result<()> {
-    if path.file_name() == Some(OsStr::new(mnist::TEST_LABELS)) {
+    check_csv(path)?;
+    if files::target(path).file_name() == Some(OsStr::new(mnist::TEST_LABELS)) {
         bail!(
             "{} is the name of the answers to the test images; name another file with {option}",
             path.display()
@@ -189,14 +201,19 @@ fn note_of_replacing(path: &Path) -> &'static str {
     }
 }
 
-/// The images to predict where none are named: those beside the images that all networks were trained with, if
-/// there are any, or else those in [`data::FOLDER`].
+/// The images to predict where none are named: those in the archive that all networks were trained with, or beside the
+/// images that they were, if there are any, or else those in [`data::FOLDER`].
 ///
 /// # Errors
 ///
 /// If there are none, or they cannot be read.
 fn images_of(ensemble: &Ensemble) -> Result<UnlabelledImages> {
     let default = Path::new(data::FOLDER);
+    if let Some(file) = common(&ensemble.members, |member| member.config.data.path.clone())
+        && data::has_archived_test_images(&file)
+    {
+        return Ok(data::test_images(Some(&file))?);
+    }
     let Some(folder) = training_folder(&ensemble.members) else {
         return Ok(data::test_images(None)?);
     };
@@ -227,11 +244,17 @@ fn training_folder(members: &[Member]) -> Option<PathBuf> {
             false => path.parent().map(Path::to_owned),
         }
     };
-    let first = folder(members.first()?)?;
-    let is_common = members
-        .iter()
-        .all(|member| folder(member).as_ref() == Some(&first));
     // The path of the built-in digits is a name alone, all others that runs note are absolute.
-    let is_default = std::path::absolute(data::FOLDER).is_ok_and(|default| default == first);
-    (is_common && first != Path::new("") && !is_default).then_some(first)
+    let is_default =
+        |path: &PathBuf| std::path::absolute(data::FOLDER).is_ok_and(|default| default == *path);
+    common(members, folder).filter(|path| path != Path::new("") && !is_default(path))
+}
+
+/// The path that is that of every member, if there is one.
+fn common(members: &[Member], path: impl Fn(&Member) -> Option<PathBuf>) -> Option<PathBuf> {
+    let first = path(members.first()?)?;
+    let mut paths = members.iter().map(path);
+    paths
+        .all(|path| path.as_ref() == Some(&first))
+        .then_some(first)
 }

@@ -20,7 +20,7 @@ use crate::interrupt::Signals;
 use crate::names::{for_files, of_config};
 use crate::run_directory::{RUNS, RunDirectory};
 use crate::shell::as_argument;
-use crate::text::{count, note_on_copies};
+use crate::text::{count, note_on_archive, note_on_copies};
 use crate::toml_file::read_recipe;
 use crate::training::{self, FEW_STEPS, Training};
 
@@ -54,7 +54,7 @@ pub struct Options {
     /// The run's folder, which must not be there yet [default: one below experiments/runs]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// What stands in front of every activation: batch, layer, group:G or none [default: batch]
+    /// What stands in front of every activation: batch, layer, group:G or none, as in deep:N [default: batch]
     #[arg(help_heading = "Network", long)]
     normalization: Option<Normalization>,
     /// Standard deviation of the initial weights: he, xavier, lecun, or the one that suits the activation
@@ -123,6 +123,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let images = config
         .data
         .read_images(options.data.as_deref(), data::training_images)?;
+    let named = options.data.as_deref().or(config.data.path.as_deref());
+    let notes = [
+        note_on_archive(images.source(), named),
+        note_on_copies(&images),
+    ];
     let fingerprint = images.fingerprint();
     if let (Some(file), None) = (&options.config, &options.data) {
         let source = images.source();
@@ -142,8 +147,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     run.save_config(&config)?;
     console.say(&images.to_string());
-    if let Some(note) = note_on_copies(&images) {
-        console.say(&note);
+    for note in notes.iter().flatten() {
+        console.say(note);
+    }
+    if config.data.test_fraction > 0.0 {
+        let withheld = split.test.rows().len();
+        console.say(&format!(
+            "note: data.test_fraction keeps {} for a test, which studies alone make: this run neither trains on them nor is scored on them",
+            count(withheld, "image")
+        ));
     }
     console.say(&description(&config, &images));
     let steps = training::steps(&config, &split);

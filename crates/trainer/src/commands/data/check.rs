@@ -8,6 +8,7 @@ use clap::Args;
 use data::{Description, Report, Shared, Thousands, Warning};
 use serde::Serialize;
 
+use super::warn_of_shadowed;
 use crate::console::{print, print_error};
 
 /// Options of `trainer data check`.
@@ -66,6 +67,16 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     for (_, error) in errors {
         print_error(&format!("error: {error}"));
+    }
+    if !options.json {
+        let default = [PathBuf::from(data::FOLDER)];
+        let searched = match options.paths.is_empty() {
+            true => &default,
+            false => options.paths.as_slice(),
+        };
+        for folder in searched.iter().filter(|path| path.is_dir()) {
+            warn_of_shadowed(folder)?;
+        }
     }
     Ok(code)
 }

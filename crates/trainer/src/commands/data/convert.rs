@@ -11,6 +11,7 @@ use data::{Conversion, ConvertError, Converted, Thousands};
 use crate::cli::{count, number};
 use crate::console::{print, print_error};
 use crate::interrupt::{INTERRUPTED, Signals};
+use crate::output_files::check_csv;
 use crate::shell::as_argument;
 
 /// Options of `trainer data convert`.
@@ -95,17 +96,9 @@ impl Options {
     }
 }
 
-/// Refuses a name of a compressed file, and a folder that is not there.
+/// Refuses a name of another kind of file, and a folder that is not there.
 fn check_output(path: &Path) -> Result<()> {
-    if path
-        .extension()
-        .is_none_or(|ending| !ending.eq_ignore_ascii_case("csv"))
-    {
-        bail!(
-            "{} would be a CSV file by another name; name one that ends in .csv",
-            path.display()
-        );
-    }
+    check_csv(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     if folder != Path::new("") && !folder.is_dir() {
         bail!(
@@ -149,7 +142,7 @@ fn summary(converted: &Converted, output: &Path) -> String {
         Thousands(*images),
         output.display()
     )];
-    if (*low, *high) == (0.0, 255.0) && *largest < DARK {
+    if (*low, *high) == (0.0, 255.0) && *largest > 0.0 && *largest < DARK {
         lines.push(format!(
             "note: the brightest pixel is {largest} of 255; where that is full ink, --range 0 {largest} makes it so"
         ));

@@ -80,9 +80,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let config = options.changes.config()?;
     check_folder_of(&options.out, "--out")?;
     check_picture(&options.out)?;
-    let tables = data::tables(options.path.as_deref())?;
     // Of a folder or an archive, the labelled ones.
-    let Some(table) = tables.first() else {
+    let mut tables = data::each_table(options.path.as_deref()).into_iter();
+    let Some(table) = &tables.next().transpose()? else {
         bail!("there are no images");
     };
     let default = if config.is_identity() { 100 } else { 10 };

@@ -145,7 +145,7 @@ pub fn run_study(
         display.say(&format!("{forgotten} failed {runs} {are} made again"));
     }
     if pending > 0 {
-        introduce(runner, done, &display);
+        introduce(runner, resources.data.as_deref(), done, &display);
         let arguments_of_probe = arguments("probe", paths, resources, None);
         let say = |line: &str| display.say(line);
         let probe = runner.processor.is_cpu().then_some(Probe {
@@ -174,12 +174,16 @@ pub fn run_study(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what is about to be run.
-fn introduce(runner: &StudyRunner, done: usize, display: &StudyDisplay) {
+/// Says what is about to be run, on images that were named so.
+fn introduce(runner: &StudyRunner, named: Option<&Path>, done: usize, display: &StudyDisplay) {
     let study = runner.plan.study();
     display.say(&runner.images.to_string());
-    if let Some(note) = text::note_on_copies(&runner.images) {
-        display.say(&note);
+    let notes = [
+        text::note_on_archive(runner.images.source(), named),
+        text::note_on_copies(&runner.images),
+    ];
+    for note in notes.iter().flatten() {
+        display.say(note);
     }
     if let Some(fewest) = study.fewest_seeds()
         && study.seeds.list().len() < fewest
