@@ -21,7 +21,7 @@ impl Budget {
     const VALIDATION_FRACTION: f64 = 0.025;
     /// … and this many of few images, but no more of them than …
     const VALIDATION_IMAGES: f64 = 50.0;
-    /// … this share.
+    /// … this share. Of many small classes, so many that each has one.
     const MOST_VALIDATION: f64 = 0.2;
     /// Share of the images by which functions are compared, and of few images as many as these …
     const TEST_FRACTION: f64 = 0.1;
@@ -35,13 +35,18 @@ impl Budget {
     /// An epoch has so many steps, if batches need not be smaller than 32 for it.
     const STEPS: f64 = 64.0;
 
-    /// For so many images.
-    pub fn of(images: usize) -> Self {
+    /// For so many images, of so many classes.
+    pub fn of(images: usize, classes: usize) -> Self {
         let images = images as f64;
-        let validation_fraction = (Self::VALIDATION_IMAGES / images.max(1.0))
-            .clamp(Self::VALIDATION_FRACTION, Self::MOST_VALIDATION);
-        let test_fraction =
-            (Self::TEST_IMAGES / images.max(1.0)).clamp(Self::TEST_FRACTION, Self::MOST_TEST);
+        let share = |wanted: f64, least, most| {
+            (wanted.max(classes as f64) / images.max(1.0)).clamp(least, most)
+        };
+        let validation_fraction = share(
+            Self::VALIDATION_IMAGES,
+            Self::VALIDATION_FRACTION,
+            Self::MOST_VALIDATION,
+        );
+        let test_fraction = share(Self::TEST_IMAGES, Self::TEST_FRACTION, Self::MOST_TEST);
         let kept = images * (1.0 - validation_fraction - test_fraction);
         let training_fraction = if kept < Self::FEW { 1.0 } else { 0.5 };
         let (batch_size, epochs) = Self::pace(kept * training_fraction);
@@ -72,25 +77,39 @@ mod tests {
 
     #[test]
     fn few_images_are_seen_more_often_in_smaller_batches() {
-        let budget = |images| {
+        let budget = |images, classes| {
             let Budget {
                 validation_fraction,
                 test_fraction,
                 training_fraction,
                 batch_size,
                 epochs,
-            } = Budget::of(images);
+            } = Budget::of(images, classes);
             let fractions = [validation_fraction, test_fraction, training_fraction];
             (fractions, batch_size, epochs)
         };
-        assert_eq!(budget(42_000), ([0.025, 0.1, 0.5], 256, 2));
+        assert_eq!(budget(42_000, 10), ([0.025, 0.1, 0.5], 256, 2));
         // 5,250 are trained on.
-        assert_eq!(budget(12_000), ([0.025, 0.1, 0.5], 64, 2));
+        assert_eq!(budget(12_000, 10), ([0.025, 0.1, 0.5], 64, 2));
         // 1,550, seven times.
-        assert_eq!(budget(2_000), ([0.025, 0.2, 1.0], 32, 7));
+        assert_eq!(budget(2_000, 10), ([0.025, 0.2, 1.0], 32, 7));
         // 325.
-        assert_eq!(budget(500), ([0.1, 0.25, 1.0], 32, 31));
-        assert_eq!(budget(100), ([0.2, 0.25, 1.0], 32, 50));
-        assert_eq!(budget(0), ([0.2, 0.25, 1.0], 32, 50));
+        assert_eq!(budget(500, 10), ([0.1, 0.25, 1.0], 32, 31));
+        assert_eq!(budget(100, 10), ([0.2, 0.25, 1.0], 32, 50));
+        assert_eq!(budget(0, 0), ([0.2, 0.25, 1.0], 32, 50));
+    }
+
+    /// As shares are rounded class by class.
+    #[test]
+    fn every_small_class_has_an_image_to_choose_and_to_compare_by() {
+        let Budget {
+            validation_fraction,
+            test_fraction,
+            ..
+        } = Budget::of(3_000, 200);
+        assert_eq!(validation_fraction * 15.0, 1.0);
+        assert_eq!(test_fraction * 15.0, 2.0);
+        let Budget { test_fraction, .. } = Budget::of(2_000, 250);
+        assert!(test_fraction * 8.0 >= 1.0);
     }
 }

@@ -24,7 +24,7 @@ use study::{Curves, Dataset, Plan, Store, Study};
 use crate::backend::{Backend, Processor};
 use crate::config::DataConfig;
 use crate::names::stem;
-use crate::training;
+use crate::training::{self, NoValidationImages};
 
 pub use configuration::FieldError;
 pub use work::work;
@@ -124,7 +124,22 @@ impl StudyRunner {
                     String::from("validation_fraction is 0, but studies choose by validation");
                 return wrong("data.validation_fraction", message);
             }
-            let (split, _) = training::split(&config, &self.images).with_context(name)?;
+            let split = match training::split(&config, &self.images) {
+                Ok((split, _)) => split,
+                Err(error) if error.is::<NoValidationImages>() => {
+                    let message = String::from(
+                        "no class has so many images that one is left to choose the epoch by; raise data.validation_fraction (--validation-fraction of `compare`), or add images",
+                    );
+                    return wrong("data.validation_fraction", message);
+                }
+                Err(error) => return Err(error).with_context(name),
+            };
+            if split.test.rows().is_empty() && metric.needs_test_images() {
+                let message = format!(
+                    "no class has so many images that one is left for the test, but the verdict is by {metric}; raise data.test_fraction (--test-fraction of `compare`), or add images"
+                );
+                return wrong("data.test_fraction", message);
+            }
             fewest_steps = fewest_steps.min(training::steps(&config, &split));
         }
         Ok(fewest_steps)

@@ -28,6 +28,9 @@ const LEARNING_RATES: [f64; 5] = [0.001, 0.003, 0.01, 0.03, 0.1];
 /// How often each is tried: one run reads too few validation images to tell neighbours apart.
 const TRIALS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
+/// The field of the share by which epochs are chosen.
+const VALIDATION_FRACTION: &str = "data.validation_fraction";
+
 /// The field of the share by which functions are compared.
 const TEST_FRACTION: &str = "data.test_fraction";
 
@@ -67,6 +70,10 @@ pub struct Options {
     /// where there are few images; with --config its own]
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>, allow_negative_numbers = true)]
     training_fraction: Option<f64>,
+    /// Share of the images by which the best epoch is chosen, which no run trains on [default: 0.025,
+    /// or more where there are few images; with --config its own]
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
+    validation_fraction: Option<f64>,
     /// Share of the images by which the functions are compared, which no run trains on [default: 0.1,
     /// or more where there are few images; with --config its own]
     #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
@@ -75,7 +82,8 @@ pub struct Options {
     #[arg(long, value_name = "METRIC", default_value = "test-accuracy")]
     metric: Metric,
     /// Differences up to this are too small to matter, and functions that differ by no more are called
-    /// equivalent; of shares, in percentage points [default: 0.1 of accuracies, else none]
+    /// equivalent; as reports give them: shares in percentage points, times per step in milliseconds
+    /// [default: 0.1 of accuracies, else none]
     #[arg(long, value_name = "DIFFERENCE", value_parser = not_negative, allow_negative_numbers = true)]
     margin: Option<f64>,
     /// Also find the best learning rate for each function, by some runs with each of --rates, and compare
@@ -120,7 +128,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     options.check_names()?;
     let images = resources.images()?;
-    let study = options.study(images.labels().len())?;
+    let study = options.study(images.labels().len(), images.classes())?;
     // First the images: much of the study goes by their number.
     check_images(&Store::at(&paths.folder()), &images.fingerprint(), &name)?;
     let study = unless_another(study, &paths.study)?;
@@ -158,24 +166,29 @@ fn of_another_base(error: anyhow::Error, name: &str) -> anyhow::Error {
 }
 
 impl Options {
-    /// The study, for so many images.
-    fn study(&self, images: usize) -> Result<Study> {
+    /// The study, for so many images of so many classes.
+    fn study(&self, images: usize, classes: usize) -> Result<Study> {
         let names: Vec<String> = self.activations.iter().map(Activation::to_string).collect();
         let mut study = Study::compare(&names, self.seeds.get())?;
-        let budget = Budget::of(images);
+        let budget = Budget::of(images, classes);
         study.fixed = match &self.config {
             Some(file) => recipe(file, &budget)?,
             None => fields(&budget, self.preset)?,
         };
         study.verdict.metric = self.metric;
-        let unit = if self.metric.is_share() { 100.0 } else { 1.0 };
-        study.verdict.margin = self.margin.map(|margin| margin / unit);
+        study.verdict.margin = self
+            .margin
+            .map(|margin| margin / self.metric.reported_scale());
         let count = |name, number: Option<NonZeroUsize>| {
             number.map(|number| integer(name, number.get())).transpose()
         };
         let given = [
             ("epochs", count("--epochs", self.epochs)?),
             ("batch_size", count("--batch-size", self.batch_size)?),
+            (
+                VALIDATION_FRACTION,
+                self.validation_fraction.map(Value::Float),
+            ),
             (TEST_FRACTION, self.test_fraction.map(Value::Float)),
             (TRAINING_FRACTION, self.training_fraction.map(Value::Float)),
             (LEARNING_RATE, self.learning_rate.map(Value::Float)),
@@ -277,10 +290,7 @@ fn fields(budget: &Budget, preset: Preset) -> Result<Table> {
     let values = [
         ("epochs", integer("epochs", epochs)?),
         ("batch_size", integer("batch_size", batch_size)?),
-        (
-            "data.validation_fraction",
-            Value::Float(validation_fraction),
-        ),
+        (VALIDATION_FRACTION, Value::Float(validation_fraction)),
         (TEST_FRACTION, Value::Float(test_fraction)),
         (TRAINING_FRACTION, Value::Float(training_fraction)),
         ("network.preset", Value::String(preset.to_string())),
@@ -387,6 +397,20 @@ mod tests {
         options: Options,
     }
 
+    /// As reports give it, so that a margin can be taken from one.
+    #[test]
+    fn a_margin_has_the_unit_of_reports() {
+        for (metric, margin) in [
+            ("test-accuracy", 0.02),
+            ("seconds-per-step", 0.002),
+            ("training-seconds", 2.0),
+        ] {
+            let arguments = ["", "relu", "tanh", "--margin", "2", "--metric", metric];
+            let study = Program::parse_from(arguments).options.study(1000, 10);
+            assert_eq!(study.unwrap().verdict.margin, Some(margin), "{metric}");
+        }
+    }
+
     /// A recipe's rate is no longer that of all functions where each gets its own.
     #[test]
     fn a_recipes_learning_rate_is_that_of_the_common_track() {
@@ -397,7 +421,10 @@ mod tests {
             .map(Into::into)
             .into();
         arguments.push(file.into());
-        let study = Program::parse_from(arguments).options.study(1000).unwrap();
+        let study = Program::parse_from(arguments)
+            .options
+            .study(1000, 10)
+            .unwrap();
         assert!(!study.fixed.contains_key(LEARNING_RATE));
         let common = study.common.unwrap();
         assert_eq!(common[LEARNING_RATE].as_float(), Some(0.002));
