@@ -160,13 +160,27 @@ pub fn shadowed(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Kaggle's archive in the folder of the file that images come from, if they do not come from it.
+/// Kaggle's archive in the folder of the file that images come from, if they do not come from it: neither is it that
+/// file, nor does it hold one of this name and size, as where it was unpacked there.
 pub fn archive_beside(images: &Source) -> Option<PathBuf> {
     let Source::File(path) = images else {
         return None;
     };
     let archive = path.with_file_name(ARCHIVE);
-    (archive != *path && archive.is_file()).then_some(archive)
+    if archive == *path || !archive.is_file() {
+        return None;
+    }
+    let name = path.file_name()?.to_str()?;
+    let len = path.metadata().map(|found| found.len()).ok();
+    (len.is_none() || archived_len(&archive, name) != len).then_some(archive)
+}
+
+/// Bytes of the file of this name in an archive, unpacked; `None` if there is none, or the archive cannot be read.
+fn archived_len(archive: &Path, name: &str) -> Option<u64> {
+    let mut archive = ZipArchive::new(BufReader::new(File::open(archive).ok()?)).ok()?;
+    let names = names_in(&archive).ok()?;
+    let file = archive.by_name(named_in(&names, name)?).ok()?;
+    Some(file.size())
 }
 
 /// Whether the file is an archive with Kaggle's table of unlabelled images in it. What cannot be read is none.

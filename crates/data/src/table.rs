@@ -373,7 +373,7 @@ fn remedy_for_label(field: &[u8]) -> &'static str {
 /// What to do about a pixel that is none.
 fn remedy_for_pixel(field: &[u8]) -> &'static str {
     match as_float(field) {
-        Some(0.0..=255.0) if !field.contains(&b'.') => {
+        Some(whole @ 0.0..=255.0) if whole.fract() == 0.0 && !field.contains(&b'.') => {
             "; write it in digits alone, as `trainer data convert` does"
         }
         Some(0.0 | 1.0) => {

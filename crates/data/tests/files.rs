@@ -391,6 +391,9 @@ fn an_archive_beside_images_is_found() {
         Some(archive.clone())
     );
     assert_eq!(data::archive_beside(&source("digit-recognizer.zip")), None);
+    // Unpacked, it is the same.
+    fs::write(folder.path().join("train.csv"), TRAIN).unwrap();
+    assert_eq!(data::archive_beside(&source("train.csv")), None);
     assert_eq!(data::archive_beside(&Source::Memory), None);
     assert!(data::has_archived_test_images(&archive));
     assert!(!data::has_archived_test_images(

@@ -53,6 +53,8 @@ pub struct Analysis<'a> {
     pub dataset: Option<Dataset>,
     /// The configuration that the study changes, if that was noted.
     pub base: Option<Table>,
+    /// Whether the images are split alike for all seeds.
+    pub(crate) has_one_split: bool,
     /// What the runs were made with and on.
     pub environments: Vec<Environment>,
     /// Share of the run's time that measuring took: the median of the runs.
@@ -157,6 +159,7 @@ impl<'a> Analysis<'a> {
             choices,
             dataset: records.dataset().cloned(),
             base: records.base().cloned(),
+            has_one_split: specs.iter().any(has_split_seed),
             environments: environments.into_iter().collect(),
             measuring_share,
             warnings: Vec::new(),
@@ -207,17 +210,6 @@ impl<'a> Analysis<'a> {
         self.cells.iter().filter(|cell| cell.decides)
     }
 
-    /// Whether all seeds of a run that decides have one split of the images.
-    pub(crate) fn has_one_split(&self) -> bool {
-        let arms = self.deciding().flat_map(|cell| &cell.arms);
-        let mut specs = arms.flat_map(Arm::records).flat_map(|run| &run.specs);
-        let has_split_seed = |spec: &RunSpec| {
-            let data = spec.overrides.get("data");
-            data.is_some_and(|data| data.get("split_seed").is_some())
-        };
-        specs.any(has_split_seed)
-    }
-
     /// Whether a caveat says that times of training say little.
     pub fn has_uneven_times(&self) -> bool {
         self.deciding().any(Cell::has_uneven_times)
@@ -230,13 +222,19 @@ fn criteria(study: &Study, specs: &[RunSpec], records: &Records) -> Criteria {
     let criteria = study.verdict.statistics();
     let finals = specs.iter().filter(|spec| spec.stage == Stage::Final);
     let runs = finals.filter_map(|spec| records.answering(spec));
-    match fewest_images(study, runs) {
-        Some(images) if images.step > criteria.margin => Criteria {
+    match coarsest_score(study, runs) {
+        Some(scored) if scored.step > criteria.margin => Criteria {
             margin: 0.0,
             ..criteria
         },
         _ => criteria,
     }
+}
+
+/// Whether the run's images are split by another seed than its own.
+fn has_split_seed(spec: &RunSpec) -> bool {
+    let data = spec.overrides.get("data");
+    data.is_some_and(|data| data.get("split_seed").is_some())
 }
 
 /// What a network is scored on.
@@ -277,7 +275,7 @@ impl ScoredImages {
 
 /// What the run is scored on whose score one image changes most; `None` where accuracies are not compared, or no
 /// run says.
-fn fewest_images<'a>(
+fn coarsest_score<'a>(
     study: &Study,
     runs: impl IntoIterator<Item = &'a RunRecord>,
 ) -> Option<ScoredImages> {

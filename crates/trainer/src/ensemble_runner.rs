@@ -106,7 +106,7 @@ impl Members {
     ///
     /// # Errors
     ///
-    /// If one cannot be trained, or another program trains it.
+    /// If one cannot be trained, or another program trains it, or if the folder has members of another recipe.
     pub fn train(
         &self,
         jobs: Option<NonZeroUsize>,
@@ -142,14 +142,12 @@ impl Members {
             }
             let run = RunDirectory::open(&path)?;
             let seed = run.config()?.seed;
-            let Some(number) = seed.checked_sub(self.recipe.seed) else {
-                bail!(
-                    "{} is of another ensemble, as the seeds of this one begin at {}; name another folder with --out",
-                    path.display(),
-                    self.recipe.seed
-                );
+            let number = seed.saturating_sub(self.recipe.seed);
+            let config = RunConfig {
+                // That of a member from before the recipe's first seed.
+                seed,
+                ..member(&self.recipe, number as usize, &self.processor)
             };
-            let config = member(&self.recipe, number as usize, &self.processor);
             is_trained(&run, &config)?;
         }
         Ok(())

@@ -79,9 +79,8 @@ pub fn check_folder_of(path: &Path, option: &str) -> Result<()> {
 ///
 /// If the name has another ending.
 pub fn check_csv(path: &Path) -> Result<()> {
-    if path
-        .extension()
-        .is_none_or(|ending| !ending.eq_ignore_ascii_case("csv"))
+    if let Some(ending) = path.extension()
+        && !ending.eq_ignore_ascii_case("csv")
     {
         bail!(
             "{} would be a CSV file by another name; name one that ends in .csv",

@@ -17,7 +17,7 @@ pub fn count(number: usize, noun: &str) -> String {
 /// What reads unlabelled images by these runs, or the ensembles in these folders, as the shell has their names.
 pub fn prediction(runs: &str) -> String {
     format!(
-        "`trainer predict {runs}` reads unlabelled images (a test.csv beside the training images or in {}/, or those of its --data) and writes a submission",
+        "`trainer predict {runs}` reads unlabelled images (a test.csv in the archive of the training images, beside them or in {}/, or those of its --data) and writes a submission",
         data::FOLDER
     )
 }
@@ -33,6 +33,16 @@ pub fn note_on_copies(images: &LabelledImages) -> Option<String> {
                 Source::File(path) => format!(" {}", as_argument(path)),
                 _ => String::new(),
             }
+        )
+    })
+}
+
+/// That so many images are left alone, if there are any, by a run that no study makes.
+pub fn note_on_withheld(images: usize) -> Option<String> {
+    (images > 0).then(|| {
+        format!(
+            "note: data.test_fraction withholds {} for a test, as studies make one: neither trained on nor scored here",
+            count(images, "image")
         )
     })
 }

@@ -829,9 +829,12 @@ fn an_archive_beside_other_files_is_told_of() {
     let folder = Folder::with_digits(120);
     let [train, test] =
         ["train.csv", "test.csv"].map(|name| fs::read_to_string(folder.path(name)).unwrap());
-    let few: Vec<&str> = test.lines().take(51).collect();
+    let first = |text: &str, lines| text.lines().take(lines).collect::<Vec<_>>().join("\n");
     let mut archive = ZipWriter::new(File::create(folder.path("digit-recognizer.zip")).unwrap());
-    for (name, text) in [("train.csv", train), ("test.csv", few.join("\n"))] {
+    for (name, text) in [
+        ("train.csv", first(&train, 101)),
+        ("test.csv", first(&test, 51)),
+    ] {
         let options = SimpleFileOptions::default();
         archive.start_file(name, options).unwrap();
         archive.write_all(text.as_bytes()).unwrap();
@@ -875,6 +878,9 @@ fn an_archive_beside_other_files_is_told_of() {
     {
         std::os::unix::fs::symlink("test-labels.csv", folder.path("link.csv")).unwrap();
         insta::assert_snapshot!(folder.fail("predict found --out link.csv"), @"error: link.csv is the name of the answers to the test images; name another file with --out");
+        fs::rename(folder.path("test-labels.csv"), folder.path("answers.csv")).unwrap();
+        std::os::unix::fs::symlink("answers.csv", folder.path("test-labels.csv")).unwrap();
+        insta::assert_snapshot!(folder.fail("predict found --out test-labels.csv"), @"error: test-labels.csv is the name of the answers to the test images; name another file with --out");
     }
     // What is not drawn may be damaged.
     fs::write(folder.path("test.csv"), "pixel0,pixel1\n0\n").unwrap();
@@ -1066,7 +1072,7 @@ fn images_that_a_network_was_trained_on_are_not_scored_unawares() {
     let half = format!("{half}\n[data]\nvalidation_fraction = 0\ntest_fraction = 0.5\n");
     fs::write(folder.path("half.toml"), half).unwrap();
     let said = folder.succeed("--config half.toml --data moved.csv --epochs 1 --plain --out half");
-    let note = "note: data.test_fraction keeps 150 images for a test, which studies alone make: this run neither trains on them nor is scored on them\n";
+    let note = "note: data.test_fraction withholds 150 images for a test, as studies make one: neither trained on nor scored here\n";
     assert!(said.contains(note), "{said}");
     let scores: Value =
         serde_json::from_str(&folder.succeed("evaluate half --data moved.csv --json")).unwrap();

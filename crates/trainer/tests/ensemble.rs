@@ -82,7 +82,7 @@ fn members_trained_at_once_are_those_trained_in_turn() {
     for (seed, error) in [
         (
             "9",
-            "turn/member-7 is of another ensemble, as the seeds of this one begin at 9; name another folder with --out",
+            "turn/member-7 is a run with another configuration: data.split_seed is 7 there and 9 now; name another folder with --out",
         ),
         (
             "1",
@@ -96,6 +96,18 @@ fn members_trained_at_once_are_those_trained_in_turn() {
         assert_eq!(said.trim_end(), format!("error: {error}"));
     }
     assert!(!folder.path("turn/member-1").exists());
+    // With one split for all seeds, an ensemble may grow by a recipe that begins later.
+    let one_split = recipe
+        .replace("activations = [\"rrelu\", \"gelu\"]\n", "")
+        .replace("epochs = 4", "epochs = 1")
+        .replace("\n[network]", "\n[data]\nsplit_seed = 7\n[network]");
+    for seed in [8, 9, 7] {
+        let part = one_split.replace("\nseed = 7", &format!("\nseed = {seed}"));
+        fs::write(folder.path("part.toml"), part).unwrap();
+        let part = train.replace("recipe.toml", "part.toml");
+        folder.succeed(&format!("{part} --members 1 --out grown"));
+    }
+    assert!(folder.path("grown/member-7/summary.json").exists());
 
     // Where the images lie does not matter, as long as they are the same.
     fs::copy(folder.path("train.csv"), folder.path("moved.csv")).unwrap();

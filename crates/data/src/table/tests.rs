@@ -89,6 +89,13 @@ fn complaints_about_rows() {
             format!("line 2, column 3 (pixel1): found \"1e2\", {pixel}; write it in digits alone, as `trainer data convert` does"),
         ),
         (
+            "0,0,5e-1,3,4\n",
+            format!(
+                "line 2, column 3 (pixel1): found \"5e-1\", {pixel}; multiply by 255 and round what goes \
+                 from 0 to 1, as `trainer data convert` does"
+            ),
+        ),
+        (
             "0,0,0.5,3,4\n",
             format!(
                 "line 2, column 3 (pixel1): found \"0.5\", {pixel}; multiply by 255 and round what goes \

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Analysis, Cell, fewest_images};
+use super::{Analysis, Cell, coarsest_score};
 use crate::definition::{Contender, LEARNING_RATE, Seeds, Study, listed};
 use crate::field::{Difference, Fields};
 use crate::format::{count, decimals, grouped, percent, with_place};
@@ -330,7 +330,7 @@ fn listed_if_any(names: &[&str]) -> Option<String> {
 fn few_images(study: &Study, analysis: &Analysis<'_>) -> Option<String> {
     let margin = study.verdict.statistics().margin;
     let cells = analysis.cells.iter().flat_map(|cell| &cell.arms);
-    let images = fewest_images(study, cells.flat_map(|arm| arm.records()))?;
+    let images = coarsest_score(study, cells.flat_map(|arm| arm.records()))?;
     (margin > 0.0 && images.step > margin).then(|| {
         format!(
             "A network is {} on {}, so that {} is {} points, more than the margin of {}: no difference that small can be seen, and nothing is called equivalent.",
@@ -430,7 +430,7 @@ fn of_these_images(analysis: &Analysis<'_>) -> Option<String> {
 /// 2003, Inference for the generalization error, Machine Learning 52). None where no accuracy or loss on
 /// test images is compared, or all seeds have one split.
 fn width_for_other_images(analysis: &Analysis<'_>) -> Option<f64> {
-    if !analysis.metric.needs_test_images() || analysis.has_one_split() {
+    if !analysis.metric.needs_test_images() || analysis.has_one_split {
         return None;
     }
     let arms: Vec<_> = analysis.deciding().flat_map(|cell| &cell.arms).collect();

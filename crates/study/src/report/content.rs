@@ -309,7 +309,7 @@ fn compared_by(study: &Study, analysis: &Analysis<'_>) -> String {
         )
     } else if study.verdict.statistics().margin > 0.0 {
         String::from(
-            "The margin is less than one image, and so does not count: nothing can be called equivalent.",
+            "The margin is less than what one image can change, and so does not count: nothing can be called equivalent.",
         )
     } else {
         String::from("There is no margin, so that nothing can be equivalent.")
@@ -349,7 +349,7 @@ fn chosen_by(study: &Study, analysis: &Analysis<'_>) -> String {
         None => "The epoch is",
     };
     let trials = match study.tuned {
-        Some(_) if !analysis.has_one_split() => {
+        Some(_) if !analysis.has_one_split => {
             " The trials that choose a learning rate split the same images anew, so that some of the images that they learn from or choose by are test images of final runs."
         }
         _ => "",

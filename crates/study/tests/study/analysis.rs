@@ -641,6 +641,8 @@ fn a_rare_class_makes_balanced_accuracy_coarse() {
         assert_eq!(warnings.contains(warning), warned, "{warnings}");
         let headline = &analysis.conclusion.headline;
         assert_eq!(headline.contains("equivalent"), !warned, "{headline}");
+        let method = "The margin is less than what one image can change";
+        assert_eq!(page(&plan, &records).contains(method), warned);
     }
 }
 
@@ -686,7 +688,7 @@ fn nothing_is_equivalent_by_few_images_of_any_kind() {
         assert!(warnings.contains(warning), "{metric}: {warnings}");
         let report = page(&plan, &records);
         assert!(
-            report.contains("The margin is less than one image"),
+            report.contains("The margin is less than what one image can change"),
             "{metric}"
         );
         assert!(

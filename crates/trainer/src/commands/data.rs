@@ -47,11 +47,15 @@ pub fn run(verb: &Verb) -> Result<ExitCode> {
 /// Warns of files in `folder` that others in it keep from being looked at.
 fn warn_of_shadowed(folder: &Path) -> Result<()> {
     for path in data::shadowed(folder) {
-        print(&format!(
-            "warning: {} is not looked at: train.csv and test.csv come first; move it away, or name \
-             it with --data",
-            path.display()
-        ))?;
+        print(&warning_of_shadowed(&path))?;
     }
     Ok(())
+}
+
+/// That others in its folder keep the file at `path` from being looked at.
+fn warning_of_shadowed(path: &Path) -> String {
+    format!(
+        "warning: {} is not looked at: train.csv and test.csv come first; move it away, or name it with --data",
+        path.display()
+    )
 }

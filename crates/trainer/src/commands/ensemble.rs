@@ -19,7 +19,7 @@ use crate::names::of_config;
 use crate::run_directory::members_in;
 use crate::saved_model::SavedNetwork;
 use crate::shell::as_argument;
-use crate::text::{note_on_archive, prediction};
+use crate::text::{note_on_archive, note_on_withheld, prediction};
 use crate::toml_file::read_recipe;
 
 /// Where ensembles go that are not told otherwise.
@@ -73,7 +73,8 @@ enum Role {
 ///
 /// # Errors
 ///
-/// An invalid recipe, unreadable images, or a training that fails; the same command goes on from there.
+/// An invalid recipe, unreadable images, a folder with members of another recipe, or a training that fails; the same
+/// command goes on from there.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let mut recipe = read_recipe(&options.recipe)?;
     recipe
@@ -95,7 +96,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .data
         .read_images(options.data.as_deref(), data::training_images)?;
     let named = options.data.as_deref().or(recipe.data.path.as_deref());
-    let note = note_on_archive(images.source(), named);
+    let notes = [
+        note_on_archive(images.source(), named),
+        note_on_withheld(recipe.member(0).split(&images)?.test.rows().len()),
+    ];
     let fingerprint = images.fingerprint();
     if options.data.is_none() {
         let source = images.source();
@@ -120,8 +124,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     let style = Style::choose(plain, quiet, json);
     let console = Console::new(style);
-    if let Some(note) = note {
-        console.say(&note);
+    for note in notes.iter().flatten() {
+        console.say(note);
     }
     if let Some(code) = members.train(options.jobs, &processes, style)? {
         return Ok(code);

@@ -59,11 +59,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         );
     }
     let ensemble = options.networks.load()?;
-    let images = match &options.data {
+    let archive = || training_archive(&ensemble.members);
+    let named = options.data.clone().or_else(archive);
+    let images = match &named {
         Some(named) => data::test_images(Some(named))?,
         None => images_of(&ensemble)?,
     };
-    if let Some(note) = note_on_archive(images.source(), options.data.as_deref()) {
+    if let Some(note) = note_on_archive(images.source(), named.as_deref()) {
         print_error(&note);
     }
     let (count, side) = (images.len(), images.side());
@@ -130,15 +132,19 @@ fn answers_to(images: &Source) -> Option<PathBuf> {
     let Source::File(path) = images else {
         return None;
     };
+    let name = path.file_name()?.to_str()?;
     let answers = path.with_file_name(mnist::TEST_LABELS);
-    (path.file_name() == Some(OsStr::new(mnist::TEST)) && answers.is_file()).then_some(answers)
+    // It may have been compressed since.
+    (name.trim_end_matches(".gz") == mnist::TEST && answers.is_file()).then_some(answers)
 }
 
 /// Refuses the name of another kind of file than CSV, and that of the answers, which the submission would be compared
 /// with.
 fn check_name(path: &Path, option: &str) -> Result<()> {
     check_csv(path)?;
-    if files::target(path).file_name() == Some(OsStr::new(mnist::TEST_LABELS)) {
+    let target = files::target(path);
+    let names = [path.file_name(), target.file_name()];
+    if names.contains(&Some(OsStr::new(mnist::TEST_LABELS))) {
         bail!(
             "{} is the name of the answers to the test images; name another file with {option}",
             path.display()
@@ -201,19 +207,20 @@ fn note_of_replacing(path: &Path) -> &'static str {
     }
 }
 
-/// The images to predict where none are named: those in the archive that all networks were trained with, or beside the
-/// images that they were, if there are any, or else those in [`data::FOLDER`].
+/// The archive that all of these networks were trained with, if there are images to predict in it.
+fn training_archive(members: &[Member]) -> Option<PathBuf> {
+    let file = common(members, |member| member.config.data.path.clone());
+    file.filter(|file| data::has_archived_test_images(file))
+}
+
+/// The images to predict where none are named, nor in an archive with those of training: those beside the images that
+/// all networks were trained with, if there are any, or else those in [`data::FOLDER`].
 ///
 /// # Errors
 ///
 /// If there are none, or they cannot be read.
 fn images_of(ensemble: &Ensemble) -> Result<UnlabelledImages> {
     let default = Path::new(data::FOLDER);
-    if let Some(file) = common(&ensemble.members, |member| member.config.data.path.clone())
-        && data::has_archived_test_images(&file)
-    {
-        return Ok(data::test_images(Some(&file))?);
-    }
     let Some(folder) = training_folder(&ensemble.members) else {
         return Ok(data::test_images(None)?);
     };

@@ -20,7 +20,7 @@ use crate::interrupt::Signals;
 use crate::names::{for_files, of_config};
 use crate::run_directory::{RUNS, RunDirectory};
 use crate::shell::as_argument;
-use crate::text::{count, note_on_archive, note_on_copies};
+use crate::text::{count, note_on_archive, note_on_copies, note_on_withheld};
 use crate::toml_file::read_recipe;
 use crate::training::{self, FEW_STEPS, Training};
 
@@ -124,10 +124,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .data
         .read_images(options.data.as_deref(), data::training_images)?;
     let named = options.data.as_deref().or(config.data.path.as_deref());
-    let notes = [
-        note_on_archive(images.source(), named),
-        note_on_copies(&images),
-    ];
+    let note = note_on_archive(images.source(), named);
     let fingerprint = images.fingerprint();
     if let (Some(file), None) = (&options.config, &options.data) {
         let source = images.source();
@@ -136,6 +133,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     config.data.fingerprint = Some(fingerprint);
     config.data.note_source(images.source())?;
     let (split, _) = training::split(&config, &images)?;
+    let notes = [
+        note,
+        note_on_copies(&images),
+        note_on_withheld(split.test.rows().len()),
+    ];
     let run = options.create_directory(&config)?;
     let _lock = run.lock()?;
     if run.has_config() {
@@ -149,13 +151,6 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     console.say(&images.to_string());
     for note in notes.iter().flatten() {
         console.say(note);
-    }
-    if config.data.test_fraction > 0.0 {
-        let withheld = split.test.rows().len();
-        console.say(&format!(
-            "note: data.test_fraction keeps {} for a test, which studies alone make: this run neither trains on them nor is scored on them",
-            count(withheld, "image")
-        ));
     }
     console.say(&description(&config, &images));
     let steps = training::steps(&config, &split);

@@ -8,7 +8,7 @@ use clap::Args;
 use data::{Description, Report, Shared, Thousands, Warning};
 use serde::Serialize;
 
-use super::warn_of_shadowed;
+use super::warning_of_shadowed;
 use crate::console::{print, print_error};
 
 /// Options of `trainer data check`.
@@ -52,10 +52,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     };
+    let shadowed = options.shadowed();
     let paragraphs = match tables.as_slice() {
         [] => Vec::new(),
-        tables if options.json => vec![json(&data::check(tables))?],
-        tables => paragraphs(&data::check(tables)),
+        tables if options.json => vec![json(&data::check(tables), &shadowed)?],
+        tables => paragraphs(&data::check(tables), &shadowed),
     };
     let mut errors = errors.into_iter().peekable();
     for (place, paragraph) in paragraphs.iter().enumerate() {
@@ -68,25 +69,30 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     for (_, error) in errors {
         print_error(&format!("error: {error}"));
     }
-    if !options.json {
-        let default = [PathBuf::from(data::FOLDER)];
-        let searched = match options.paths.is_empty() {
-            true => &default,
-            false => options.paths.as_slice(),
-        };
-        for folder in searched.iter().filter(|path| path.is_dir()) {
-            warn_of_shadowed(folder)?;
-        }
-    }
     Ok(code)
 }
 
-fn json(report: &Report) -> Result<String> {
+impl Options {
+    /// The files of the folders that are searched which others there keep from being looked at.
+    fn shadowed(&self) -> Vec<PathBuf> {
+        let default = [PathBuf::from(data::FOLDER)];
+        let searched = match self.paths.is_empty() {
+            true => &default,
+            false => self.paths.as_slice(),
+        };
+        let folders = searched.iter().filter(|path| path.is_dir());
+        folders.flat_map(|folder| data::shadowed(folder)).collect()
+    }
+}
+
+fn json(report: &Report, shadowed: &[PathBuf]) -> Result<String> {
     #[derive(Serialize)]
     struct CheckRecord<'a> {
         tables: &'a [Description],
         shared: &'a [Shared],
         warnings: Vec<WarningRecord<'a>>,
+        /// Files of the folders that others there keep from being looked at.
+        shadowed: &'a [PathBuf],
     }
     #[derive(Serialize)]
     struct WarningRecord<'a> {
@@ -102,20 +108,21 @@ fn json(report: &Report) -> Result<String> {
         tables: &report.tables,
         shared: &report.shared,
         warnings: warnings.collect(),
+        shadowed,
     };
     Ok(serde_json::to_string_pretty(&record)?)
 }
 
 /// One for each table, one for what they share, and the warnings.
-fn paragraphs(report: &Report) -> Vec<String> {
+fn paragraphs(report: &Report, shadowed: &[PathBuf]) -> Vec<String> {
     let mut paragraphs: Vec<String> = report.tables.iter().map(description).collect();
     if report.tables.len() > 1 {
         paragraphs.push(shared(&report.shared));
     }
     let warnings = report.warnings.iter();
-    let warnings: Vec<String> = warnings
-        .map(|warning| format!("warning: {warning}"))
-        .collect();
+    let warnings = warnings.map(|warning| format!("warning: {warning}"));
+    let shadowed = shadowed.iter().map(|path| warning_of_shadowed(path));
+    let warnings: Vec<String> = warnings.chain(shadowed).collect();
     paragraphs.push(match warnings.as_slice() {
         [] => "nothing to warn of".into(),
         _ => warnings.join("\n"),
@@ -221,7 +228,7 @@ mod tests {
         );
         let test = ImageTable::new("test.csv", vec![0, 9, 200, 0], None, 2);
         let report = data::check(&[train.unwrap(), test.unwrap()]);
-        insta::assert_snapshot!(paragraphs(&report).join("\n\n"), @"
+        insta::assert_snapshot!(paragraphs(&report, &[]).join("\n\n"), @"
         train.csv: 3 labelled 2×2 images, 2 classes
           pixels    0 to 200, mean 34.83, standard deviation 73.94; at the border 34.83
           copies    1 of earlier images; 1 image has several labels
