@@ -152,7 +152,6 @@ mod tests {
         assert!(sleeping(5000, 100) > 1e6);
     }
 
-    /// Not more can be said of times on a machine that others use too.
     #[test]
     fn is_measured_either_way() {
         let device = Device::flex();
@@ -161,7 +160,7 @@ mod tests {
             (Activation::Softmax, Kernels::Fused),
         ] {
             let Cost { forward, backward } = cost(&activation, kernels, &device);
-            assert!((0.0..1e6).contains(&forward), "{activation}: {forward}");
+            assert!(forward > 0.0 && forward < 1e6, "{activation}: {forward}");
             assert!((0.0..1e6).contains(&backward), "{activation}: {backward}");
         }
     }

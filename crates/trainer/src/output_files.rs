@@ -73,17 +73,17 @@ pub fn check_folder_of(path: &Path, option: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a name of another kind of file than CSV, such as one that is compressed.
+/// Refuses a name with another ending than that of the `kind` of file which is to be written: `csv` of a CSV file.
 ///
 /// # Errors
 ///
 /// If the name has another ending.
-pub fn check_csv(path: &Path) -> Result<()> {
-    if let Some(ending) = path.extension()
-        && !ending.eq_ignore_ascii_case("csv")
+pub fn check_ending(path: &Path, kind: &str, ending: &str) -> Result<()> {
+    if let Some(other) = path.extension()
+        && !other.eq_ignore_ascii_case(ending)
     {
         bail!(
-            "{} would be a CSV file by another name; name one that ends in .csv",
+            "{} would be a {kind} by another name; name one that ends in .{ending}",
             path.display()
         );
     }
@@ -96,14 +96,7 @@ pub fn check_csv(path: &Path) -> Result<()> {
 ///
 /// If the name has another ending, or see [`check_replaceable`].
 pub fn check_picture(path: &Path) -> Result<()> {
-    if let Some(ending) = path.extension()
-        && !ending.eq_ignore_ascii_case("png")
-    {
-        bail!(
-            "{} would be a PNG picture by another name; name one that ends in .png",
-            path.display()
-        );
-    }
+    check_ending(path, "PNG picture", "png")?;
     check_replaceable(path, "--out", "a PNG picture", |start| {
         start.starts_with(&picture::SIGNATURE)
     })

@@ -809,6 +809,7 @@ fn tables_of_others_are_converted() {
     insta::assert_snapshot!(folder.succeed(&format!("{narrow} --width 1")), @"wrote 1 unlabelled 2×2 images to wide.csv, those of 1×2 with margins; pixels from 0 to 1 are 0 to 255 there");
     assert!(!folder.path("wide-classes.csv").exists());
     insta::assert_snapshot!(folder.fail(narrow), @"error: wide.csv: is there already, and is not overwritten; name another file to write");
+    insta::assert_snapshot!(folder.fail("data convert mine.csv x"), @"error: x has no ending; name one that ends in .csv");
     insta::assert_snapshot!(folder.fail("data convert mine.csv x.csv.gz"), @"error: x.csv.gz would be a CSV file by another name; name one that ends in .csv");
     insta::assert_snapshot!(folder.fail("data convert mine.csv x/y.csv"), @"error: there is no folder x; make it, or name another file to write");
     insta::assert_snapshot!(folder.fail("data convert mine.csv x.csv --range 1 1"), @"error: --range needs two different finite numbers");

@@ -96,10 +96,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .data
         .read_images(options.data.as_deref(), data::training_images)?;
     let named = options.data.as_deref().or(recipe.data.path.as_deref());
-    let notes = [
-        note_on_archive(images.source(), named),
-        note_on_withheld(recipe.member(0).split(&images)?.test.rows().len()),
-    ];
+    let note = note_on_archive(images.source(), named);
     let fingerprint = images.fingerprint();
     if options.data.is_none() {
         let source = images.source();
@@ -124,6 +121,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     let style = Style::choose(plain, quiet, json);
     let console = Console::new(style);
+    let withheld = recipe.member(0).split(&members.images)?.test;
+    let notes = [note, note_on_withheld(withheld.rows().len())];
     for note in notes.iter().flatten() {
         console.say(note);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
 use clap::Args;
 use data::Thousands;
@@ -15,7 +15,7 @@ use super::networks::note_if_unfinished;
 use crate::backend::Backend;
 use crate::cli::Run;
 use crate::console::print;
-use crate::output_files::{check_folder_of, check_replaceable};
+use crate::output_files::{check_ending, check_folder_of, check_replaceable};
 use crate::run_directory::RunDirectory;
 use crate::saved_model::{self, SavedNetwork};
 
@@ -53,14 +53,7 @@ fn is_safetensors(start: &[u8]) -> bool {
 /// A run that cannot be loaded, or a file that cannot be written.
 pub fn run(options: &Options) -> Result<ExitCode> {
     check_folder_of(&options.out, "--out")?;
-    if let Some(ending) = options.out.extension()
-        && !ending.eq_ignore_ascii_case("safetensors")
-    {
-        bail!(
-            "{} would be a safetensors file by another name; name one that ends in .safetensors",
-            options.out.display()
-        );
-    }
+    check_ending(&options.out, "safetensors file", "safetensors")?;
     check_replaceable(&options.out, "--out", "a safetensors file", is_safetensors)?;
     let run = RunDirectory::open(&options.run.path)?;
     note_if_unfinished(&run)?;

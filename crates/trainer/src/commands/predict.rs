@@ -17,7 +17,7 @@ use super::{evaluate, networks};
 use crate::console::{print, print_error};
 use crate::ensemble::{Ensemble, Member};
 use crate::evaluation::Probabilities;
-use crate::output_files::{check_csv, check_folder_of, check_replaceable};
+use crate::output_files::{check_ending, check_folder_of, check_replaceable};
 use crate::shell::as_argument;
 use crate::text::note_on_archive;
 
@@ -141,7 +141,7 @@ fn answers_to(images: &Source) -> Option<PathBuf> {
 /// Refuses the name of another kind of file than CSV, and that of the answers, which the submission would be compared
 /// with.
 fn check_name(path: &Path, option: &str) -> Result<()> {
-    check_csv(path)?;
+    check_ending(path, "CSV file", "csv")?;
     let target = files::target(path);
     let names = [path.file_name(), target.file_name()];
     if names.contains(&Some(OsStr::new(mnist::TEST_LABELS))) {

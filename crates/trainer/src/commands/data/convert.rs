@@ -11,7 +11,7 @@ use data::{Conversion, ConvertError, Converted, Thousands};
 use crate::cli::{count, number};
 use crate::console::{print, print_error};
 use crate::interrupt::{INTERRUPTED, Signals};
-use crate::output_files::check_csv;
+use crate::output_files::check_ending;
 use crate::shell::as_argument;
 
 /// Options of `trainer data convert`.
@@ -98,7 +98,13 @@ impl Options {
 
 /// Refuses a name of another kind of file, and a folder that is not there.
 fn check_output(path: &Path) -> Result<()> {
-    check_csv(path)?;
+    if path.extension().is_none() {
+        bail!(
+            "{} has no ending; name one that ends in .csv",
+            path.display()
+        );
+    }
+    check_ending(path, "CSV file", "csv")?;
     let folder = path.parent().unwrap_or(Path::new(""));
     if folder != Path::new("") && !folder.is_dir() {
         bail!(
