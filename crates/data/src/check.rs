@@ -97,8 +97,9 @@ pub fn check(tables: &[ImageTable]) -> Report {
         .flat_map(|(table, description)| warnings(table, description))
         .collect();
     for (index, second) in tables.iter().enumerate() {
-        for (first, places) in tables[..index].iter().zip(&places) {
+        for (place, (first, places)) in tables[..index].iter().zip(&places).enumerate() {
             warnings.extend(sides(first, second));
+            warnings.extend(ranges(&descriptions[place], &descriptions[index]));
             let common = common(first, places, second);
             if let [example, ..] = *common.images {
                 warnings.push(Warning::Shared {
@@ -308,6 +309,23 @@ fn sides(first: &ImageTable, second: &ImageTable) -> Option<Warning> {
         first: first.name.clone(),
         second: second.name.clone(),
         sides,
+    })
+}
+
+/// How many times as large the largest pixel of one of two tables may be as that of the other.
+const MOST_OF_RANGES: f64 = 4.0;
+
+fn ranges(first: &Description, second: &Description) -> Option<Warning> {
+    let (dark, bright) = match first.largest < second.largest {
+        true => (first, second),
+        false => (second, first),
+    };
+    // Without anything above 1, the table is warned of by itself.
+    let is_far = f64::from(bright.largest) >= MOST_OF_RANGES * f64::from(dark.largest);
+    (dark.largest > 1 && is_far).then(|| Warning::Ranges {
+        bright: bright.name.clone(),
+        dark: dark.name.clone(),
+        largest: [bright.largest, dark.largest],
     })
 }
 

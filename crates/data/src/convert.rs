@@ -17,7 +17,7 @@ use mnist::Existing;
 use self::columns::Columns;
 pub use self::error::ConvertError;
 use self::rows::Rows;
-use crate::error::{Found, Place};
+use crate::error::{Found, Place, shown};
 use crate::source;
 use crate::table::{Labels, is_missing};
 
@@ -39,6 +39,24 @@ pub struct Conversion {
     pub has_header: bool,
     /// The width of the images in pixels, if they are not square.
     pub width: Option<usize>,
+    /// How the three colours of a pixel lie, if there are three; grey is made of them.
+    pub rgb: Option<Rgb>,
+    /// What stands for pixels that are missing; without it, none may be.
+    pub fill: Option<f64>,
+}
+
+/// How the colours of an image lie in its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rgb {
+    /// All pixels' red, then all pixels' green, then all pixels' blue.
+    Planes,
+    /// Red, green and blue of one pixel, then those of the next.
+    Pixels,
+}
+
+impl Rgb {
+    /// How much red, green and blue count for the brightness of grey: ITU-R BT.601.
+    const WEIGHTS: [f64; 3] = [0.299, 0.587, 0.114];
 }
 
 /// What was converted.
@@ -54,6 +72,8 @@ pub struct Converted {
     pub range: [f64; 2],
     /// The largest pixel in the table.
     pub largest: f64,
+    /// Pixels that were missing, and got the value that stands for them.
+    pub filled: usize,
     /// The classes, in the order of their labels 0, 1, 2, …; none without labels.
     pub classes: Vec<String>,
     /// The file that the classes were written to, unless one was given.
@@ -147,6 +167,7 @@ impl Conversion {
             side: size[0].max(size[1]),
             range,
             largest: survey.largest,
+            filled: survey.filled,
             classes,
             classes_file,
         })
@@ -184,7 +205,7 @@ impl Conversion {
         let [one, other] = self.range.unwrap_or([0.0, 255.0]);
         let (low, high) = (one.min(other), one.max(other));
         let mut classes = BTreeSet::new();
-        let (mut largest, mut has_fractions) = (0.0_f64, false);
+        let (mut largest, mut has_fractions, mut filled) = (0.0_f64, false, 0);
         let mut record = csv::ByteRecord::new();
         let mut is_empty = true;
         while let Some(line) = rows.next(&mut record)? {
@@ -220,6 +241,14 @@ impl Conversion {
             for &index in &columns.pixels {
                 let pixel = field(index);
                 let value = pixel.pixel()?;
+                filled += usize::from(pixel.is_missing());
+                if high >= THOUSAND && is_grouped(&record[index]) {
+                    return Err(ConvertError::UnclearSeparator {
+                        place: pixel.place(),
+                        column: pixel.column(),
+                        found: pixel.found(),
+                    });
+                }
                 if !(low..=high).contains(&value) {
                     return Err(ConvertError::OutOfRange {
                         place: pixel.place(),
@@ -239,8 +268,22 @@ impl Conversion {
             classes: in_order(classes),
             largest,
             has_fractions,
+            filled,
         })
     }
+}
+
+const THOUSAND: f64 = 1000.0;
+
+/// Whether a number may be one with a thousands separator, such as `1,024`.
+fn is_grouped(field: &[u8]) -> bool {
+    let are_digits = |group: &[u8]| group.iter().all(u8::is_ascii_digit);
+    let mut groups = field.trim_ascii().split(|byte| b",.".contains(byte));
+    let has_head = groups.next().is_some_and(
+        |head| matches!(head, [b'1'..=b'9', rest @ ..] if rest.len() <= 2 && are_digits(rest)),
+    );
+    let mut groups = groups.peekable();
+    has_head && groups.peek().is_some() && groups.all(|group| group.len() == 3 && are_digits(group))
 }
 
 /// A field of a row, and where it stands.
@@ -259,20 +302,40 @@ impl Field<'_, '_> {
     }
 
     fn column(self) -> String {
-        self.columns.names[self.index].clone()
+        shown(&self.columns.names[self.index])
     }
 
     fn found(self) -> Found {
         Found::new(&self.record[self.index])
     }
 
+    fn is_missing(self) -> bool {
+        is_missing(&self.record[self.index])
+    }
+
     fn pixel(self) -> Result<f64, ConvertError> {
         let number = self.rows.number(&self.record[self.index]);
-        number.ok_or_else(|| ConvertError::NoNumber {
+        let fill = || self.columns.fill.filter(|_| self.is_missing());
+        number.or_else(fill).ok_or_else(|| ConvertError::NoNumber {
             place: self.place(),
             column: self.column(),
             found: self.found(),
+            remedy: self.remedy(),
         })
+    }
+
+    /// What to do about a pixel that is no number.
+    fn remedy(self) -> &'static str {
+        let field = self.record[self.index].trim_ascii();
+        if self.is_missing() {
+            "name with --fill what stands for it, such as 0, or remove the row"
+        } else if field == self.columns.names[self.index].as_bytes() {
+            "that is the header again: remove the line"
+        } else if field.contains(&b' ') {
+            "give each pixel a column of its own, or leave the column out with --drop, if it holds no pixels"
+        } else {
+            "leave the column out with --drop, if it holds no pixels"
+        }
     }
 
     /// The class that it names. Whole numbers have one name however they are written.
@@ -289,10 +352,12 @@ impl Field<'_, '_> {
                 found: self.found(),
             });
         };
+        let text = text.trim();
         if let Ok(number) = text.parse::<i64>() {
             return Ok(number.to_string());
         }
-        let number = self.rows.number(field);
+        // Whether 1,000 is 1 or a thousand is not known.
+        let number = self.rows.number(field).filter(|_| !is_grouped(field));
         let whole = number.filter(|number| number.fract() == 0.0 && number.abs() < MOST_WHOLE);
         Ok(whole.map_or_else(|| text.to_owned(), |number| (number as i64).to_string()))
     }
@@ -334,8 +399,17 @@ fn image(
     let side = columns.side();
     let (left, top) = ((side - columns.width) / 2, (side - columns.height) / 2);
     let mut image = vec![0; side * side];
-    for (place, &index) in columns.pixels.iter().enumerate() {
-        let value = field(index).pixel()?;
+    for place in 0..columns.width * columns.height {
+        let value = match columns.rgb {
+            None => field(columns.pixels[place]).pixel()?,
+            Some(rgb) => {
+                let mut grey = 0.0;
+                for (colour, weight) in Rgb::WEIGHTS.into_iter().enumerate() {
+                    grey += weight * field(columns.of_colour(rgb, place, colour)).pixel()?;
+                }
+                grey
+            }
+        };
         let (row, column) = (place / columns.width, place % columns.width);
         // Values beyond the range, which the survey refuses, are cut off by the conversion.
         image[(top + row) * side + left + column] =
@@ -354,6 +428,8 @@ struct Survey {
     largest: f64,
     /// Whether a pixel is no whole number.
     has_fractions: bool,
+    /// Pixels that are missing.
+    filled: usize,
 }
 
 impl Survey {

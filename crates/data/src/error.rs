@@ -43,8 +43,21 @@ pub enum Error {
         cause: io::Error,
     },
 
-    /// A zip archive cannot be read: it is cut short, damaged or of an unknown kind.
-    #[error("{file}: found a zip archive that cannot be read ({cause}); download it again")]
+    /// A file is of a kind that no table is, by its first bytes.
+    #[error("{file}: found {kind}, expected a table in CSV; {remedy}")]
+    OtherKind {
+        /// The file.
+        file: String,
+        /// What it is.
+        kind: &'static str,
+        /// What to do, as the end of the sentence.
+        remedy: &'static str,
+    },
+
+    /// A zip archive cannot be read: it is cut short, damaged, encrypted or of an unknown kind.
+    #[error(
+        "{file}: found a zip archive that cannot be read ({cause}); unpack it yourself, or download it again"
+    )]
     Archive {
         /// The archive.
         file: String,
@@ -190,7 +203,7 @@ pub enum Error {
     },
 
     /// A row has fewer or more fields than the header.
-    #[error("{place}: found {found} fields, expected {expected} as in the header")]
+    #[error("{place}: found {found} fields, expected {expected} as in the header{remedy}")]
     FieldCount {
         /// The first field that is missing or too many.
         place: Place,
@@ -198,6 +211,8 @@ pub enum Error {
         found: usize,
         /// The number of columns.
         expected: usize,
+        /// What to do, as the end of the sentence; empty if that is not known.
+        remedy: &'static str,
     },
 
     /// A pixel is not an integer from 0 to 255.
@@ -290,6 +305,15 @@ impl fmt::Display for Place {
 /// Text found in a file, shown in quotation marks, on one line and cut to a readable length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found(String);
+
+/// The name of a column on one line, and cut to a readable length.
+pub(crate) fn shown(name: &str) -> String {
+    let mut start: String = name.chars().take(Found::SHOWN).collect();
+    if start.len() < name.len() {
+        start.push('…');
+    }
+    start.escape_debug().to_string()
+}
 
 impl Found {
     /// Characters that are shown.

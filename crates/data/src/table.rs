@@ -5,6 +5,7 @@
 //! at the end of the file that is missing, a mistake) goes to the `csv` crate, and so does the
 //! header. What the fast decoder accepts, the `csv` crate reads alike.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 
 use crate::error::{Error, Found, Place};
@@ -295,10 +296,20 @@ fn remedy_for_header(name: &[u8], header: &csv::ByteRecord) -> &'static str {
         "; rename it to label"
     } else if name.contains(&0) {
         "; save the file as UTF-8"
-    } else if name.contains(&b';') || name.contains(&b'\t') {
+    } else if is_separator_line(name) {
+        "; remove that line, as `trainer data convert` does"
+    } else if is_mangled(header) {
+        "; so pandas writes where it took an image for the header: write the table again, read with header=None"
+    } else if name.contains(&b';') || name.contains(&b'\t') || name.contains(&b'|') {
         "; separate the columns by commas, as `trainer data convert` does"
-    } else if as_float(name).is_some() {
+    } else if as_float(name).is_some()
+        || header
+            .get(1)
+            .is_some_and(|second| as_float(second).is_some())
+    {
         "; put such a line above the rows, as `trainer data convert --no-header` does"
+    } else if name.trim_ascii().is_empty() {
+        "; remove the column, as `trainer data convert --drop ''` does"
     } else if header.iter().any(is_pixel) {
         "; remove the column, as `trainer data convert --drop` does, or rename it"
     } else if header.len() > 1 {
@@ -308,21 +319,43 @@ fn remedy_for_header(name: &[u8], header: &csv::ByteRecord) -> &'static str {
     }
 }
 
+/// The line by which spreadsheets are told what separates the columns: `sep=` and that character.
+pub(crate) fn is_separator_line(line: &[u8]) -> bool {
+    line.get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"sep="))
+}
+
+/// Whether the names are those that pandas makes of an image's pixels, taken for the header: a value that is there
+/// again gets a number behind it, such as 0, 0.1, 0.2 for three zeros.
+pub(crate) fn is_mangled(header: &csv::ByteRecord) -> bool {
+    let mut times: HashMap<&[u8], usize> = HashMap::new();
+    let mut has_repeated = false;
+    let is_next = |field| {
+        let field = <[u8]>::trim_ascii(field);
+        let (value, number) = match field.iter().rposition(|&byte| byte == b'.') {
+            Some(point) => (&field[..point], integer(&field[point + 1..])),
+            None => (field, Some(0)),
+        };
+        let time = times.entry(value).or_default();
+        let is_next = number == u64::try_from(*time).ok();
+        *time += 1;
+        has_repeated |= *time > 2;
+        is_next
+    };
+    header.iter().all(is_next) && has_repeated
+}
+
 /// What to do about so many pixels, which make no square.
 pub(crate) fn remedy_for_shape(pixels: usize) -> String {
     let side = pixels.isqrt();
     if side > 0 && side * side + 1 == pixels {
         return format!("; one more than {side}×{side}: is one of them no pixel?");
     }
-    if side > 0 && (side + 1) * (side + 1) - 1 == pixels {
-        let side = side + 1;
-        return format!("; one fewer than {side}×{side}: is one missing?");
-    }
     let mut guesses = Vec::new();
     let of_colour = (pixels / 3).isqrt();
     if of_colour >= SMALLEST_GUESS && 3 * of_colour * of_colour == pixels {
         guesses.push(format!(
-            "3×{of_colour}×{of_colour} in three colours, convert them to grey"
+            "3×{of_colour}×{of_colour} in three colours, make them grey, as `trainer data convert --rgb` does"
         ));
     }
     // The shapes that are nearest to squares come first.
@@ -338,9 +371,18 @@ pub(crate) fn remedy_for_shape(pixels: usize) -> String {
             shapes.join(" or ")
         ));
     }
-    match guesses.is_empty() {
+    let of_shape = match guesses.is_empty() {
         true => String::new(),
         false => format!("; if the images are {}", guesses.join("; if they are ")),
+    };
+    let square = side + 1;
+    match (
+        side > 0 && square * square - 1 == pixels,
+        of_shape.is_empty(),
+    ) {
+        (true, true) => format!("; one fewer than {square}×{square}: is one missing?"),
+        (true, false) => format!("; one fewer than {square}×{square}, if one is missing{of_shape}"),
+        (false, _) => of_shape,
     }
 }
 
@@ -356,6 +398,18 @@ pub(crate) fn remedy_for_gap(used: impl Iterator<Item = usize>) -> String {
             format!("subtract {first} from each, as `trainer data convert` does")
         }
         _ => String::from("renumber them, as `trainer data convert` does"),
+    }
+}
+
+/// What to do about a field that is the name of its column.
+const HEADER_AGAIN: &str = "; that is the header again: remove the line";
+
+/// What to do about a row of another length than the header's.
+pub(crate) fn remedy_for_length(record: &csv::ByteRecord) -> &'static str {
+    let has_line_end = |field: &[u8]| memchr::memchr2(b'\n', b'\r', field).is_some();
+    match record.iter().any(has_line_end) {
+        true => "; is a quotation mark left open?",
+        false => "",
     }
 }
 
@@ -385,7 +439,9 @@ fn remedy_for_pixel(field: &[u8]) -> &'static str {
         Some(brightness) if (0.0..=255.0).contains(&brightness) => {
             "; write it without a fraction, as `trainer data convert` does"
         }
-        _ if is_missing(field) => "; put a number in its place, 0 if it is background",
+        _ if is_missing(field) => {
+            "; put a number in its place, 0 if it is background, as `trainer data convert --fill 0` does"
+        }
         Some(brightness) if (-1.0..0.0).contains(&brightness) => {
             "; add 1, multiply by 127.5 and round what goes from -1 to 1, as `trainer data convert --range -1 1` does"
         }
@@ -400,11 +456,16 @@ fn remedy_for_pixel(field: &[u8]) -> &'static str {
     }
 }
 
+/// What programs write where there is no value, in any case.
+const MISSING: [&str; 10] = [
+    "nan", "na", "n/a", "null", "none", "#n/a", "<na>", "nil", "#value!", "#ref!",
+];
+
 /// Whether a field holds no value, in the ways that programs write so.
 pub(crate) fn is_missing(field: &[u8]) -> bool {
     let field = field.trim_ascii();
     field.is_empty()
-        || ["nan", "na", "n/a", "null", "none"]
+        || MISSING
             .iter()
             .any(|missing| field.eq_ignore_ascii_case(missing.as_bytes()))
 }
@@ -529,6 +590,7 @@ impl<'a> Rows<'a> {
                 place: place(record.len().min(values.len())),
                 found: record.len(),
                 expected: values.len(),
+                remedy: remedy_for_length(record),
             });
         }
         for (index, (field, value)) in record.iter().zip(values).enumerate() {
@@ -536,19 +598,26 @@ impl<'a> Rows<'a> {
             *value = number.ok_or_else(|| {
                 let (place, found) = (place(index), Found::new(field));
                 let column = columns.names[index].clone();
+                let is_name = field.trim_ascii() == column.as_bytes();
                 if columns.label == Some(index) {
                     Error::Label {
                         place,
                         column,
                         found,
-                        remedy: remedy_for_label(&record[index]),
+                        remedy: match is_name {
+                            true => HEADER_AGAIN,
+                            false => remedy_for_label(&record[index]),
+                        },
                     }
                 } else {
                     Error::Pixel {
                         place,
                         column,
                         found,
-                        remedy: remedy_for_pixel(&record[index]),
+                        remedy: match is_name {
+                            true => HEADER_AGAIN,
+                            false => remedy_for_pixel(&record[index]),
+                        },
                     }
                 }
             })?;
@@ -595,8 +664,7 @@ impl<'a> Rows<'a> {
                 let guess = if self.unread().contains(&b'"') {
                     String::from("; is a quotation mark left open?")
                 } else {
-                    // In the header, where a pixel takes most: `pixel12345,`.
-                    let side = (limit / 12).isqrt();
+                    let side = largest_side(limit);
                     format!(", and enough for images of {side}×{side} pixels")
                 };
                 return Err(Error::EndlessRow {
@@ -648,6 +716,11 @@ impl<'a> Rows<'a> {
             cause,
         }
     }
+}
+
+/// Height and width of the largest images whose header, where a pixel takes most, has no more than so many bytes.
+pub(crate) fn largest_side(row: usize) -> usize {
+    (row / "pixel12345,".len()).isqrt()
 }
 
 /// Counts the ends of lines: `\n`, `\r\n` and `\r`.

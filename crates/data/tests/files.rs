@@ -424,3 +424,28 @@ fn files_that_others_hide() {
         ["train.csv.gz", "test.csv.gz", "digit-recognizer.zip"]
     );
 }
+
+/// Pictures, arrays and workbooks are told from tables by their first bytes, and what to do is said.
+#[test]
+fn other_kinds_of_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("images");
+    let complaint = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        let error = data::training_images(Some(&path)).err().unwrap();
+        error.to_string().replace(path.to_str().unwrap(), "images")
+    };
+    assert_eq!(
+        complaint(b"\x89PNG\r\n\x1a\n"),
+        "images: found a picture (PNG), expected a table in CSV; write the pixels of all pictures into one table, a row \
+         for each"
+    );
+    assert_eq!(
+        complaint(b"\x93NUMPY\x01\0"),
+        "images: found an array of NumPy, expected a table in CSV; export it as CSV"
+    );
+    assert_eq!(
+        complaint(&zip(&[("xl/workbook.xml", "")])),
+        "images: found an Excel workbook, expected a table in CSV; export it as CSV"
+    );
+}

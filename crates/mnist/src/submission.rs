@@ -77,14 +77,15 @@ pub fn read_submission(path: &Path) -> Result<BTreeMap<u64, u64>, Error> {
         }));
     }
     let mut labels = BTreeMap::new();
-    for (row, record) in (1..).zip(reader.records()) {
+    for record in reader.records() {
         let record = record.map_err(unreadable)?;
+        let line = record.position().map_or(0, csv::Position::line);
         let Ok(Row { image, label }) = record.deserialize(Some(&columns)) else {
             let found = beginning(&record);
-            return Err(wrong(SubmissionProblem::Row { row, found }));
+            return Err(wrong(SubmissionProblem::Row { line, found }));
         };
         if labels.insert(image, label).is_some() {
-            return Err(wrong(SubmissionProblem::Twice { row, image }));
+            return Err(wrong(SubmissionProblem::Twice { line, image }));
         }
     }
     if labels.is_empty() {
@@ -93,9 +94,17 @@ pub fn read_submission(path: &Path) -> Result<BTreeMap<u64, u64>, Error> {
     Ok(labels)
 }
 
-/// A row as it stands in the file, as far as it is of interest.
+/// A row as it stands in the file, as far as it is of interest. What would break the line, or steer a terminal, is
+/// escaped.
 fn beginning(record: &StringRecord) -> String {
-    record.iter().take(3).collect::<Vec<_>>().join(",")
+    /// Characters that are shown.
+    const SHOWN: usize = 40;
+    let row = record.iter().take(3).collect::<Vec<_>>().join(",");
+    let mut shown: String = row.chars().take(SHOWN).collect();
+    if shown.len() < row.len() {
+        shown.push('…');
+    }
+    shown.escape_debug().to_string()
 }
 
 #[cfg(test)]

@@ -265,3 +265,29 @@ fn lengths_must_fit() {
         assert!(matches!(error, Error::Shape { .. }), "{error}");
     }
 }
+
+/// A network for pixels up to 255 cannot read those up to 16.
+#[test]
+fn tables_of_different_ranges() {
+    let bright = |name| table(name, &[[0, 0, 9, 255], [0, 0, 8, 200]], None);
+    let dark = table("dark", &[[0, 0, 1, 63], [0, 0, 2, 60]], None);
+    let expected = Warning::Ranges {
+        bright: "bright".into(),
+        dark: "dark".into(),
+        largest: [255, 63],
+    };
+    for tables in [
+        [
+            bright("bright"),
+            table("dark", &[[0, 0, 1, 63], [0, 0, 2, 60]], None),
+        ],
+        [dark, bright("bright")],
+    ] {
+        let report = check(&tables);
+        assert!(report.warnings.contains(&expected), "{report:?}");
+    }
+    let nearly = table("nearly", &[[0, 0, 1, 64], [0, 0, 2, 60]], None);
+    let report = check(&[bright("bright"), nearly]);
+    let is_of_ranges = |warning: &Warning| matches!(warning, Warning::Ranges { .. });
+    assert!(!report.warnings.iter().any(is_of_ranges), "{report:?}");
+}

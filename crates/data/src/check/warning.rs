@@ -118,6 +118,15 @@ pub enum Warning {
         /// Height and width of the images in each.
         sides: [usize; 2],
     },
+    /// The largest pixels of two tables are far apart.
+    Ranges {
+        /// The name of the table with the brighter images.
+        bright: String,
+        /// The name of the other.
+        dark: String,
+        /// The largest pixel of each.
+        largest: [u8; 2],
+    },
 }
 
 /// How many classes are named before the rest is only counted.
@@ -248,6 +257,15 @@ impl fmt::Display for Warning {
                 "{table}: the outermost pixels are bright ({border_mean:.0} of 255 on average), \
                  expected dark ones; if the writing is dark on bright paper, put 255 − value for \
                  each pixel (`trainer data convert --range 255 0` does), as networks trained on the one cannot read the other"
+            ),
+            Self::Ranges {
+                bright,
+                dark,
+                largest: [bright_one, dark_one],
+            } => write!(
+                f,
+                "{dark}: no pixel is larger than {dark_one}, but {bright} has them up to {bright_one}; a network for the one \
+                 cannot read the other: `trainer data convert --range 0 {dark_one}` makes {dark_one} full ink"
             ),
             Self::Sides {
                 first,

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use super::rows::Rows;
-use super::{Conversion, ConvertError};
+use super::{Conversion, ConvertError, Rgb};
 use crate::error::{Error, Found, Place};
-use crate::table::{self, is_label, may_be_label, remedy_for_shape};
+use crate::table::{
+    self, is_label, largest_side, may_be_label, remedy_for_length, remedy_for_shape,
+};
 
 /// The columns of a table, by their indices.
 pub(super) struct Columns {
@@ -17,6 +19,12 @@ pub(super) struct Columns {
     /// Of an image, in pixels.
     pub(super) width: usize,
     pub(super) height: usize,
+    /// How the colours lie, of which there are three columns for each pixel then.
+    pub(super) rgb: Option<Rgb>,
+    /// What stands for a pixel that is missing.
+    pub(super) fill: Option<f64>,
+    /// Columns up to the last that has a name; nothing stands in those behind it.
+    filled: usize,
 }
 
 /// Names of columns that a message shows.
@@ -52,7 +60,12 @@ impl Columns {
         for name in &conversion.drop {
             left_out.extend(find(name)?);
         }
-        let there = (0..names.len()).filter(|index| !left_out.contains(index));
+        let named = names.iter().rposition(|name| !name.is_empty());
+        let filled = match named.map_or(0, |last| last + 1) {
+            filled if (filled..names.len()).all(|index| left_out.contains(&index)) => names.len(),
+            filled => filled,
+        };
+        let there = (0..filled).filter(|index| !left_out.contains(index));
         let named: Vec<usize> = there
             .clone()
             .filter(|&index| is_label(names[index].as_bytes()))
@@ -92,6 +105,12 @@ impl Columns {
                     .collect();
                 match (&named[..], &usual[..]) {
                     ([index], _) | ([], [index]) => Some(*index),
+                    ([], []) if names.len() == 1 => {
+                        return Err(ConvertError::OneColumn {
+                            place: header(1),
+                            found: Found::new(names[0].as_bytes()),
+                        });
+                    }
                     ([], []) => {
                         return Err(ConvertError::NoLabelColumn {
                             place: header(1),
@@ -108,13 +127,22 @@ impl Columns {
             }
         };
         let is_pixel = |index: &usize| Some(*index) != label && !left_out.contains(index);
-        let pixels: Vec<usize> = (0..names.len()).filter(is_pixel).collect();
+        let pixels: Vec<usize> = (0..filled).filter(is_pixel).collect();
         let pixels = match numbered(&names, &pixels) {
             Some(numbered) => in_order(numbered, &left_out, &header, &names)?,
-            None => pixels,
+            None => in_order_of_numbers(&names, &pixels).unwrap_or(pixels),
         };
-        let count = pixels.len();
         let place = || header(pixels.iter().max().map_or(names.len(), |last| last + 1));
+        let count = match conversion.rgb {
+            Some(_) if !pixels.len().is_multiple_of(3) => {
+                return Err(ConvertError::Colours {
+                    place: place(),
+                    found: pixels.len(),
+                });
+            }
+            Some(_) => pixels.len() / 3,
+            None => pixels.len(),
+        };
         let side = count.isqrt();
         let [width, height] = match conversion.width {
             Some(width) if count > 0 && count.is_multiple_of(width) => [width, count / width],
@@ -126,6 +154,14 @@ impl Columns {
                 });
             }
             None if count > 0 && side * side == count => [side, side],
+            None if let Some(&nameless) = pixels.iter().find(|&&index| names[index].is_empty()) => {
+                return Err(Error::NotSquare {
+                    place: header(nameless + 1),
+                    found: count,
+                    remedy: String::from("; leave out the column without a name with --drop ''"),
+                }
+                .into());
+            }
             None => {
                 let guess = match remedy_for_shape(count) {
                     question if question.ends_with('?') => question,
@@ -141,12 +177,12 @@ impl Columns {
                 .into());
             }
         };
-        let side = width.max(height);
-        if side > MOST_SIDE {
+        let (side, most) = (width.max(height), largest_side(table::WINDOW));
+        if side > most {
             return Err(ConvertError::TooLarge {
                 place: place(),
                 side,
-                most: MOST_SIDE,
+                most,
             });
         }
         Ok(Self {
@@ -155,7 +191,18 @@ impl Columns {
             pixels,
             width,
             height,
+            rgb: conversion.rgb,
+            fill: conversion.fill,
+            filled,
         })
+    }
+
+    /// The column of a pixel's red, green or blue (0 to 2), the pixels counted from the top left, line by line.
+    pub(super) fn of_colour(&self, rgb: Rgb, pixel: usize, colour: usize) -> usize {
+        self.pixels[match rgb {
+            Rgb::Planes => colour * self.width * self.height + pixel,
+            Rgb::Pixels => 3 * pixel + colour,
+        }]
     }
 
     /// Height and width of the images that are written.
@@ -163,31 +210,34 @@ impl Columns {
         self.width.max(self.height)
     }
 
-    /// Refuses a row that has not one field for each column. `place` is that of its first field.
+    /// Refuses a row that has not one field for each column, except for empty ones at its end. `place` is that of its first
+    /// field.
     pub(super) fn check_length(
         &self,
         record: &csv::ByteRecord,
         place: Place,
     ) -> Result<(), ConvertError> {
-        let (found, expected) = (record.len(), self.names.len());
-        if found == expected {
+        let (found, expected) = (record.len(), self.filled);
+        let is_there = |field: &[u8]| !field.trim_ascii().is_empty();
+        let beyond = record.iter().skip(expected).position(is_there);
+        if found >= expected && beyond.is_none() {
             return Ok(());
         }
         Err(Error::FieldCount {
             place: Place {
-                column: found.min(expected) + 1,
+                column: found.min(expected + beyond.unwrap_or(0)) + 1,
                 ..place
             },
             found,
             expected,
+            remedy: match expected < self.names.len() {
+                true => "; leave out the columns without a name with --drop ''",
+                false => remedy_for_length(record),
+            },
         }
         .into())
     }
 }
-
-/// The largest images that the program reads: of more, the header is too long a row. Its longest names take twelve
-/// bytes each, as `pixel12345,`.
-const MOST_SIDE: usize = (table::WINDOW / 12).isqrt();
 
 /// A column whose name is a word and a number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,6 +245,34 @@ struct Numbered<'n> {
     word: &'n str,
     number: u64,
     index: usize,
+}
+
+/// The columns by the numbers in their names, where these have the same words between several numbers, as `r0c0`, and
+/// stand in the order of their characters, which has `r0c10` before `r0c2`. In any other order whoever wrote the table
+/// had a reason for it: `x0y0,x1y0` is line by line.
+fn in_order_of_numbers(names: &[String], columns: &[usize]) -> Option<Vec<usize>> {
+    let are_sorted = columns.is_sorted_by_key(|&index| &names[index]);
+    let mut split: Vec<(Vec<&str>, Vec<u64>, usize)> = Vec::new();
+    for &index in columns {
+        let name = names[index].as_str();
+        let is_word = |part: &&str| !part.is_empty();
+        let words = name
+            .split(|part: char| part.is_ascii_digit())
+            .filter(is_word);
+        let numbers = name
+            .split(|part: char| !part.is_ascii_digit())
+            .filter(is_word);
+        let numbers: Option<Vec<u64>> = numbers.map(|number| number.parse().ok()).collect();
+        split.push((words.collect(), numbers?, index));
+    }
+    let is_one_form = split
+        .windows(2)
+        .all(|pair| pair[0].0 == pair[1].0 && pair[0].1.len() == pair[1].1.len());
+    if !are_sorted || !is_one_form || split.first().is_none_or(|first| first.1.len() < 2) {
+        return None;
+    }
+    split.sort_unstable();
+    Some(split.into_iter().map(|(.., index)| index).collect())
 }
 
 /// The columns by their numbers, if the names of all are one word and a number.

@@ -26,14 +26,51 @@ pub enum ConvertError {
     Cancelled,
 
     /// The first row holds values, not names.
-    #[error(
-        "{place}: found {found} and other numbers for the names of the columns; if that row is an image, say so with \
-         --no-header"
-    )]
+    #[error("{place}: found {found} and numbers for the names of the columns; {remedy}")]
     ValuesForNames {
         /// The first row.
         place: Place,
         /// Its first field.
+        found: Found,
+        /// What to do, as the end of the sentence.
+        remedy: &'static str,
+    },
+
+    /// There is one column, and classes and pixels should be in it.
+    #[error(
+        "{place}: found one column alone, {found}; separate the columns by commas, semicolons or tabs, and remove what \
+         stands above their names"
+    )]
+    OneColumn {
+        /// The header.
+        place: Place,
+        /// It.
+        found: Found,
+    },
+
+    /// The columns are not three for each pixel.
+    #[error(
+        "{place}: found {found} pixel columns, expected three colours of each pixel; leave out with --drop what is \
+         neither red, green nor blue, such as alpha"
+    )]
+    Colours {
+        /// The header.
+        place: Place,
+        /// The number of pixel columns.
+        found: usize,
+    },
+
+    /// A number may have a thousands separator.
+    #[error(
+        "{place} ({column}): found {found}, whose separator may be one of thousands or of decimals; write numbers \
+         without separators of thousands"
+    )]
+    UnclearSeparator {
+        /// The field.
+        place: Place,
+        /// The column's name.
+        column: String,
+        /// The field's text.
         found: Found,
     },
 
@@ -161,10 +198,7 @@ pub enum ConvertError {
     },
 
     /// A pixel is no number.
-    #[error(
-        "{place} ({column}): found {found}, expected a number; fill it in, or leave the column out with --drop, if it \
-         holds no pixels"
-    )]
+    #[error("{place} ({column}): found {found}, expected a number; {remedy}")]
     NoNumber {
         /// The field.
         place: Place,
@@ -172,6 +206,8 @@ pub enum ConvertError {
         column: String,
         /// The field's text.
         found: Found,
+        /// What to do, as the end of the sentence.
+        remedy: &'static str,
     },
 
     /// A pixel is darker than the background, or brighter than full ink.

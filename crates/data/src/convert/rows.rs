@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::ConvertError;
 use crate::error::{Error, Found, Place};
-use crate::table::{self, integer};
+use crate::table::{self, integer, is_mangled, is_separator_line};
 
 /// The most bytes of a row: those of images far larger than the program reads, which may be what others know as
 /// text and decimals.
@@ -26,8 +26,8 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The rows of a file, and the names of its columns. Those are separated by commas, semicolons or tabs, as the
-    /// first line shows.
+    /// The rows of a file, and the names of its columns. Those are separated by commas, semicolons, tabs, vertical bars
+    /// or spaces, as the first line shows.
     pub(super) fn open(
         reader: &'a mut dyn Read,
         file: &'a str,
@@ -43,9 +43,11 @@ impl<'a> Rows<'a> {
             count: 0,
         };
         let mut first = csv::ByteRecord::new();
-        let Some(line) = rows.next(&mut first)? else {
-            return Err(Error::Empty { file: file.into() }.into());
-        };
+        let empty = || Error::Empty { file: file.into() };
+        let mut line = rows.next(&mut first)?.ok_or_else(empty)?;
+        if first.get(0).is_some_and(is_separator_line) {
+            line = rows.next(&mut first)?.ok_or_else(empty)?;
+        }
         rows.first_line = line;
         if let Some(field) = first.iter().find(|field| field.contains(&0)) {
             return Err(Error::UnknownColumn {
@@ -66,17 +68,28 @@ impl<'a> Rows<'a> {
         Ok((rows, names))
     }
 
-    /// Refuses a first row of numbers, unless these count the columns, as where a program had no names for them.
+    /// Refuses a first row of numbers for the most part, unless these count the columns, as where a program had no names
+    /// for them.
     fn check_header(&self, first: &csv::ByteRecord, line: u64) -> Result<(), ConvertError> {
-        let numbers: Option<Vec<f64>> = first.iter().map(|field| self.number(field)).collect();
-        let count = |numbers: &[f64]| numbers.windows(2).all(|pair| pair[0] + 1.0 == pair[1]);
-        match numbers {
-            Some(numbers) if !count(&numbers) => Err(ConvertError::ValuesForNames {
-                place: self.place(line, 1),
-                found: Found::new(&first[0]),
-            }),
-            _ => Ok(()),
+        let numbers: Vec<f64> = first
+            .iter()
+            .filter_map(|field| self.number(field))
+            .collect();
+        let count = numbers.windows(2).all(|pair| pair[0] + 1.0 == pair[1]);
+        if count || 2 * numbers.len() <= first.len() {
+            return Ok(());
         }
+        Err(ConvertError::ValuesForNames {
+            place: self.place(line, 1),
+            found: Found::new(&first[0]),
+            remedy: match is_mangled(first) {
+                true => {
+                    "so pandas writes where it took an image for the header: write the table again, read with \
+                     header=None"
+                }
+                false => "if that row is an image, say so with --no-header",
+            },
+        })
     }
 
     /// Reads the next row. Returns the line on which it starts, counted from 1, or nothing at the end of the file.
@@ -127,22 +140,23 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// What separates the columns: the first of tab, semicolon and comma that is in the first line, outside of quotation
-/// marks. Commas come last, as they may be those of decimal fractions.
+/// What may separate columns, the surest first: commas may be those of decimal fractions, and spaces those in names.
+const SEPARATORS: [u8; 5] = *b"\t;|, ";
+
+/// What separates the columns: the first of [`SEPARATORS`] that is in the first line, outside of quotation marks.
 fn separator(start: &[u8]) -> u8 {
     let line = start
         .iter()
         .skip_while(|byte| b"\r\n".contains(byte))
         .take_while(|byte| !b"\r\n".contains(byte));
     let mut is_quoted = false;
-    let mut separator = b',';
+    let mut surest = None;
     for &byte in line {
-        match byte {
-            b'"' => is_quoted = !is_quoted,
-            b'\t' if !is_quoted => return byte,
-            b';' if !is_quoted => separator = byte,
-            _ => {}
+        if byte == b'"' {
+            is_quoted = !is_quoted;
+        } else if !is_quoted && let Some(place) = SEPARATORS.iter().position(|&is| is == byte) {
+            surest = Some(surest.map_or(place, |before: usize| before.min(place)));
         }
     }
-    separator
+    surest.map_or(b',', |place| SEPARATORS[place])
 }

@@ -15,6 +15,8 @@ fn plain() -> Conversion {
         range: None,
         has_header: true,
         width: None,
+        rgb: None,
+        fill: None,
     }
 }
 
@@ -84,6 +86,7 @@ fn classes_of_text_are_numbered_in_their_order() {
             side: 2,
             range: [0.0, 1.0],
             largest: 1.0,
+            filled: 0,
             classes: vec!["a, cat".into(), "dog".into()],
             classes_file: Some(classes_file.clone()),
         }
@@ -215,6 +218,50 @@ fn complaints() {
             "line 2, column 1: found the end of the file, expected rows after the header",
         ),
         (
+            "label,a\n1,2\nlabel,a\n",
+            &plain(),
+            "line 3, column 2 (a): found \"a\", expected a number; that is the header again: remove the line",
+        ),
+        (
+            "label,a\n1,2 3 4\n",
+            &plain(),
+            "line 2, column 2 (a): found \"2 3 4\", expected a number; give each pixel a column of its own, or leave the \
+             column out with --drop, if it holds no pixels",
+        ),
+        (
+            "My digits\nlabel,a\n1,2\n",
+            &Conversion {
+                label_column: None,
+                ..plain()
+            },
+            "line 1, column 1: found the columns \"My\", \"digits\" for the classes; name the column of the classes with \
+             --label-column, or say that there is none with --unlabelled",
+        ),
+        (
+            "Digits\nlabel,a\n1,2\n",
+            &plain(),
+            "line 1, column 1: found one column alone, \"Digits\"; separate the columns by commas, semicolons or tabs, \
+             and remove what stands above their names",
+        ),
+        (
+            "label,a\n1,\"2\n1,3\n",
+            &plain(),
+            "line 2, column 2 (a): found \"2\\n1,3\\n\", expected a number; leave the column out with --drop, if it holds \
+             no pixels",
+        ),
+        (
+            ",label,a,b,c,d\n0,1,2,3,4,5\n",
+            &plain(),
+            "line 1, column 1: found 5 pixel columns, expected the number of a square image such as 784 = 28×28; leave \
+             out the column without a name with --drop ''",
+        ),
+        (
+            "label,a,,\n1,2,,7\n",
+            &plain(),
+            "line 2, column 4: found 4 fields, expected 2 as in the header; leave out the columns without a name with \
+             --drop ''",
+        ),
+        (
             "a,b\n1,2\n",
             &plain(),
             "line 1, column 1: found the columns \"a\", \"b\" for the classes; name the column of the classes with \
@@ -248,14 +295,14 @@ fn complaints() {
         (
             "label,a\n1,x.png\n",
             &plain(),
-            "line 2, column 2 (a): found \"x.png\", expected a number; fill it in, or leave the column out with \
-             --drop, if it holds no pixels",
+            "line 2, column 2 (a): found \"x.png\", expected a number; leave the column out with --drop, if it holds no \
+             pixels",
         ),
         (
             "label,a\n1,nan\n",
             &plain(),
-            "line 2, column 2 (a): found \"nan\", expected a number; fill it in, or leave the column out with --drop, \
-             if it holds no pixels",
+            "line 2, column 2 (a): found \"nan\", expected a number; name with --fill what stands for it, such as 0, or \
+             remove the row",
         ),
         (
             "label,a\n1,256\n",
@@ -454,7 +501,7 @@ fn what_is_unclear_is_refused() {
     };
     let error = complaint(&format!("label,{}\n", header.join(",")), &narrow);
     assert!(
-        error.contains("would be of 784×784 pixels, more than the 295×295"),
+        error.contains("would be of 784×784 pixels, more than the 308×308"),
         "{error}"
     );
 }
@@ -474,4 +521,125 @@ fn lines_are_those_of_the_file() {
             "{error}"
         );
     }
+}
+
+/// What spreadsheets add: a line that names the separator, and empty fields at the ends of rows.
+#[test]
+fn tables_of_spreadsheets() {
+    let expected = (vec![1, 0], vec![vec![1, 2, 3, 4]; 2]);
+    for table in [
+        "sep=;\r\nlabel;a;b;c;d\r\nx;1;2;3;4\r\nw;1;2;3;4\r\n",
+        "\u{feff}SEP=\t\nlabel\ta\tb\tc\td\nx\t1\t2\t3\t4\nw\t1\t2\t3\t4\n",
+        "label,a,b,c,d,,\nx,1,2,3,4,,\nw,1,2,3,4,,\n",
+        "label,a,b,c,d\nx,1,2,3,4,,\nw,1,2,3,4\n",
+        "label|a|b|c|d\nx|1|2|3|4\nw|1|2|3|4\n",
+        "label a b c d\nx 1 2 3 4\nw 1 2 3 4\n",
+    ] {
+        let (labels, images, _) = converted(table, &plain());
+        assert_eq!((labels, images), expected, "{table}");
+    }
+}
+
+/// Grey by hand: 0.299 · 100 + 0.587 · 200 + 0.114 · 50 = 153; 0.299 · 10 = 3, 0.587 · 10 = 6, 0.114 · 10 = 1.
+#[test]
+fn colours_become_grey() {
+    let with = |rgb| Conversion {
+        rgb: Some(rgb),
+        ..plain()
+    };
+    let names: Vec<String> = (0..12).map(|index| format!("p{index}")).collect();
+    let table = |values: &str| format!("label,{}\n0,{values}\n", names.join(","));
+    let expected = [vec![153, 3, 6, 1]];
+    let (_, images, _) = converted(
+        &table("100,200,50,10,0,0,0,10,0,0,0,10"),
+        &with(Rgb::Pixels),
+    );
+    assert_eq!(images, expected);
+    let (_, images, _) = converted(
+        &table("100,10,0,0,200,0,10,0,50,0,0,10"),
+        &with(Rgb::Planes),
+    );
+    assert_eq!(images, expected);
+    let error = complaint("label,a,b\n0,1,2\n", &with(Rgb::Planes));
+    assert!(
+        error.contains("2 pixel columns, expected three colours"),
+        "{error}"
+    );
+}
+
+#[test]
+fn missing_pixels_are_filled_in() {
+    let filling = Conversion {
+        fill: Some(7.0),
+        ..plain()
+    };
+    let folder = Folder::new("label,a,b,c,d\n0,1,,NaN,4\n0,1,2,3,#N/A\n");
+    assert_eq!(folder.convert(&filling).unwrap().filled, 3);
+    assert_eq!(folder.read().image(0), [1, 7, 7, 4]);
+    assert_eq!(folder.read().image(1), [1, 2, 3, 7]);
+    let error = complaint("label,a\n#N/A,1\n", &filling);
+    assert!(error.contains("expected a class"), "{error}");
+}
+
+/// A thousand and one: in one table both can be meant.
+#[test]
+fn thousands_are_told_from_decimals() {
+    let wide = Conversion {
+        range: Some([0.0, 65535.0]),
+        ..plain()
+    };
+    for field in ["1,024", "12.345", "1,000"] {
+        let error = complaint(&format!("label;a\n0;{field}\n"), &wide);
+        assert!(
+            error.starts_with(&format!(
+                "in.csv, line 2, column 2 (a): found \"{field}\", whose separator"
+            )),
+            "{error}"
+        );
+    }
+    // Neither group of digits can be one of thousands.
+    for field in ["0,125", "1024,5", "1,02", "65535"] {
+        let folder = Folder::new(format!("label;a\n0;{field}\n"));
+        folder.convert(&wide).unwrap();
+    }
+    let (_, images, _) = converted("label;a\n0;1,000\n1;0,125\n", &plain());
+    assert_eq!(images, [[255], [32]]);
+    let classes = |table: &str| Folder::new(table).convert(&plain()).unwrap().classes;
+    assert_eq!(classes("label;a\n1;1\n1,000;1\n"), ["1", "1,000"]);
+}
+
+/// An image is not taken for the names of columns.
+#[test]
+fn images_in_place_of_a_header() {
+    let unlabelled = Conversion {
+        is_labelled: false,
+        ..plain()
+    };
+    let error = complaint("a.png,0,0.5,0,9\nb.png,1,2,3,4\n", &unlabelled);
+    assert!(error.contains("say so with --no-header"), "{error}");
+    let error = complaint("7,0,0.1,0.2,0.3\n1,0,0,0,0\n", &unlabelled);
+    assert!(error.contains("read with header=None"), "{error}");
+}
+
+/// In the order of characters, 10 stands before 2.
+#[test]
+fn columns_with_two_numbers_are_put_into_order() {
+    let width: usize = 11;
+    let pixel = |row: usize, column: usize| row * width + column;
+    let mut names: Vec<(String, usize)> = (0..width)
+        .flat_map(|row| (0..width).map(move |column| (row, column)))
+        .map(|(row, column)| (format!("r{row}c{column}"), pixel(row, column)))
+        .collect();
+    names.sort();
+    let table = |names: &[(String, usize)]| {
+        let header: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+        let values: Vec<String> = names.iter().map(|(_, value)| value.to_string()).collect();
+        format!("label,{}\n0,{}\n", header.join(","), values.join(","))
+    };
+    let (_, images, _) = converted(&table(&names), &plain());
+    assert!(images[0].iter().copied().eq(0..121), "{:?}", images[0]);
+    // Any other order is whose table it is.
+    let mine = "label,x0y0,x1y0,x0y1,x1y1\n0,1,2,3,4\n";
+    let (_, images, _) = converted(mine, &plain());
+    assert_eq!(images, [[1, 2, 3, 4]]);
 }

@@ -53,7 +53,7 @@ fn columns_go_by_their_names() {
 fn complaints_about_rows() {
     let rows = |rows: &str| complaint(&format!("{HEADER}{rows}"));
     let pixel = "expected an integer from 0 to 255";
-    let missing = "; put a number in its place, 0 if it is background";
+    let missing = "; put a number in its place, 0 if it is background, as `trainer data convert --fill 0` does";
     let too_large = "divide by the largest value there can be, and round, as `trainer data convert --range 0 65535` does";
     for (text, expected) in [
         (
@@ -253,14 +253,19 @@ fn complaints_about_headers() {
 fn what_a_number_of_pixels_may_be() {
     for (pixels, remedy) in [
         (785, "; one more than 28×28: is one of them no pixel?"),
-        (783, "; one fewer than 28×28: is one missing?"),
+        (
+            783,
+            "; one fewer than 28×28, if one is missing; if the images are 27×29, pad them to squares, as `trainer data \
+             convert --width` does",
+        ),
+        (3, "; one fewer than 2×2: is one missing?"),
         (
             600,
             "; if the images are 24×25 or 20×30, pad them to squares, as `trainer data convert --width` does",
         ),
         (
             1200,
-            "; if the images are 3×20×20 in three colours, convert them to grey; if they are 30×40 or 25×48, \
+            "; if the images are 3×20×20 in three colours, make them grey, as `trainer data convert --rgb` does; if they are 30×40 or 25×48, \
              pad them to squares, as `trainer data convert --width` does",
         ),
         (797, ""),

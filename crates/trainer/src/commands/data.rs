@@ -55,7 +55,7 @@ fn warn_of_shadowed(folder: &Path) -> Result<()> {
 /// That others in its folder keep the file at `path` from being looked at.
 fn warning_of_shadowed(path: &Path) -> String {
     format!(
-        "warning: {} is not looked at: train.csv and test.csv come first; move it away, or name it with --data",
+        "warning: {} is not looked at: train.csv and test.csv come first; move it away, or name the file itself",
         path.display()
     )
 }

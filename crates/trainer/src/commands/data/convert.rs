@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::Args;
-use data::{Conversion, ConvertError, Converted, Thousands};
+use clap::{Args, ValueEnum};
+use data::{Conversion, ConvertError, Converted, Rgb, Thousands};
 
 use crate::cli::{count, number};
 use crate::console::{print, print_error};
@@ -17,7 +17,7 @@ use crate::shell::as_argument;
 /// Options of `trainer data convert`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A table of images: CSV (plain, .gz or .zip), with commas, semicolons or tabs
+    /// A table of images: CSV (plain, .gz or .zip), with commas, semicolons, tabs, | or spaces
     #[arg(value_name = "IN.CSV")]
     input: PathBuf,
     /// The file to write, which is not there yet; the classes go to OUT-classes.csv beside it
@@ -52,6 +52,29 @@ pub struct Options {
     /// The width of images that are not square; they get margins of background
     #[arg(long, value_name = "PIXELS", value_parser = count, allow_negative_numbers = true)]
     width: Option<NonZeroUsize>,
+    /// The images are in colour and become grey: all red, then all green, then all blue (planes), or
+    /// red, green and blue of each pixel (pixels)
+    #[arg(long, value_name = "ORDER")]
+    rgb: Option<ColourOrder>,
+    /// What stands for pixels that are missing, such as 0
+    #[arg(long, value_name = "VALUE", value_parser = number::<f64>, allow_negative_numbers = true)]
+    fill: Option<f64>,
+}
+
+/// How the colours of an image lie in its row.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ColourOrder {
+    Planes,
+    Pixels,
+}
+
+impl From<ColourOrder> for Rgb {
+    fn from(order: ColourOrder) -> Self {
+        match order {
+            ColourOrder::Planes => Self::Planes,
+            ColourOrder::Pixels => Self::Pixels,
+        }
+    }
 }
 
 /// Writes the table in the form that the program reads, and its classes, and says what was done.
@@ -84,6 +107,9 @@ impl Options {
             Some(_) => bail!("--range needs two different finite numbers"),
             None => None,
         };
+        if self.fill.is_some_and(|value| !value.is_finite()) {
+            bail!("--fill needs a finite number");
+        }
         Ok(Conversion {
             label_column: self.label_column.clone(),
             is_labelled: !self.unlabelled,
@@ -92,6 +118,8 @@ impl Options {
             range,
             has_header: !self.no_header,
             width: self.width.map(NonZeroUsize::get),
+            rgb: self.rgb.map(Rgb::from),
+            fill: self.fill,
         })
     }
 }
@@ -128,6 +156,7 @@ fn summary(converted: &Converted, output: &Path) -> String {
         side,
         range: [low, high],
         largest,
+        filled,
         classes,
         classes_file,
     } = converted;
@@ -148,6 +177,10 @@ fn summary(converted: &Converted, output: &Path) -> String {
         Thousands(*images),
         output.display()
     )];
+    if *filled > 0 {
+        let pixels = if *filled == 1 { "pixel" } else { "pixels" };
+        lines.push(format!("filled in {} missing {pixels}", Thousands(*filled)));
+    }
     if (*low, *high) == (0.0, 255.0) && *largest > 0.0 && *largest < DARK {
         lines.push(format!(
             "note: the brightest pixel is {largest} of 255; where that is full ink, --range 0 {largest} makes it so"

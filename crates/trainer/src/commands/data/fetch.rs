@@ -68,7 +68,7 @@ fn fetch(fetch: &Fetch, signals: &Signals) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error @ Error::Cancelled) => {
-            print(&error.to_string())?;
+            print_error(&error.to_string());
             Ok(ExitCode::from(INTERRUPTED))
         }
         Err(Error::Exists { path }) => bail!(

@@ -10,7 +10,7 @@ use data::{LabelledImage, LabelledImages, Thousands};
 use mnist::{Error, Existing, SetFiles};
 
 use super::warn_of_shadowed;
-use crate::console::print;
+use crate::console::{print, print_error};
 use crate::interrupt::{INTERRUPTED, Signals};
 
 /// Options of `trainer data make`.
@@ -79,7 +79,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         },
     );
     match written {
-        Err(Error::Cancelled) => return Ok(ExitCode::from(INTERRUPTED)),
+        Err(error @ Error::Cancelled) => {
+            print_error(&error.to_string());
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
         written => written?,
     }
     print(&format!(
