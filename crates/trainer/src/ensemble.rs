@@ -133,16 +133,19 @@ impl Member {
     {
         let augmentation = self.config.augmentation.for_prediction(views.strength);
         let augmenter = Augmenter::new(&augmentation, side, self.config.seed)?;
-        let of_views: Vec<Probabilities> = (0..views.per_image.get() as u64)
-            .map(|view| {
-                let (scaling, batch_size) = (self.card.scaling, evaluation::BATCH_SIZE);
-                let mut loader = EpochLoader::in_order(images.clone(), scaling, batch_size, device);
-                if view > 0 {
-                    loader = loader.view(augmenter.clone(), view);
-                }
-                evaluation::predict(&self.classifier, &loader, self.card.task.classes)
-            })
-            .collect::<Result<_>>()?;
-        Ok(Probabilities::mean(&of_views))
+        let of_view = |view| {
+            let (scaling, batch_size) = (self.card.scaling, evaluation::BATCH_SIZE);
+            let mut loader = EpochLoader::in_order(images.clone(), scaling, batch_size, device);
+            if view > 0 {
+                loader = loader.view(augmenter.clone(), view);
+            }
+            evaluation::predict(&self.classifier, &loader, self.card.task.classes)
+        };
+        // Added up one by one, as there may be a thousand.
+        let mut sum = of_view(0)?;
+        for view in 1..views.per_image.get() as u64 {
+            sum.add(&of_view(view)?);
+        }
+        Ok(sum.divided_by(views.per_image.get() as f64))
     }
 }

@@ -1,6 +1,7 @@
 //! What a trained network makes of images, and how good that is.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 
 use anyhow::{Result, anyhow};
 use burn::data::dataloader::DataLoader;
@@ -98,6 +99,21 @@ impl Probabilities {
             values: (0..first.values.len()).map(mean).collect(),
             classes: first.classes,
         }
+    }
+
+    /// Adds another prediction for the same images: the sum is none until it is [divided](Self::divided_by).
+    pub fn add(&mut self, other: &Self) {
+        for (value, other) in self.values.iter_mut().zip(&other.values) {
+            *value += other;
+        }
+    }
+
+    /// All probabilities divided by a number, which makes a sum of so many the mean.
+    pub fn divided_by(mut self, number: f64) -> Self {
+        for value in &mut self.values {
+            *value /= number;
+        }
+        self
     }
 
     /// Number of classes.
@@ -251,6 +267,40 @@ impl Evaluation {
         }
     }
 
+    /// What is to be known where most images of each class are taken for those of another one, so that the labels are
+    /// probably numbered otherwise than in training.
+    pub fn note_on_numbering(&self) -> Option<String> {
+        let commonest = |row: &Vec<usize>| (0..row.len()).max_by_key(|&class| row[class]);
+        let mut taken_for: Vec<(usize, usize)> = Vec::new();
+        let mut images = 0;
+        for (class, row) in self.confusion.iter().enumerate() {
+            if row.iter().sum::<usize>() > 0 {
+                let prediction = commonest(row)?;
+                images += row[prediction];
+                taken_for.push((class, prediction));
+            }
+        }
+        let distinct: HashSet<usize> = taken_for
+            .iter()
+            .map(|&(_, prediction)| prediction)
+            .collect();
+        let share = images as f64 / self.images as f64;
+        if taken_for.len() < 2
+            || distinct.len() < taken_for.len()
+            || share <= 0.5
+            || self.accuracy >= share / 2.0
+        {
+            return None;
+        }
+        let (class, prediction) = *taken_for
+            .iter()
+            .find(|(class, prediction)| class != prediction)?;
+        Some(format!(
+            "note: {:.0} % would be right if the labels were others, such as {prediction} for {class}: they are probably not numbered as in training, which `trainer data convert --classes` does",
+            100.0 * share
+        ))
+    }
+
     /// The accuracy in percent, for people, with its interval.
     pub fn accuracy_text(&self) -> String {
         accuracy_text(self.accuracy, self.accuracy_interval)
@@ -363,6 +413,26 @@ mod tests {
         assert_eq!(note(&[0, 1], &[1.0, 0.0, 0.0, 1.0]), None);
         // There is nothing to tell apart.
         assert_eq!(note(&[0, 0], &[1.0, 0.0, 1.0, 0.0]), None);
+    }
+
+    /// Three images of each of three classes, and what they are taken for.
+    #[test]
+    fn labels_that_are_numbered_otherwise_are_noted() {
+        let note = |taken_for: [[usize; 3]; 3]| {
+            let one_hot =
+                |class: usize| (0..3).map(move |other| f32::from(u8::from(other == class)));
+            let logits: Vec<f32> = taken_for.into_iter().flatten().flat_map(one_hot).collect();
+            let labels = [0, 0, 0, 1, 1, 1, 2, 2, 2];
+            Evaluation::new(&Probabilities::softmax(&logits, 3), &labels).note_on_numbering()
+        };
+        insta::assert_snapshot!(
+            note([[1, 1, 0], [2, 2, 2], [0, 0, 0]]).unwrap(),
+            @"note: 89 % would be right if the labels were others, such as 1 for 0: they are probably not numbered as in training, which `trainer data convert --classes` does"
+        );
+        // Right, all of one class, and one class alone for another.
+        assert_eq!(note([[0, 0, 0], [1, 1, 1], [2, 2, 0]]), None);
+        assert_eq!(note([[1, 1, 1], [1, 1, 1], [1, 1, 1]]), None);
+        assert_eq!(note([[0, 0, 0], [2, 2, 1], [1, 2, 2]]), None);
     }
 
     #[test]

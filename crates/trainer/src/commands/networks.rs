@@ -153,14 +153,27 @@ pub fn note_if_unfinished(run: &RunDirectory) -> Result<()> {
 /// of Fashion-MNIST's garments, and 0.87 and 0.71 of the same with dark and bright exchanged.
 const OTHER_BRIGHTNESS: f32 = 0.4;
 
+/// How many times as large the standard deviation of one kind of images may be as that of the other: 0.31 for MNIST's
+/// digits, 0.35 for Fashion-MNIST's garments.
+const OTHER_CONTRAST: f32 = 3.0;
+
 /// Says on stderr that images are much brighter or darker than those that the networks were trained with, as where they
-/// are dark on bright and those were bright on dark.
-pub fn note_if_inverted(ensemble: &Ensemble, source: &Source, scaling: Scaling) {
+/// are dark on bright and those were bright on dark; or of much higher or lower contrast, as where their pixels go to 16
+/// instead of to 255.
+pub fn note_on_other_brightness(ensemble: &Ensemble, source: &Source, scaling: Scaling) {
     let trained = ensemble.members[0].card.scaling.mean;
     if (scaling.mean - trained).abs() > OTHER_BRIGHTNESS {
         print_error(&format!(
             "note: the mean pixel of {source} is {:.2} on the scale from 0 to 1, and was {trained:.2} in training; if dark and bright are exchanged, invert the images",
             scaling.mean
+        ));
+    }
+    let trained = ensemble.members[0].card.scaling.standard_deviation;
+    let contrast = scaling.standard_deviation / trained;
+    if !(OTHER_CONTRAST.recip()..=OTHER_CONTRAST).contains(&contrast) {
+        print_error(&format!(
+            "note: the pixels of {source} differ by {:.3} on the scale from 0 to 1 (standard deviation), and did by {trained:.3} in training; if theirs is another range, bring them to that of the training images, as `trainer data convert --range` does",
+            scaling.standard_deviation
         ));
     }
 }

@@ -12,7 +12,7 @@ use data::{Source, Thousands, UnlabelledImages};
 use files::write_atomically;
 use mnist::Existing;
 
-use super::networks::note_if_inverted;
+use super::networks::note_on_other_brightness;
 use super::{evaluate, networks};
 use crate::console::{print, print_error};
 use crate::ensemble::{Ensemble, Member};
@@ -76,7 +76,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             images.source(),
         );
     }
-    note_if_inverted(&ensemble, images.source(), images.scaling());
+    note_on_other_brightness(&ensemble, images.source(), images.scaling());
     let predictions = ensemble.predict(&images, side, options.networks.views())?;
     let probabilities = Probabilities::mean(&predictions);
     let labels = probabilities.predictions();

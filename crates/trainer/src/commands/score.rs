@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use data::Thousands;
+use data::{LabelledImages, Thousands};
 use mnist::{Error, SubmissionProblem, TEST_LABELS, read_submission};
 use serde::Serialize;
 use statistics::{Interval, proportion_interval};
@@ -101,6 +101,10 @@ fn default_answers() -> PathBuf {
 ///
 /// If the file cannot be read, or is neither.
 fn read_answers(path: &Path) -> Result<BTreeMap<u64, u64>> {
+    let by_images = |images: LabelledImages| (1..).zip(images.labels().map(u64::from)).collect();
+    if path.is_dir() || path == Path::new(data::BUILT_IN) {
+        return Ok(by_images(data::evaluation_images(Some(path))?));
+    }
     let error = match read_submission(path) {
         Ok(answers) => return Ok(answers),
         Err(error) => error,
@@ -113,7 +117,7 @@ fn read_answers(path: &Path) -> Result<BTreeMap<u64, u64>> {
         return Err(error.into());
     };
     match data::evaluation_images(Some(path)) {
-        Ok(images) => Ok((1..).zip(images.labels().map(u64::from)).collect()),
+        Ok(images) => Ok(by_images(images)),
         // Not even by its header is it a table of labelled images.
         Err(
             data::Error::UnknownColumn { .. }

@@ -110,7 +110,12 @@ impl Report {
             self.scores.loss,
             count(self.scores.images, "image")
         ));
-        lines.extend(self.scores.note_on_one_class());
+        let scores = &self.scores;
+        lines.extend(
+            scores
+                .note_on_numbering()
+                .or_else(|| scores.note_on_one_class()),
+        );
         lines.extend(self.note.as_ref().map(|note| format!("note: {note}")));
         let selected =
             "note: the epoch was chosen by these images, so new images may be read a little worse";

@@ -8,7 +8,7 @@ use data::{LabelledImages, Thousands};
 use model::Task;
 use serde::Serialize;
 
-use crate::commands::networks::note_if_inverted;
+use crate::commands::networks::note_on_other_brightness;
 use crate::ensemble::{Ensemble, Member};
 use crate::saved_model::SavedNetwork;
 
@@ -50,7 +50,7 @@ impl EvaluationSet {
         let images = own.read_images(data, data::evaluation_images)?;
         check_fit(&images, ensemble.task())?;
         if data.is_some() {
-            note_if_inverted(ensemble, images.source(), images.scaling());
+            note_on_other_brightness(ensemble, images.source(), images.scaling());
         }
         match Self::held_out(ensemble, &images) {
             Ok(held_out) => Ok(held_out),
@@ -189,7 +189,7 @@ fn check_fit(images: &LabelledImages, task: Task) -> Result<()> {
     }
     if images.classes() > classes {
         bail!(
-            "{} has {} classes, but the network knows {classes}",
+            "{} has {} classes, but the network knows {classes}; if their labels are others than in training, `trainer data convert --classes` numbers them alike",
             images.source(),
             images.classes()
         );
