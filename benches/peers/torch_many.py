@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, grid_sample
 
-from recipes import RecipeError, Schedule
+from recipes import KNOWN, RecipeError, Schedule
 from steps import CLASSES, SIDE
 from torch_steps import ACTIVATIONS
 
@@ -86,6 +86,8 @@ class Plan:
         left = [rest, network, optimizer, schedule, augmentation, averaging, elastic]
         for name in itertools.chain(*left):
             raise RecipeError(f"the recipe's `{name}` is not followed here")
+        if plan.schedule.kind not in KNOWN["schedule.kind"]:
+            raise RecipeError(f"the schedule `{plan.schedule.kind}` is not followed here")
         if plan.activation not in ACTIVATIONS:
             raise RecipeError(f"`{plan.activation}` is none of {', '.join(ACTIVATIONS)}")
         return plan
@@ -93,12 +95,15 @@ class Plan:
 
 def _stage(table: dict[str, Any]) -> Stage:
     table = dict(table)
+    downsampling = table.pop("downsampling", "none")
+    if downsampling not in ("none", "pool"):
+        raise RecipeError(f"`downsampling = {downsampling!r}` is not followed here")
     stage = Stage(
         channels=table.pop("channels"),
         kernel=table.pop("kernel", 3),
         repeat=table.pop("repeat", 1),
         padded=table.pop("padding", "same") == "same",
-        pool=table.pop("downsampling", "none") == "pool",
+        pool=downsampling == "pool",
         dropout=table.pop("dropout", 0.0),
     )
     for name in table:

@@ -64,8 +64,13 @@ pub struct ForwardPanel {
 
 impl ForwardPanel {
     /// `weights`: `[channels · pixels, outputs]`; `bias`: `[outputs]`, or nothing for zeros.
+    ///
+    /// # Panics
+    ///
+    /// If they have other lengths.
     pub fn new(isa: Isa, dense: Dense, weights: &[f32], bias: Option<&[f32]>) -> Self {
         assert_eq!(weights.len(), dense.weight_len());
+        assert!(bias.is_none_or(|bias| bias.len() == dense.outputs));
         let blocks = ChannelBlocks::new(isa, dense.outputs);
         let depth = dense.inputs();
         let mut panel = Buffer::new(blocks.panel_len(depth));

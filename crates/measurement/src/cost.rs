@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Distribution, Tensor};
 use fused::runs_on;
+use kernels::function::{Context, Draws};
 use kernels::simd::Isa;
 use model::{Activation, Kernels};
 
@@ -25,7 +26,7 @@ const LEAST: Duration = Duration::from_micros(100);
 pub struct Cost {
     /// f(x).
     pub forward: f64,
-    /// f′(x) times the gradient that comes in.
+    /// f′(x) times the gradient that comes in, and the gradient of a learnable parameter.
     pub backward: f64,
 }
 
@@ -35,7 +36,11 @@ pub fn cost(activation: &Activation, kernels: Kernels, device: &Device) -> Cost 
     match activation.kernel() {
         Some(function) if kernels == Kernels::Fused && runs_on(device) => {
             let isa = Isa::best();
-            let context = context(activation);
+            // As in training: what is drawn is drawn anew.
+            let context = Context {
+                draws: function.is_random().then_some(Draws { key: 1, first: 0 }),
+                ..context(activation)
+            };
             // Both signs, and the range of normalised pre-activations.
             let inputs: Vec<f32> = (0..CACHED)
                 .map(|place| 3.0 * (place as f32 * 0.731).sin())
@@ -53,6 +58,9 @@ pub fn cost(activation: &Activation, kernels: Kernels, device: &Device) -> Cost 
             let backward = median_difference(|is_whole| {
                 black_box(&mut gradients).fill(1.0);
                 if is_whole {
+                    if function.has_parameter() {
+                        black_box(function.parameter_gradient(isa, context, &inputs, &gradients));
+                    }
                     function.backward(isa, context, &inputs, black_box(&mut gradients));
                 }
             });
@@ -69,8 +77,13 @@ pub fn cost(activation: &Activation, kernels: Kernels, device: &Device) -> Cost 
             let autodiff = device.clone().autodiff();
             let layer = activation.init(&autodiff);
             let x = Tensor::<2>::from_inner(x).require_grad();
-            let both = median(|| {
-                drop(black_box(layer.forward(x.clone()).sum().backward()));
+            // The sum, which makes a gradient to begin with, is none of the function's.
+            let both = median_difference(|is_whole| {
+                let y = match is_whole {
+                    true => layer.forward(x.clone()),
+                    false => x.clone(),
+                };
+                drop(black_box(y.sum().backward()));
                 wait();
             });
             let backward = (both - forward).max(0.0);

@@ -25,8 +25,6 @@ const LANES: usize = 16;
 pub struct Survey {
     isa: Isa,
     sites: Vec<SiteTally>,
-    /// Site that comes next in the forward pass.
-    next: usize,
     /// Activations of the last site, `[images, units]`.
     hidden: Vec<f32>,
     error: Option<TensorReadError>,
@@ -87,15 +85,9 @@ impl Survey {
         Self {
             isa: Isa::best(),
             sites: Vec::new(),
-            next: 0,
             hidden: Vec::new(),
             error: None,
         }
-    }
-
-    /// The forward pass of a batch is over; the next one begins with the first site again.
-    pub fn end_batch(&mut self) {
-        self.next = 0;
     }
 
     /// What was found.
@@ -115,12 +107,12 @@ impl Survey {
     }
 
     fn survey(&mut self, site: Site, layer: &ActivationLayer, z: &[f32], units: usize) {
-        let first = self.sites.len() == self.next;
-        if first {
+        let known = self.sites.iter().position(|tally| tally.site == site);
+        let index = known.unwrap_or(self.sites.len());
+        if known.is_none() {
             self.sites.push(SiteTally::new(site, units));
         }
-        let tally = &mut self.sites[self.next];
-        self.next += 1;
+        let tally = &mut self.sites[index];
         let parameter = layer
             .parameter()
             .map(|parameter| parameter.into_data().iter::<f32>().sum::<f32>());
@@ -136,7 +128,7 @@ impl Survey {
             // The only function without a kernel, as a test makes sure.
             None => Operation::Softmax,
         };
-        if first {
+        if known.is_none() {
             tally.histogram.absorb(z);
         }
         let threshold = SATURATED * operation.greatest_slope(layer.activation());
@@ -348,11 +340,7 @@ impl Operation {
         match self {
             Self::Softmax => 0.25,
             Self::Elementwise(_, Context { parameter, .. }) => {
-                let now = match activation {
-                    Activation::Prelu { .. } => Activation::Prelu { slope: parameter },
-                    Activation::SwishBeta { .. } => Activation::SwishBeta { beta: parameter },
-                    other => other,
-                };
+                let now = activation.with_parameter(parameter);
                 let range = now.facts().derivative_range;
                 range.low.abs().max(range.high.abs()) as f32
             }

@@ -30,7 +30,6 @@ fn survey(network: &Cnn, batches: &[Tensor<4>]) -> (Vec<SurveyedSite>, Option<f6
     let mut survey = Survey::new();
     for batch in batches {
         network.forward_observed(batch.clone(), &mut survey);
-        survey.end_batch();
     }
     let surveyed = survey.finish().unwrap();
     (surveyed.sites, surveyed.effective_rank)
@@ -217,6 +216,38 @@ fn histograms_count_the_first_batch() {
     let histogram = &sites[2].pre_activations;
     let inside: u64 = histogram.counts.iter().sum();
     assert_eq!(inside + histogram.below + histogram.above, 3 * 20);
+}
+
+/// Bins of a tenth from −8 to 8, by hand.
+#[test]
+fn histograms_have_each_number_in_its_bin() {
+    let device = Device::flex();
+    let layer = Activation::Tanh.init(&device);
+    let z = [
+        -9.0_f32,
+        -8.0,
+        -7.95,
+        -0.05,
+        0.0,
+        0.05,
+        7.99,
+        8.0,
+        9.0,
+        f32::INFINITY,
+    ];
+    let mut survey = Survey::new();
+    let z = Tensor::<1>::from_floats(z, &device).reshape([1, 1, 10]);
+    survey.observe(Site::Hidden, &layer, z);
+    let surveyed = survey.finish().unwrap();
+    let histogram = &surveyed.sites[0].pre_activations;
+    assert_eq!((histogram.low, histogram.high), (-8.0, 8.0));
+    assert_eq!((histogram.below, histogram.above), (1, 3));
+    let filled = (0..)
+        .zip(&histogram.counts)
+        .filter(|(_, count)| **count > 0);
+    let filled: Vec<(usize, u64)> = filled.map(|(bin, &count)| (bin, count)).collect();
+    assert_eq!(filled, [(0, 2), (79, 1), (80, 2), (159, 1)]);
+    assert_eq!(histogram.counts.len(), 160);
 }
 
 #[test]

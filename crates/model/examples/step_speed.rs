@@ -19,7 +19,7 @@ use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use model::{Activation, Cnn, CnnConfig, Kernels, Preset, Task};
 
-const USAGE: &str = "step_speed [--preset small|classic|kaggle|deep:N] [--batch N] [--steps N] \
+const USAGE: &str = "step_speed [--preset tiny|small|classic|kaggle|deep:N] [--batch N] [--steps N] \
     [--warmup N] [--activation NAME]... [--backend flex|ndarray] [--kernels fused|stock] \
     [--mode train|eval] [--json]";
 

@@ -200,8 +200,18 @@ impl Activation {
         }
     }
 
+    /// The same function with this value of its learnable parameter, if it has one.
+    pub fn with_parameter(self, value: f32) -> Self {
+        match self {
+            Self::Prelu { .. } => Self::Prelu { slope: value },
+            Self::SwishBeta { .. } => Self::SwishBeta { beta: value },
+            other => other,
+        }
+    }
+
     /// The slope below zero of a rectifier, which the variance of its output depends on: for a
-    /// learnable one the initial slope, for a randomised one the mean; 0 for all other functions.
+    /// learnable one the initial slope, for a randomised one the mean, though what is drawn adds to the variance in
+    /// training; 0 for all other functions.
     pub fn negative_slope(&self) -> f64 {
         match *self {
             Self::LeakyRelu { slope } | Self::Prelu { slope } => slope.into(),

@@ -206,7 +206,7 @@ pub enum CnnConfigError {
     },
     /// Nothing of the image is left after a stage.
     #[error(
-        "stage {stage} leaves nothing of its {height}×{width} input: use fewer or smaller stages, or padding = \"same\""
+        "stage {stage} leaves nothing of its {height}×{width} input: use fewer or smaller stages, padding = \"same\", or another preset"
     )]
     TooSmall {
         /// Counted from 1.

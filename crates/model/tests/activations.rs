@@ -418,12 +418,22 @@ fn wrong_text_gets_a_one_line_error() {
             "parameter `1e39` of `elu` is not a finite number",
         ),
         ("elu:NaN", "parameter `NaN` of `elu` is not a finite number"),
-        ("celu:0", "`celu:0`: the parameter must be positive"),
+        (
+            "celu:1e-40",
+            "`celu:1e-40`: the parameter must be positive, and at least 1.2e-38",
+        ),
+        (
+            "rrelu:-3e38,3e38",
+            "`rrelu:-3e38,3e38`: the slopes are too far apart",
+        ),
         (
             "softplus:-1",
-            "`softplus:-1`: the parameter must be positive",
+            "`softplus:-1`: the parameter must be positive, and at least 1.2e-38",
         ),
-        ("snake:0", "`snake:0`: the parameter must not be zero"),
+        (
+            "snake:0",
+            "`snake:0`: the parameter must not be zero, and in size at least 1.2e-38",
+        ),
         (
             "soft-shrink:-1",
             "`soft-shrink:-1`: the parameter must not be negative",
@@ -484,7 +494,18 @@ fn the_facts_are_true() {
         .chain(far)
         .collect();
     let texts = reference().elementwise;
-    for activation in texts.iter().map(|case| case.activation) {
+    // Parameters for which other things are true.
+    let others = [
+        "leaky-relu:-0.5",
+        "prelu:-0.5",
+        "elu:-1",
+        "elu:0",
+        "swish-beta:-1",
+        "swish-beta:0",
+        "threshold:0,1",
+    ];
+    let others = others.map(|text| text.parse().unwrap());
+    for activation in texts.iter().map(|case| case.activation).chain(others) {
         let facts = activation.facts();
         let (values, derivatives) = evaluate(activation, &inputs, &Device::flex());
 

@@ -94,6 +94,26 @@ mod tests {
         );
     }
 
+    /// A change here changes every recorded run.
+    #[test]
+    fn purposes_have_their_numbers() {
+        use Purpose::*;
+        let purposes = [
+            Initialisation,
+            Split,
+            Shuffle,
+            Network,
+            Augmentation,
+            BuiltInDigits,
+            Bootstrap,
+            SignFlip,
+        ];
+        assert_eq!(
+            purposes.map(|purpose| purpose as u64),
+            [1, 2, 3, 4, 5, 6, 7, 8]
+        );
+    }
+
     /// By a program written from the definitions (ChaCha8 after RFC 8439 with four double rounds,
     /// Durstenfeld's shuffle, multiplication for the bound). A change here changes every split.
     #[test]

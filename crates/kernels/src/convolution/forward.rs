@@ -36,8 +36,13 @@ struct DirectForward {
 impl ForwardPanel {
     /// `weights`: `[outputs, inputs, kernel rows, kernel columns]`; `bias`: `[outputs]`, or
     /// nothing for zeros.
+    ///
+    /// # Panics
+    ///
+    /// If they have other lengths.
     pub fn new(isa: Isa, convolution: Convolution, weights: &[f32], bias: Option<&[f32]>) -> Self {
         assert_eq!(weights.len(), convolution.weight_len());
+        assert!(bias.is_none_or(|bias| bias.len() == convolution.outputs));
         let panel = match convolution.algorithm() {
             Algorithm::Direct => {
                 Forward::Direct(DirectForward::new(isa, convolution, weights, bias))

@@ -297,7 +297,7 @@ impl Activation {
                 },
                 monotone: beta == 0.0,
                 smoothness: Smooth,
-                zero_centered: false,
+                zero_centered: beta == 0.0,
                 source: "Ramachandran, Zoph & Le 2017, Searching for activation functions, arXiv:1710.05941",
             },
             Self::Mish => Facts {

@@ -118,18 +118,21 @@ impl Activation {
     /// What finite parameters of this activation must fulfil, if these do not.
     fn violated_requirement(self) -> Option<&'static str> {
         let (fulfilled, requirement) = match self {
-            Self::Rrelu { lower, upper } => (
-                lower <= upper && (upper - lower).is_finite(),
-                "the lower slope must not exceed the upper one",
-            ),
+            Self::Rrelu { lower, upper } if lower <= upper => {
+                ((upper - lower).is_finite(), "the slopes are too far apart")
+            }
+            Self::Rrelu { .. } => (false, "the lower slope must not exceed the upper one"),
             // The functions divide by these; the reciprocal of a subnormal number overflows.
             Self::Celu { alpha: scale }
             | Self::Softplus { beta: scale }
             | Self::Squareplus { b: scale } => (
                 scale.is_normal() && scale > 0.0,
-                "the parameter must be positive",
+                "the parameter must be positive, and at least 1.2e-38",
             ),
-            Self::Snake { alpha } => (alpha.is_normal(), "the parameter must not be zero"),
+            Self::Snake { alpha } => (
+                alpha.is_normal(),
+                "the parameter must not be zero, and in size at least 1.2e-38",
+            ),
             Self::HardShrink { lambda } | Self::SoftShrink { lambda } => {
                 (lambda >= 0.0, "the parameter must not be negative")
             }
