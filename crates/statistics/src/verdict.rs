@@ -109,6 +109,9 @@ pub enum Reason {
     TooFewSeeds,
     /// Neither a difference nor equivalence is significant.
     Inconclusive,
+    /// Neither is, and some scores stand for what a run lacks, so that how many seeds would do is not known. The
+    /// program that assumes them says so; no function here does.
+    AssumedScores,
 }
 
 impl fmt::Display for Verdict {
@@ -136,6 +139,7 @@ impl fmt::Display for Verdict {
             (Reason::Inconclusive, None) => {
                 f.write_str(": no reasonable number of seeds decides it")
             }
+            (Reason::AssumedScores, _) => f.write_str(": some scores are assumed"),
         }
     }
 }

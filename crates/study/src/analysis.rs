@@ -70,8 +70,10 @@ pub struct RunCounts {
     pub planned: usize,
     /// Those that are done, however they ended.
     pub done: usize,
-    /// Those that diverged.
+    /// Final runs that diverged.
     pub diverged: usize,
+    /// Trials that diverged.
+    pub diverged_trials: usize,
     /// Those that failed.
     pub failed: usize,
 }
@@ -125,17 +127,25 @@ impl<'a> Analysis<'a> {
         let ranks = track_ranks(&cells, &study.tracks(), &criteria)?;
         let track_comparisons = tracks::compare_tracks(&cells, &criteria)?;
 
-        let done: Vec<_> = specs
+        let answered: Vec<(Stage, &RunRecord)> = specs
             .iter()
-            .filter_map(|spec| records.answering(spec))
+            .filter_map(|spec| Some((spec.stage, records.answering(spec)?)))
             .collect();
-        let count =
-            |matches: fn(&Status) -> bool| done.iter().filter(|run| matches(&run.status)).count();
+        let done: Vec<&RunRecord> = answered.iter().map(|&(_, run)| run).collect();
+        // A run may answer for both tracks, and is one run.
+        let count = |matches: &dyn Fn(Stage, &Status) -> bool| {
+            let runs = answered
+                .iter()
+                .filter(|(stage, run)| matches(*stage, &run.status));
+            runs.map(|(_, run)| &run.id).collect::<BTreeSet<_>>().len()
+        };
+        let has_diverged = |status: &Status| matches!(status, Status::Diverged { .. });
         let run_counts = RunCounts {
             planned: plan.total(),
             done: done.len(),
-            diverged: count(|status| matches!(status, Status::Diverged { .. })),
-            failed: count(|status| matches!(status, Status::Failed { .. })),
+            diverged: count(&|stage, status| stage == Stage::Final && has_diverged(status)),
+            diverged_trials: count(&|stage, status| stage == Stage::Trial && has_diverged(status)),
+            failed: count(&|_, status| matches!(status, Status::Failed { .. })),
         };
         let environments: BTreeSet<_> = done
             .iter()

@@ -425,12 +425,22 @@ impl Store {
         let path = self.file_of(name, "study.toml");
         let mut study = study.clone();
         if let Ok(before) = Study::read(&path) {
-            if !study.changes_since(&before).is_empty() && has_runs(&before, &self.records()?) {
+            let had_runs = self.has_runs(&before)?;
+            if had_runs && !study.changes_since(&before).is_empty() {
                 self.keep_earlier(name, &before)?;
             }
-            study.note_seeds_of(&before);
+            study.note_seeds_of(&before, had_runs);
         }
         Ok(study.save(&path)?)
+    }
+
+    /// Whether any run of a study is there.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Store::records`].
+    pub fn has_runs(&self, study: &Study) -> Result<bool, FileError> {
+        Ok(has_runs(study, &self.records()?))
     }
 
     /// Keeps a definition, beside all others that decide otherwise: none is ever overwritten.

@@ -2,7 +2,7 @@
 
 use statistics::{
     Comparison, Criteria, Interval, Powers, RESAMPLES, Reason, Summary, Verdict, bca_interval,
-    compare_in_family, interquartile_mean, mean, median,
+    compare_in_family, mean, median,
 };
 
 use super::wording::nearest;
@@ -55,8 +55,6 @@ pub struct Arm<'a> {
     pub summary: Option<Summary>,
     /// Their mean.
     pub mean: Option<Estimate>,
-    /// The mean of their middle half.
-    pub interquartile_mean: Option<Estimate>,
     /// The comparison with the baseline; none for the baseline itself, and without common seeds. In
     /// deciding cells the p-values are corrected for all comparisons of all of them, in the others for
     /// those of the cell, also for those of contenders that have no score.
@@ -400,7 +398,6 @@ impl<'a> Arm<'a> {
                 Some(Summary::new(&scores)?)
             },
             mean: Estimate::new(&scores, mean, criteria)?,
-            interquartile_mean: Estimate::new(&scores, interquartile_mean, criteria)?,
             inflation: Estimate::new(&inflations(&runs), mean, criteria)?,
             runs,
             comparison: None,
@@ -474,15 +471,12 @@ impl<'a> Arm<'a> {
         comparison.verdict = match comparison.verdict {
             Verdict::Equivalent if differs && improvement > 0.0 => Verdict::Better,
             Verdict::Equivalent if differs && improvement < 0.0 => Verdict::Worse,
-            Verdict::Equivalent => Verdict::Undecided {
+            Verdict::Equivalent
+            | Verdict::Undecided {
                 reason: Reason::Inconclusive,
-                new_study: None,
-            },
-            Verdict::Undecided {
-                reason: reason @ Reason::Inconclusive,
                 ..
             } => Verdict::Undecided {
-                reason,
+                reason: Reason::AssumedScores,
                 new_study: None,
             },
             other => other,

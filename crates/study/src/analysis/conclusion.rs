@@ -1,12 +1,12 @@
 //! The verdict in words.
 
-use statistics::{Comparison, Reason, Verdict, pairs_for_significance};
+use statistics::{Comparison, Verdict, pairs_for_significance};
 
 use super::claim::ClaimResult;
 use super::wording::{found, preliminary};
 use super::{Analysis, Arm, Cell};
 use crate::definition::{Study, listed};
-use crate::format::{capital, count};
+use crate::format::{capital, count, with_place};
 
 /// So many contenders get a sentence of their own at most.
 const SENTENCES: usize = 3;
@@ -32,13 +32,17 @@ impl Conclusion {
         let claim = ClaimResult::new(study, analysis);
         let n = cells.iter().map(|cell| cell.n()).max().unwrap_or(0);
         if n == 0 {
-            return Self {
-                claim,
-                headline: format!(
-                    "No verdict yet: no run has a score ({} of {} done).",
+            let headline = match analysis.run_counts.is_complete() {
+                true => nothing_to_compare(study.baseline(), analysis),
+                false => format!(
+                    "No verdict yet: no run of what decides has a score ({} of {} done).",
                     analysis.run_counts.done,
                     count(analysis.run_counts.planned, "run")
                 ),
+            };
+            return Self {
+                claim,
+                headline,
                 evidence: Vec::new(),
             };
         }
@@ -72,7 +76,7 @@ fn alone(cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> String {
             let mean = arm.mean?;
             Some(format!(
                 "{} {} (n = {})",
-                arm.name,
+                with_place(&arm.name, &analysis.place(cell)),
                 analysis.metric.format(mean.value),
                 mean.count
             ))
@@ -87,16 +91,8 @@ fn alone(cells: &[&Cell<'_>], analysis: &Analysis<'_>) -> String {
 
 /// The names of what has each verdict, best mean first.
 fn outcomes(arms: &[&Arm<'_>], analysis: &Analysis<'_>) -> Vec<(&'static str, Vec<String>)> {
-    let examples = [
-        Verdict::Better,
-        Verdict::Worse,
-        Verdict::Equivalent,
-        Verdict::Undecided {
-            reason: Reason::Inconclusive,
-            new_study: None,
-        },
-    ];
-    let words = examples.map(|verdict| analysis.wording().word(verdict));
+    let wording = analysis.wording();
+    let words = [wording.better(), wording.worse(), "equivalent", "undecided"];
     let names_with = |word| {
         let names = arms.iter().filter(|arm| {
             let verdict = arm.comparison.as_ref().map(|comparison| comparison.verdict);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Analysis, Cell, coarsest_score};
+use super::{Analysis, Cell, RunCounts, coarsest_score};
 use crate::definition::{Contender, LEARNING_RATE, Seeds, Study, listed};
 use crate::field::{Difference, Fields};
 use crate::format::{count, decimals, grouped, percent, with_place};
@@ -71,7 +71,7 @@ fn preliminary(analysis: &Analysis<'_>) -> Option<String> {
 fn seeds_changed(study: &Study, records: &Records) -> Option<String> {
     let mut noted = study.clone();
     for (_, earlier) in records.earlier() {
-        noted.note_seeds_of(earlier);
+        noted.note_seeds_of(earlier, true);
     }
     let earlier: Vec<String> = noted.earlier_seeds.iter().map(Seeds::to_string).collect();
     (!earlier.is_empty()).then(|| {
@@ -110,9 +110,26 @@ fn definition_changed(study: &Study, records: &Records) -> Option<String> {
 }
 
 fn diverged(analysis: &Analysis<'_>) -> Option<String> {
-    let diverged = analysis.run_counts.diverged;
+    let RunCounts {
+        diverged,
+        diverged_trials: trials,
+        ..
+    } = analysis.run_counts;
     let treatment = analysis.metric.treatment_of_diverged();
-    (diverged > 0).then(|| format!("{} diverged. {treatment}", count(diverged, "run")))
+    let runs = (diverged > 0).then(|| format!("{} diverged. {treatment}", count(diverged, "run")));
+    let trials = (trials > 0).then(|| {
+        format!(
+            "{} diverged; in the choice of a learning rate {} as chance.",
+            count(trials, "trial"),
+            if trials == 1 {
+                "it counts"
+            } else {
+                "they count"
+            }
+        )
+    });
+    let sentences: Vec<String> = runs.into_iter().chain(trials).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 fn failed(analysis: &Analysis<'_>, done: &[&RunRecord]) -> Option<String> {

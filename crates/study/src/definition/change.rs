@@ -14,9 +14,11 @@ impl Study {
         Difference::all(&earlier.deciding_fields(), &self.deciding_fields()).collect()
     }
 
-    /// Notes the seeds of an earlier definition, and those that it has noted itself, where they are others.
-    pub fn note_seeds_of(&mut self, earlier: &Self) {
-        for seeds in earlier.earlier_seeds.iter().chain([&earlier.seeds]) {
+    /// Notes the seeds of an earlier definition if there were runs of it, and those that it has noted itself, where they
+    /// are others.
+    pub fn note_seeds_of(&mut self, earlier: &Self, had_runs: bool) {
+        let seeds = had_runs.then_some(&earlier.seeds);
+        for seeds in earlier.earlier_seeds.iter().chain(seeds) {
             let are_known =
                 seeds.are(&self.seeds) || self.earlier_seeds.iter().any(|known| seeds.are(known));
             if !are_known {

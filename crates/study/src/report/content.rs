@@ -4,7 +4,7 @@ use super::document::{Block, Document, Table, VerdictBlock};
 use super::observations::observations;
 use super::tables;
 use crate::analysis::{Analysis, Arm, Cell};
-use crate::definition::{Study, listed};
+use crate::definition::{Contender, Study, listed};
 use crate::figures::{self, CellFigures, Figure, Illustrations, OverallFigures, Source};
 use crate::format::{capital, confidence, count, decimals, grouped, percent};
 use crate::record::Environment;
@@ -238,8 +238,17 @@ fn inflation(cell: &Cell<'_>) -> String {
 /// What the runs of the verdict are trained and tested on; `None` if no run says.
 fn images(analysis: &Analysis<'_>) -> Option<String> {
     let arms = analysis.deciding().flat_map(|cell| &cell.arms);
-    let mut runs = arms.flat_map(|arm| arm.records());
-    let (run, images) = runs.find_map(|run| Some((run, run.images?)))?;
+    let runs: Vec<_> = arms
+        .flat_map(|arm| arm.records())
+        .filter_map(|run| Some((run, run.images?)))
+        .collect();
+    let &(run, images) = runs.first()?;
+    let trained_on = || runs.iter().map(|(_, images)| images.training);
+    let (fewest, most) = (trained_on().min()?, trained_on().max()?);
+    let training = match fewest == most {
+        true => count(most, "image"),
+        false => format!("{} to {}", grouped(fewest), count(most, "image")),
+    };
     let classes = run
         .classes
         .map_or_else(String::new, |classes| format!(" of {classes} classes"));
@@ -251,7 +260,7 @@ fn images(analysis: &Analysis<'_>) -> Option<String> {
     });
     Some(format!(
         "A run trains on {}{classes}, chooses by {} others and is tested on {}.{commonest}",
-        count(images.training, "image"),
+        training,
         grouped(images.validation),
         grouped(images.test),
     ))
@@ -287,14 +296,26 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
     blocks.push(Block::Code(source.command.to_owned()));
 }
 
+/// Whether the dropout of a contender's networks draws other numbers than that of most.
+fn draws_otherwise(contender: &Contender) -> bool {
+    ["rrelu", "softmax"]
+        .iter()
+        .any(|name| contender.activation.starts_with(name))
+}
+
 /// Which runs there are, and what those of one seed have in common.
 fn runs(study: &Study, analysis: &Analysis<'_>) -> String {
     let names: Vec<&str> = study.contenders.iter().map(|one| one.name()).collect();
     format!(
-        "{} with {}: {}. Runs are paired: with one seed, all contenders have the same split, order, augmentation and dropout draws, and where shapes allow the same initial weights before scaling. {} of {} are done.",
+        "{} with {}: {}. Runs are paired: with one seed, all contenders have the same split, order, augmentation and dropout draws{}, and where shapes allow the same initial weights before scaling. {} of {} are done.",
         count(names.len(), "contender"),
         count(study.seeds.list().len(), "seed"),
         listed(&names),
+        match study.contenders.iter().any(draws_otherwise) {
+            true =>
+                " (but for RReLU, which draws slopes as well, and softmax, whose layers draw in another way)",
+            false => "",
+        },
         analysis.run_counts.done,
         count(analysis.run_counts.planned, "planned run"),
     )

@@ -2,9 +2,9 @@
 
 use statistics::median;
 
-use crate::analysis::Cell;
+use crate::analysis::{Arm, Cell};
 use crate::definition::listed;
-use crate::format::{percent, scientific};
+use crate::format::{capital, percent, scientific};
 use crate::metric::Metric;
 use crate::record::RunRecord;
 
@@ -59,6 +59,25 @@ fn dead_units(cell: &Cell<'_>) -> Option<String> {
         return None;
     }
     let all = shares.len();
+    let is_dead_somewhere = |name: &str| {
+        let runs = cell
+            .arms
+            .iter()
+            .filter(|arm| arm.name == name)
+            .flat_map(Arm::records);
+        runs.filter_map(|run| Metric::DeadShare.recorded(run))
+            .any(|share| share > 0.0)
+    };
+    let without: Vec<String> = shares
+        .iter()
+        .filter(|(_, share)| *share < NO_SHARE)
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    // What is said is of the median run.
+    let mostly = match without.iter().any(|name| is_dead_somewhere(name)) {
+        true => "in most runs ",
+        false => "",
+    };
     shares.retain(|&(_, share)| share >= NO_SHARE);
     shares.reverse();
     let named: Vec<String> = shares
@@ -67,10 +86,14 @@ fn dead_units(cell: &Cell<'_>) -> Option<String> {
         .map(|(name, share)| format!("{name} ({})", percent(*share, 2)))
         .collect();
     let others = match (shares.len(), all - shares.len()) {
-        (0, _) => return Some(String::from("No function leaves units dead.")),
+        (0, _) => {
+            return Some(capital(&format!(
+                "{mostly}no function has dead units at the end."
+            )));
+        }
         (dead, _) if dead > NAMED => format!(", and fewer with {} more", dead - NAMED),
         (_, 0) => String::new(),
-        _ => String::from(", and with none of the others"),
+        _ => format!(", and {mostly}with none of the others"),
     };
     Some(format!(
         "Units are dead, and learn from no image, with {}{others}.",

@@ -1,6 +1,6 @@
 //! The numbers of a report.
 
-use statistics::{Comparison, Interval, Verdict, median};
+use statistics::{Comparison, Interval, Reason, Verdict, median};
 
 use super::document::Table;
 use crate::analysis::{
@@ -51,9 +51,9 @@ pub(super) fn results(source: Source<'_>, cell: &Cell<'_>) -> Table {
                         .map(|deviation| metric.number(deviation)),
                 ),
                 or_none(
-                    arm.interquartile_mean
+                    arm.summary
                         .filter(|_| !is_bound)
-                        .map(|estimate| metric.number(estimate.value)),
+                        .map(|summary| metric.number(summary.interquartile_mean)),
                 ),
                 or_none(
                     exact
@@ -241,7 +241,7 @@ pub(super) fn choices(source: Source<'_>) -> Table {
         .collect();
     Table {
         caption: String::from(
-            "Trials of the tuned track: mean validation accuracy with each learning rate. ≈: may be as good as the chosen rate, as the 95 % interval of the mean difference (Student's t over the trials' seeds) includes zero.",
+            "Trials of the tuned track: mean validation accuracy with each learning rate. ≈: may be as good as the chosen rate, as the 95 % interval of the mean difference (Student's t over the trials' seeds) includes zero, or there is none. Means are over the seeds that all rates have a score of.",
         ),
         head: columns,
         rows,
@@ -689,7 +689,8 @@ fn new_study(comparison: Option<&Comparison>) -> Option<String> {
             ..
         } => Some(format!("about {seeds}")),
         Verdict::Undecided {
-            new_study: None, ..
+            reason: Reason::TooFewSeeds | Reason::Inconclusive,
+            new_study: None,
         } => Some(String::from("no reasonable number")),
         _ => None,
     }

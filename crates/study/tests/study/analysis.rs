@@ -745,7 +745,7 @@ fn what_is_assumed_shows_no_equivalence() {
     };
     let never = 4;
     let inconclusive = Verdict::Undecided {
-        reason: statistics::Reason::Inconclusive,
+        reason: statistics::Reason::AssumedScores,
         new_study: None,
     };
     let (verdict, difference, warnings, _) = compared(2, 2, "epochs-to");

@@ -330,7 +330,7 @@ fn from_no_run_on() {
         let written = Written::new(&study, &first(&study, number));
         let headline = &written.report.conclusion.headline;
         let expected = match number {
-            0 => "No verdict yet: no run has a score (0 of 6 runs done).",
+            0 => "No verdict yet: no run of what decides has a score (0 of 6 runs done).",
             1 => "Nothing can be compared with relu yet.",
             _ => "Too few seeds to tell any contender from relu",
         };

@@ -130,8 +130,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let images = resources.images()?;
     let study = options.study(images.labels().len(), images.classes())?;
     // First the images: much of the study goes by their number.
-    check_images(&Store::at(&paths.folder()), &images.fingerprint(), &name)?;
-    let study = unless_another(study, &paths.study)?;
+    let store = Store::at(&paths.folder());
+    check_images(&store, &images.fingerprint(), &name)?;
+    let study = unless_another(study, &paths.study, &store)?;
     let runner = StudyRunner::new(&study, &paths.folder(), images, resources.backend);
     let runner = runner.map_err(|error| of_another_base(error, &name))?;
     // Only what can be run, so that another attempt can have the name.
@@ -170,9 +171,12 @@ impl Options {
     fn study(&self, images: usize, classes: usize) -> Result<Study> {
         let names: Vec<String> = self.activations.iter().map(Activation::to_string).collect();
         let mut study = Study::compare(&names, self.seeds.get())?;
-        let budget = Budget::of(images, classes);
+        let mut budget = Budget::of(images, classes);
+        if let Some(validation) = self.validation_fraction {
+            budget.test_fraction = budget.test_fraction.min(half_of_rest(validation));
+        }
         study.fixed = match &self.config {
-            Some(file) => recipe(file, &budget)?,
+            Some(file) => recipe(file, &budget, self.validation_fraction)?,
             None => fields(&budget, self.preset)?,
         };
         study.verdict.metric = self.metric;
@@ -300,7 +304,7 @@ fn fields(budget: &Budget, preset: Preset) -> Result<Table> {
 }
 
 /// The fields of a run's configuration that hold whatever function is compared, with images to compare by.
-fn recipe(file: &Path, budget: &Budget) -> Result<Table> {
+fn recipe(file: &Path, budget: &Budget, validation: Option<f64>) -> Result<Table> {
     let config = read_recipe(file)?;
     config.check().with_context(|| file.display().to_string())?;
     let fields: Table = read_toml(file)?;
@@ -315,12 +319,16 @@ fn recipe(file: &Path, budget: &Budget) -> Result<Table> {
         recipe.insert(String::from("epochs"), epochs);
     }
     if config.data.test_fraction == 0.0 {
-        // Half of what is not validated at most.
-        let most = (1.0 - config.data.validation_fraction) / 2.0;
+        let most = half_of_rest(validation.unwrap_or(config.data.validation_fraction));
         let fraction = Value::Float(budget.test_fraction.min(most));
         recipe.insert(TEST_FRACTION.to_owned(), fraction);
     }
     Ok(recipe)
+}
+
+/// The most of the images that functions are compared by, unless more is asked for: half of what is not validated.
+fn half_of_rest(validation_fraction: f64) -> f64 {
+    (1.0 - validation_fraction) / 2.0
 }
 
 /// Whether a field of a configuration says nothing of how other runs are to be trained.
@@ -346,12 +354,12 @@ fn integer(name: &str, number: usize) -> Result<Value> {
 }
 
 /// The study, unless another one is in the file: the same with other seeds may be, which is noted.
-fn unless_another(mut study: Study, file: &Path) -> Result<Study> {
+fn unless_another(mut study: Study, file: &Path, store: &Store) -> Result<Study> {
     if !file.exists() {
         return Ok(study);
     }
     let there = Study::read(file)?;
-    study.note_seeds_of(&there);
+    study.note_seeds_of(&there, store.has_runs(&there)?);
     let same = Study {
         seeds: study.seeds.clone(),
         earlier_seeds: study.earlier_seeds.clone(),
@@ -408,6 +416,23 @@ mod tests {
             let arguments = ["", "relu", "tanh", "--margin", "2", "--metric", metric];
             let study = Program::parse_from(arguments).options.study(1000, 10);
             assert_eq!(study.unwrap().verdict.margin, Some(margin), "{metric}");
+        }
+    }
+
+    /// What is left is halved where it was not asked for otherwise.
+    #[test]
+    fn a_large_share_to_validate_leaves_images_to_train_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("recipe.toml");
+        std::fs::write(&file, "[data]\nvalidation_fraction = 0.0").unwrap();
+        let file = file.to_str().unwrap();
+        for of_recipe in [&[][..], &["--config", file]] {
+            let mut arguments = vec!["", "relu", "tanh", "--validation-fraction", "0.9"];
+            arguments.extend(of_recipe);
+            let options = Program::parse_from(arguments).options;
+            let study = options.study(600, 10).unwrap();
+            let test = study.fixed[TEST_FRACTION].as_float().unwrap();
+            assert!((test - 0.05).abs() < 1e-12, "{test}");
         }
     }
 

@@ -155,11 +155,19 @@ pub fn run_study(
         let left = runner.plan.total() - done;
         let jobs = Jobs::choose(parallelism.jobs, left, probe)?;
         let work = arguments("work", paths, resources, parallelism.shard);
-        let ending = jobs::run(jobs, &work, &signals, &mut display)?;
+        let ending = jobs::run(jobs, &work, &signals, &mut display);
         display.finish();
-        if ending == JobsEnding::Interrupted {
-            display.say("stopped; the same command goes on from here");
-            return Ok(ExitCode::from(INTERRUPTED));
+        match ending {
+            Ok(JobsEnding::Finished) => {}
+            Ok(JobsEnding::Interrupted) => {
+                display.say("stopped; the same command goes on from here");
+                return Ok(ExitCode::from(INTERRUPTED));
+            }
+            // The runs of a process that was killed may have been made by another.
+            Err(error) if runner.plan.pending(&runner.store.records()?).is_empty() => {
+                display.say(&format!("warning: {error:#}; no run is missing, though"));
+            }
+            Err(error) => return Err(error),
         }
         display.all_done();
     }
