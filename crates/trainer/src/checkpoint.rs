@@ -27,6 +27,7 @@ use model::Task;
 use serde::{Deserialize, Serialize};
 use study::Difference;
 
+use crate::backend::Backend;
 use crate::config::RunConfig;
 use crate::history::{self, EpochRecord, PassTime};
 use crate::measuring::{EpochMeasurement, GradientsSoFar, LossCurve};
@@ -105,6 +106,9 @@ pub struct RunState {
     /// The losses of the run's steps so far, in a study.
     #[serde(default)]
     pub loss_curve: LossCurve,
+    /// What the run was trained on, in turn; nothing in checkpoints of before.
+    #[serde(default)]
+    pub backends: Vec<Backend>,
     /// The finished epochs.
     pub history: Vec<EpochRecord>,
     /// What was measured at the end of each, in a study.
@@ -128,6 +132,7 @@ impl RunState {
             learning_rate: 0.0,
             gradients: GradientsSoFar::default(),
             loss_curve: LossCurve::default(),
+            backends: Vec::new(),
             history: Vec::new(),
             measurements: Vec::new(),
             sha256: BTreeMap::new(),
@@ -178,13 +183,6 @@ impl RecordKind {
     /// Those that every training has, and Burn records.
     const LEARNER: [Self; 3] = [Self::Network, Self::Optimizer, Self::Schedule];
 
-    /// Those of a run.
-    fn of(config: &RunConfig) -> Vec<Self> {
-        let mut kinds = Self::LEARNER.to_vec();
-        kinds.extend(config.averaging.map(|_| Self::Average));
-        kinds
-    }
-
     fn file_name(self) -> &'static str {
         match self {
             Self::Network => "network.bpk",
@@ -212,6 +210,22 @@ pub struct Restored {
     pub schedule: LrSchedulerRecord,
     /// The moving average of weights and running statistics, where there is one.
     pub average: Option<ModuleRecord>,
+}
+
+impl Restored {
+    /// The record of the network that is validated and saved: the moving average, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn weights(&self) -> Result<Vec<u8>> {
+        let kind = match self.average {
+            Some(_) => RecordKind::Average,
+            None => RecordKind::Network,
+        };
+        let file = self.path.join(kind.file_name());
+        fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
+    }
 }
 
 /// Writes a checkpoint into `folder`, removes the oldest ones, and returns its path.
@@ -307,8 +321,11 @@ pub fn restore_usable(
     Ok(None)
 }
 
-/// Whether a checkpoint that was not read is no better at another time.
+/// Whether a checkpoint that was not read is no better at another time, nor for another program.
 fn is_damage(error: &anyhow::Error) -> bool {
+    if error.is::<OtherFormat>() {
+        return false;
+    }
     let mut causes = error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>());
@@ -386,11 +403,11 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
     let side_file = path.join(SIDE_FILE);
     let state: RunState = read_sealed_toml(&side_file)?;
     if state.format != FORMAT {
-        bail!(
-            "{} has format {}, but this program reads format {FORMAT}",
-            side_file.display(),
-            state.format
-        );
+        return Err(OtherFormat {
+            side_file,
+            found: state.format,
+        }
+        .into());
     }
     if let Some(difference) = difference(&essence(&state.config), &essence(config))? {
         return Err(OtherConfiguration {
@@ -399,8 +416,7 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
         }
         .into());
     }
-    let mut records = Records::new();
-    for kind in RecordKind::of(config) {
+    let record = |kind: RecordKind| -> Result<Bytes> {
         let file = path.join(kind.file_name());
         let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         if state.sha256.get(kind.file_name()) != Some(&sha256_hex(&bytes)) {
@@ -409,32 +425,20 @@ fn read(path: &Path, config: &RunConfig) -> Result<Restored> {
                 file.display()
             );
         }
-        records.insert(kind, Bytes::from_bytes_vec(bytes));
-    }
-    let average = records.remove(&RecordKind::Average);
-    // All others were put in above.
-    let mut take = |kind| {
-        records
-            .remove(&kind)
-            .unwrap_or_else(|| Bytes::from_bytes_vec(Vec::new()))
+        Ok(Bytes::from_bytes_vec(bytes))
     };
-    let parsed = (|| {
-        Ok::<_, burn::store::RecordError>((
-            ModuleRecord::from_bytes(take(RecordKind::Network))?,
-            OptimizerRecord::from_bytes(take(RecordKind::Optimizer))?,
-            LrSchedulerRecord::from_bytes(take(RecordKind::Schedule))?,
-            average.map(ModuleRecord::from_bytes).transpose()?,
-        ))
-    })();
-    let (network, optimizer, schedule, average) =
-        parsed.with_context(|| format!("{} is damaged", path.display()))?;
+    let damaged = || format!("{} is damaged", path.display());
+    let network = |kind| ModuleRecord::from_bytes(record(kind)?).with_context(damaged);
+    let average = config.averaging.map(|_| network(RecordKind::Average));
     Ok(Restored {
         path: path.to_owned(),
+        network: network(RecordKind::Network)?,
+        optimizer: OptimizerRecord::from_bytes(record(RecordKind::Optimizer)?)
+            .with_context(damaged)?,
+        schedule: LrSchedulerRecord::from_bytes(record(RecordKind::Schedule)?)
+            .with_context(damaged)?,
+        average: average.transpose()?,
         state,
-        network,
-        optimizer,
-        schedule,
-        average,
     })
 }
 
@@ -447,6 +451,17 @@ fn essence(config: &RunConfig) -> RunConfig {
     config.extensions.clear();
     config.early_stopping = None;
     config
+}
+
+/// A checkpoint by another version of the program.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} has format {found}, but this program reads format {FORMAT}; go on with the program that wrote it",
+    side_file.display()
+)]
+struct OtherFormat {
+    side_file: PathBuf,
+    found: u32,
 }
 
 /// A checkpoint of a run with another configuration than the one it is restored for.

@@ -11,6 +11,7 @@ use model::{Activation, CnnConfig, Kernels};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
+use crate::text::{note_on_archive, note_on_copies};
 
 /// A whole run. Saved as `config.toml` before the first step; with the same data and backend it is
 /// enough to repeat the run.
@@ -139,6 +140,8 @@ pub struct AveragingConfig {
 
 /// More than anybody could wait for; the number of their steps is still one that can be counted.
 const MOST_EPOCHS: usize = 1_000_000;
+/// More than fit into any memory, and a number that a configuration can hold.
+const MOST_IMAGES_OF_A_BATCH: usize = 1_000_000_000;
 
 /// More networks than anybody could train; they are listed in memory.
 const MOST_MEMBERS: usize = 1000;
@@ -309,13 +312,36 @@ impl DataConfig {
         Ok(images?)
     }
 
+    /// The images to train on, at `named` or else where this says, and what is to be known of them. Notes which they are;
+    /// `file` is what this was read from, if it was.
+    ///
+    /// # Errors
+    ///
+    /// Images that cannot be read, or are others than `file` says; a path that no configuration can hold.
+    pub fn training_images(
+        &mut self,
+        named: Option<&Path>,
+        file: Option<&Path>,
+    ) -> Result<(LabelledImages, Vec<String>)> {
+        let images = self.read_images(named, data::training_images)?;
+        let archive = note_on_archive(images.source(), named.or(self.path.as_deref()));
+        let notes = note_on_copies(&images).into_iter().chain(archive).collect();
+        let fingerprint = images.fingerprint();
+        if let (Some(file), None) = (file, named) {
+            self.check_unchanged(&fingerprint, images.source(), file)?;
+        }
+        self.fingerprint = Some(fingerprint);
+        self.note_source(images.source())?;
+        Ok((images, notes))
+    }
+
     /// Makes sure that the images of this fingerprint are those of `file`, which this was read from, if it
     /// says which they are.
     ///
     /// # Errors
     ///
     /// If they are others. `source` is where they come from.
-    pub fn check_unchanged(&self, fingerprint: &str, source: &Source, file: &Path) -> Result<()> {
+    fn check_unchanged(&self, fingerprint: &str, source: &Source, file: &Path) -> Result<()> {
         match &self.fingerprint {
             Some(noted) if noted != fingerprint => bail!(
                 "{source} are not the images of {}; name with --data what to train on",
@@ -454,6 +480,7 @@ impl RunConfig {
         }
         for (name, number, most) in [
             ("epochs", self.total_epochs(), MOST_EPOCHS),
+            ("batch_size", self.batch_size, MOST_IMAGES_OF_A_BATCH),
             ("early_stopping.patience", patience, MOST_EPOCHS),
             ("ensemble.members", members, MOST_MEMBERS),
         ] {

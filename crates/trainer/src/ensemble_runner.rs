@@ -178,21 +178,34 @@ impl Members {
             epochs: self.runs[0].1.total_epochs(),
             diverged: Vec::new(),
         };
-        let ending = jobs::run(jobs, work, &self.signals, &mut observer)?;
-        let MemberObserver {
-            console, diverged, ..
-        } = observer;
-        if ending == JobsEnding::Interrupted {
-            return Ok(Some(interrupted(&console)));
-        }
-        check_converged(&diverged)?;
-        for (path, config) in &self.runs {
-            // The processes leave alone what they find locked.
-            if !is_trained(&RunDirectory::open_or_create(path)?, config)? {
-                return Err(anyhow!(taken(path)));
+        loop {
+            if jobs::run(jobs, work, &self.signals, &mut observer)? == JobsEnding::Interrupted {
+                return Ok(Some(interrupted(&observer.console)));
+            }
+            check_converged(&observer.diverged)?;
+            if self.are_all_trained()? {
+                return Ok(None);
             }
         }
-        Ok(None)
+    }
+
+    /// Whether none is left. Those that are were locked by another process when it was their turn.
+    ///
+    /// # Errors
+    ///
+    /// If one is still locked.
+    fn are_all_trained(&self) -> Result<bool> {
+        let mut are_trained = true;
+        for (path, config) in &self.runs {
+            let run = RunDirectory::open_or_create(path)?;
+            if !is_trained(&run, config)? {
+                if run.try_lock()?.is_none() {
+                    return Err(anyhow!(taken(path)));
+                }
+                are_trained = false;
+            }
+        }
+        Ok(are_trained)
     }
 
     /// One after the other, with all threads.
@@ -361,9 +374,11 @@ struct MemberEpoch {
 }
 
 impl JobObserver for MemberObserver {
-    type Event = Value;
-
-    fn show(&mut self, event: Value) {
+    fn show(&mut self, line: &str) {
+        // Whatever else is printed comes from drivers.
+        let Ok(event) = serde_json::from_str::<Value>(line) else {
+            return;
+        };
         let is = |name: &str| event["event"] == name;
         if is(DIVERGED)
             && let Ok(diverged) = serde_json::from_value::<Diverged>(event.clone())
@@ -376,7 +391,8 @@ impl JobObserver for MemberObserver {
             self.diverged.push(diverged);
         }
         if self.console.style() == Style::Json {
-            drop(print(&event.to_string()));
+            // As it stands: numbers that are read and written again may differ in their last digit.
+            drop(print(line));
         } else if is("epoch")
             && let Ok(MemberEpoch { member, record }) = serde_json::from_value(event)
         {

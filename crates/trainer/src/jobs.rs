@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use data::Thousands;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::interrupt::{INTERRUPTED, Signals};
@@ -40,11 +39,8 @@ pub enum JobsEnding {
 
 /// What shows the user how far the processes are.
 pub trait JobObserver {
-    /// What a process tells of.
-    type Event: DeserializeOwned + Send + 'static;
-
-    /// A process has told of something.
-    fn show(&mut self, event: Self::Event);
+    /// A process has printed a line: of what it tells, or of what a driver likes to say.
+    fn show(&mut self, line: &str);
 
     /// A moment has passed.
     fn tick(&mut self) {}
@@ -145,7 +141,7 @@ pub fn run(
     signals: &Signals,
     observer: &mut impl JobObserver,
 ) -> Result<JobsEnding> {
-    let (sender, events) = mpsc::channel();
+    let (sender, lines) = mpsc::channel();
     let (stop, stopped) = mpsc::channel::<()>();
     signals.call(move || drop(stop));
     let mut processes = Vec::new();
@@ -167,8 +163,8 @@ pub fn run(
     }
     drop(sender);
     loop {
-        match events.recv_timeout(TICK) {
-            Ok(event) => observer.show(event),
+        match lines.recv_timeout(TICK) {
+            Ok(line) => observer.show(&line),
             Err(RecvTimeoutError::Timeout) => observer.tick(),
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -178,17 +174,19 @@ pub fn run(
         }
     }
     let mut ending = JobsEnding::Finished;
-    let mut failed = 0;
+    let (mut failed, mut killed) = (0, String::new());
     for process in &mut processes {
         let status = process.wait().context("cannot wait for a process")?;
         match status.code() {
             Some(0) => {}
             Some(code) if code == i32::from(INTERRUPTED) => ending = JobsEnding::Interrupted,
             Some(_) => failed += 1,
+            // It was asked to stop before it listened.
+            None if signals.requested() => ending = JobsEnding::Interrupted,
             // It was killed, and so could not say why.
             None => {
                 failed += 1;
-                observer.say(&format!("error: a process was ended by {status}"));
+                killed = format!(", one by {status}");
             }
         }
     }
@@ -198,7 +196,7 @@ pub fn run(
     signals.stop_nothing();
     if failed > 0 {
         bail!(
-            "{failed} of {} processes ended early, as they say above; what they had done is saved, and the same command goes on from there",
+            "{failed} of {} processes ended early{killed}; what they had done is saved, and the same command goes on from there",
             jobs.count
         );
     }
@@ -220,15 +218,15 @@ fn start(arguments: &[OsString], threads: usize) -> Result<(Child, Option<ChildS
 }
 
 /// [`start`], with a thread that hands on what the process tells.
-fn start_forwarding<E: DeserializeOwned + Send + 'static>(
+fn start_forwarding(
     arguments: &[OsString],
     threads: usize,
-    events: &Sender<E>,
+    lines: &Sender<String>,
 ) -> Result<(Child, Option<ChildStdin>)> {
     let (mut process, input) = start(arguments, threads)?;
     if let Some(output) = process.stdout.take() {
-        let events = events.clone();
-        let forwarding = thread::Builder::new().spawn(move || forward(output, &events));
+        let lines = lines.clone();
+        let forwarding = thread::Builder::new().spawn(move || forward(output, &lines));
         if let Err(error) = forwarding {
             // It stops at the end of its input.
             drop(input);
@@ -239,12 +237,12 @@ fn start_forwarding<E: DeserializeOwned + Send + 'static>(
     Ok((process, input))
 }
 
-/// Hands on what a process tells until it ends. Lines that are no events come from drivers.
-fn forward<E: DeserializeOwned>(output: impl Read, events: &Sender<E>) {
+/// Hands on the lines that a process prints until it ends.
+fn forward(output: impl Read, lines: &Sender<String>) {
     // In bytes: drivers need not write UTF-8.
     for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-        if let Ok(event) = serde_json::from_slice(&line)
-            && events.send(event).is_err()
+        if let Ok(line) = String::from_utf8(line)
+            && lines.send(line).is_err()
         {
             return;
         }
@@ -288,9 +286,9 @@ mod tests {
 
     /// Drivers write what they like.
     #[test]
-    fn lines_that_are_no_events_are_passed_over() {
-        let (sender, events) = mpsc::channel::<u32>();
+    fn lines_that_are_no_text_are_passed_over() {
+        let (sender, lines) = mpsc::channel();
         forward(&b"1\nmesa: \xff\xfe\n2\nx\n3"[..], &sender);
-        assert_eq!(events.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(lines.try_iter().collect::<Vec<_>>(), ["1", "2", "x", "3"]);
     }
 }

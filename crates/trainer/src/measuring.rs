@@ -179,7 +179,6 @@ impl Measuring {
             let output = classifier
                 .network
                 .forward_observed(batch?.images, &mut survey);
-            survey.end_batch();
             logits.extend(read_logits(output)?);
         }
         let probabilities = Probabilities::of(classifier.loss, &logits, self.classes);

@@ -13,10 +13,10 @@ use files::{sha256_hex, write_atomically};
 use model::{CnnConfig, Kernels, Task};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{FORMAT, RunState};
+use crate::checkpoint::{FORMAT, Position, Restored, RunState};
 use crate::classifier::Classifier;
 use crate::config::Loss;
-use crate::history::EpochRecord;
+use crate::history::{self, EpochRecord};
 use crate::run_directory::RunDirectory;
 use crate::shell::as_argument;
 use crate::toml_file::{read_sealed_toml, to_sealed_toml};
@@ -98,14 +98,42 @@ pub fn check_nothing_is_lost(run: &RunDirectory) -> Result<()> {
     Ok(())
 }
 
-/// Saves `weights`, a record of the `Classifier` that the run in `state` had after `epoch`, with what
-/// is needed to use them.
-///
-/// The side file is replaced last and names the file of weights, so that the two always fit.
+/// Makes the best network that of the best epoch up to the checkpoint that a run returns to, which is possible if the
+/// checkpoint was taken at that epoch's end. Returns the number of that epoch otherwise, if its network is not saved.
 ///
 /// # Errors
 ///
-/// If a file cannot be written; the network saved before is still there.
+/// If a file cannot be read or written.
+pub fn return_to_best(run: &RunDirectory, restored: &Restored) -> Result<Option<usize>> {
+    let state = &restored.state;
+    let Some(best) = history::best(&state.history) else {
+        return Ok(None);
+    };
+    let saved = card(run, SavedNetwork::Best);
+    if saved.ok().flatten().is_some_and(|card| card.epoch == *best) {
+        return Ok(None);
+    }
+    let end = Position {
+        epoch: best.epoch + 1,
+        batch: 0,
+    };
+    if state.position != end {
+        return Ok(Some(best.epoch));
+    }
+    let weights = restored.weights()?;
+    save(run, SavedNetwork::Best, &weights, state, *best)?;
+    Ok(None)
+}
+
+/// Saves `weights`, a record of the `Classifier` that the run in `state` had after `epoch`, with what
+/// is needed to use them.
+///
+/// The side file is replaced last and names the file of weights, so that the two fit, unless the process ends between
+/// them where an epoch is trained again with other weights.
+///
+/// # Errors
+///
+/// If a file cannot be written; the network of another epoch that was saved before is still there.
 pub fn save(
     run: &RunDirectory,
     network: SavedNetwork,

@@ -15,8 +15,11 @@ use crate::history::{EpochRecord, SplitRecord};
 pub struct Summary {
     /// What computed the run.
     pub program: Program,
-    /// What it was computed on.
+    /// What it was computed on at its end.
     pub backend: Backend,
+    /// What it was computed on from its beginning on, in turn: more than one where it was resumed on another, so that
+    /// its configuration alone does not give the same weights again.
+    pub backends: Vec<Backend>,
     /// Name of the device.
     pub device: String,
     /// Where the images came from.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -15,6 +16,7 @@ use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use data::{EpochLoader, LabelledImages, Scaling, Split, Thousands};
 use files::remove_partial;
 use model::Task;
+use serde::Serialize;
 
 use crate::averaging::Average;
 use crate::backend::Processor;
@@ -89,7 +91,8 @@ struct StoppedAtOnce;
 /// Every class is too small for its share to make one image.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no image is left for validation: raise validation_fraction, set it to 0 to do without, or add images"
+    "no class has enough images for one of them to be held out for validation: raise --validation-fraction, set it to \
+     0 to do without, or add images"
 )]
 pub struct NoValidationImages;
 
@@ -120,7 +123,10 @@ pub fn split(config: &RunConfig, images: &LabelledImages) -> Result<(Split, Task
     if let Some(label) = labels.next()
         && labels.all(|other| other == label)
     {
-        bail!("all images have the label {label}: there is nothing to tell apart");
+        bail!(
+            "{}: all images have the label {label}: there is nothing to tell apart",
+            images.source()
+        );
     }
     let split = config.split(images)?;
     if split.validation.labels().len() == 0 && config.data.validation_fraction > 0.0 {
@@ -230,7 +236,7 @@ impl Training {
         let steps_per_epoch = steps_per_epoch(config, &split);
         let mut learner = learner(config, task, steps_per_epoch, &self.processor.device)?;
         let mut averaged = learner.model().valid();
-        let state = match restored {
+        let mut state = match restored {
             None => RunState::new(config.clone(), task, split.training.scaling()),
             Some(restored) => {
                 let misfit =
@@ -250,6 +256,9 @@ impl Training {
                 }
             }
         };
+        if state.backends.last() != Some(&self.processor.backend) {
+            state.backends.push(self.processor.backend);
+        }
         Ok(Prepared {
             split,
             state,
@@ -436,6 +445,7 @@ impl Training {
         Ok(Summary {
             program: Program::THIS,
             backend: self.processor.backend,
+            backends: state.backends.clone(),
             device: self.processor.name.clone(),
             data: self.images.source().to_string(),
             data_fingerprint: self.config.data.fingerprint.clone().unwrap_or_default(),
@@ -472,7 +482,8 @@ impl Training {
         {
             let patience = stopping.patience;
             self.console.say(&format!(
-                "stopped early: no better epoch than {best_epoch} in {}",
+                "stopped early: no better epoch than {} in {}",
+                summary.epochs - patience,
                 count(patience, "epoch")
             ));
         }
@@ -485,6 +496,14 @@ impl Training {
         if let Some(note) = note {
             self.console.say(&note);
         }
-        self.console.event("summary", summary);
+        /// A summary, and where it is.
+        #[derive(Serialize)]
+        struct Summarized<'a> {
+            run: &'a Path,
+            #[serde(flatten)]
+            summary: &'a Summary,
+        }
+        let run = self.run.path();
+        self.console.event("summary", &Summarized { run, summary });
     }
 }

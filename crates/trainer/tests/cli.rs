@@ -41,6 +41,7 @@ fn wrong_arguments_are_explained_in_a_line() {
     insta::assert_snapshot!(error("--lr fast"), @"error: invalid value 'fast' for '--lr <RATE>': expected a number");
     insta::assert_snapshot!(error("predict run --data built-in"), @"error: the built-in digits have labels; `trainer data make` writes them as files, with a test.csv to predict");
     insta::assert_snapshot!(error("--epochs 0"), @"error: epochs must be at least 1");
+    insta::assert_snapshot!(error("--batch-size 18446744073709551615"), @"error: batch_size is 18446744073709551615, but must be at most 1000000000");
     insta::assert_snapshot!(error("--lr -1"), @"error: learning_rate is -1, but must be positive");
     insta::assert_snapshot!(error("--averaging 1"), @"error: averaging.decay is 1, but must be at least 0 and below 1");
     insta::assert_snapshot!(error("--label-smoothing -0.1"), @"error: label_smoothing is -0.1, but must be at least 0 and below 1");
@@ -94,7 +95,7 @@ fn images_of_one_class_are_nothing_to_train_on() {
     assert!(zeros.len() > 2);
     fs::write(folder.path("zeros.csv"), zeros.join("\n")).unwrap();
     let error = folder.fail("--config tiny.toml --data zeros.csv --out run");
-    insta::assert_snapshot!(error, @"error: all images have the label 0: there is nothing to tell apart");
+    insta::assert_snapshot!(error, @"error: zeros.csv: all images have the label 0: there is nothing to tell apart");
 }
 
 /// From the training images to a submission, through every verb.
@@ -489,9 +490,9 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     fs::write(folder.path("submission.csv"), [0x1f, 0x8b, 8, 0]).unwrap();
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv is compressed; unpack it first");
     write("submission.csv", "ImageId,Label\n1,7\n2,zero\n");
-    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv, row 2 behind the header: found 2,zero, expected two whole numbers such as 1,7");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:3: found 2,zero, expected two whole numbers such as 1,7");
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n1,7\n");
-    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv, row 3 behind the header: image 1 is there twice; it must have one label");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:4: image 1 is there twice; it must have one label");
     write("submission.csv", "label,pixel0\n1,7\n");
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:1: found the columns label,pixel0, expected ImageId,Label");
     write("submission.csv", "ImageId,Label\n");
@@ -896,7 +897,7 @@ fn built_in_digits_become_files_that_are_not_overwritten() {
     let said = folder.succeed("data make --out made --count 200");
     insta::assert_snapshot!(said, @"
     wrote 200 drawn digits with labels to made/train.csv, 134 without to made/test.csv, whose labels are in made/test-labels.csv
-    warning: made/digit-recognizer.zip is not looked at: train.csv and test.csv come first; move it away, or name it with --data
+    warning: made/digit-recognizer.zip is not looked at: train.csv and test.csv come first; move it away, or name the file itself
     ");
     // The library's, those of the test behind all that it trains on.
     let made = data::tables(Some(&folder.path("made"))).unwrap();

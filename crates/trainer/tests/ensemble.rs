@@ -211,9 +211,15 @@ fn a_recipe_that_does_not_fit_the_images_can_be_mended() {
 #[test]
 fn programs_are_told_in_lines() {
     let folder = folder();
+    let mut losses = Vec::new();
     for jobs in [1, 2] {
         let train = format!("ensemble recipe.toml --data train.csv --json --jobs {jobs}");
         let told = folder.succeed(&format!("{train} --out out-{jobs}"));
+        // As they are written, to the last digit.
+        let loss = |part: &str| part.split([',', '}']).next().unwrap().to_owned();
+        let mut written: Vec<String> = told.split("\"loss\":").skip(1).map(loss).collect();
+        written.sort();
+        losses.push(written);
         let events: Vec<Value> = told
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -230,6 +236,30 @@ fn programs_are_told_in_lines() {
             assert_eq!(names, ["epoch", "epoch", "epoch", "epoch", "summary"]);
         }
     }
+    assert_eq!(losses[0], losses[1]);
+}
+
+/// A member that another program has left in the meantime is trained.
+#[test]
+fn members_that_were_locked_for_a_while_are_trained() {
+    let folder = folder();
+    fs::create_dir_all(folder.path("out/member-7")).unwrap();
+    let lock = File::create(folder.path("out/member-7/run.lock")).unwrap();
+    lock.lock().unwrap();
+    let train = "ensemble recipe.toml --data train.csv --out out --jobs 2 --json";
+    let mut training = folder
+        .command(train)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(training.stdout.take().unwrap()).lines();
+    // The others are begun when this one is passed over.
+    let is_begun = |line: std::io::Result<String>| line.unwrap().contains("out/member-");
+    assert!(lines.any(is_begun));
+    lock.unlock().unwrap();
+    assert!(lines.all(|line| line.is_ok()));
+    assert!(training.wait().unwrap().success());
+    assert!(folder.path("out/member-7/summary.json").exists());
 }
 
 /// One network that training breaks does not keep the others from being trained.

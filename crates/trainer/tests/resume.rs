@@ -239,6 +239,8 @@ fn a_run_whose_images_were_moved_says_what_to_do() {
     folder.succeed("resume run --epochs 2 --data moved.csv --json");
 }
 
+/// The best network is then that of the best epoch up to there, if the checkpoint still has it, and never one of epochs
+/// that are given up.
 #[test]
 fn a_run_that_goes_back_gives_up_the_best_network_of_later_epochs() {
     let folder = Folder::with_digits(300);
@@ -257,17 +259,69 @@ fn a_run_that_goes_back_gives_up_the_best_network_of_later_epochs() {
     abandoned["file"] = "best-epoch-0002.bpk".into();
     abandoned["epoch"]["valid"]["accuracy"] = 2.0.into();
     write("best.toml", &abandoned);
-    let checkpoint = "checkpoints/epoch-0001/checkpoint.toml";
-    let mut state = read(checkpoint);
-    state["history"][0]["valid"]["accuracy"] = 1.5.into();
-    write(checkpoint, &state);
+    for checkpoint in ["epoch-0001", "epoch-0002"] {
+        let side_file = format!("checkpoints/{checkpoint}/checkpoint.toml");
+        let mut state = read(&side_file);
+        state["history"][0]["valid"]["accuracy"] = 1.5.into();
+        write(&side_file, &state);
+    }
 
-    folder.succeed("resume run --from epoch-0001 --epochs 3 --json");
+    // The network of epoch 1 is gone.
+    let said = folder.succeed("resume run --from epoch-0002 --epochs 3 --plain");
+    assert!(
+        said.contains("note: the network of epoch 1, the best up to here, is not there any more"),
+        "{said}"
+    );
     let best = read("best.toml");
     let accuracy = best["epoch"]["valid"]["accuracy"].as_float().unwrap();
     assert!(accuracy <= 1.0, "{accuracy}");
     let epoch = best["epoch"]["epoch"].as_integer();
     assert_eq!(folder.summary("run")["best_epoch"].as_i64(), epoch);
+}
+
+#[test]
+fn a_run_that_goes_back_to_its_best_epoch_has_that_network() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 2 --out run"));
+    let read = |file: &str| fs::read(folder.path("run").join(file)).unwrap();
+    let checkpoint = "checkpoints/epoch-0001";
+    // The moving average is what is scored, where there is one.
+    let average = folder.path("run").join(checkpoint).join("average.bpk");
+    let record = if average.exists() {
+        "average.bpk"
+    } else {
+        "network.bpk"
+    };
+    let weights = read(&format!("{checkpoint}/{record}"));
+    let side_file = format!("{checkpoint}/checkpoint.toml");
+    let mut state: toml::Table = String::from_utf8(read(&side_file))
+        .unwrap()
+        .parse()
+        .unwrap();
+    state["history"][0]["valid"]["accuracy"] = 1.5.into();
+    fs::write(folder.path("run").join(&side_file), state.to_string()).unwrap();
+
+    folder.succeed("resume run --from epoch-0001 --epochs 2 --json");
+    assert_eq!(folder.summary("run")["best_epoch"], 1);
+    assert_eq!(read("best-epoch-0001.bpk"), weights);
+}
+
+/// What another version of the program has written is not damaged.
+#[test]
+fn a_checkpoint_of_another_format_is_told_from_a_damaged_one() {
+    let folder = Folder::with_digits(300);
+    folder.succeed(&format!("{TRAIN} --epochs 1 --out run"));
+    let side_file = folder.path("run/checkpoints/epoch-0001/checkpoint.toml");
+    let mut state: toml::Table = fs::read_to_string(&side_file).unwrap().parse().unwrap();
+    state["format"] = 99.into();
+    fs::write(&side_file, state.to_string()).unwrap();
+    let error = folder.fail("resume run --epochs 2");
+    assert!(
+        error.trim_end().ends_with(
+            "has format 99, but this program reads format 1; go on with the program that wrote it"
+        ),
+        "{error}"
+    );
 }
 
 /// Without anything that draws from the backend's own generator, a run continued on another
@@ -292,9 +346,14 @@ fn a_run_continues_on_another_backend() {
     .unwrap();
     folder.succeed("resume moved --backend ndarray --json");
     assert_eq!(folder.summary("moved")["backend"], "ndarray");
+    let backends = serde_json::json!(["flex", "ndarray"]);
+    assert_eq!(folder.summary("moved")["backends"], backends);
     let loss = |run| folder.summary(run)["validation"]["loss"].as_f64().unwrap();
     let (flex, moved) = (loss("flex"), loss("moved"));
     assert!((flex - moved).abs() < 1e-3 * flex, "{flex} {moved}");
+    // Where it was moved to it stays.
+    folder.succeed("resume moved --epochs 3 --json");
+    assert_eq!(folder.summary("moved")["backends"], backends);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::names::of_config;
 use crate::run_directory::members_in;
 use crate::saved_model::SavedNetwork;
 use crate::shell::as_argument;
-use crate::text::{note_on_archive, note_on_withheld, prediction};
+use crate::text::{note_on_withheld, prediction};
 use crate::toml_file::read_recipe;
 
 /// Where ensembles go that are not told otherwise.
@@ -92,21 +92,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let backend = options.backend.unwrap_or(recipe.backend);
     let signals = Signals::listen()?;
     let processor = backend.open()?;
-    let images = recipe
+    let (images, mut notes) = recipe
         .data
-        .read_images(options.data.as_deref(), data::training_images)?;
-    let named = options.data.as_deref().or(recipe.data.path.as_deref());
-    let note = note_on_archive(images.source(), named);
-    let fingerprint = images.fingerprint();
-    if options.data.is_none() {
-        let source = images.source();
-        let recipe_file = &options.recipe;
-        recipe
-            .data
-            .check_unchanged(&fingerprint, source, recipe_file)?;
-    }
-    recipe.data.fingerprint = Some(fingerprint);
-    recipe.data.note_source(images.source())?;
+        .training_images(options.data.as_deref(), Some(&options.recipe))?;
     let folder = options.folder();
     let members = Members::new(&recipe, count, &folder, images, processor, signals);
     match options.role {
@@ -122,8 +110,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let style = Style::choose(plain, quiet, json);
     let console = Console::new(style);
     let withheld = recipe.member(0).split(&members.images)?.test;
-    let notes = [note, note_on_withheld(withheld.rows().len())];
-    for note in notes.iter().flatten() {
+    notes.extend(note_on_withheld(withheld.rows().len()));
+    console.say(&members.images.to_string());
+    for note in &notes {
         console.say(note);
     }
     if let Some(code) = members.train(options.jobs, &processes, style)? {

@@ -73,7 +73,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         restored.state.config = config.clone();
         check_unfinished(&run, &restored.state)?;
     }
-    let processor = options.backend.unwrap_or(config.backend).open()?;
+    let state = restored.as_ref().map(|restored| &restored.state);
+    let last = state.and_then(|state| state.backends.last().copied());
+    let backend = options.backend.or(last).unwrap_or(config.backend);
+    let processor = backend.open()?;
     let images = config
         .data
         .read_images(options.data.as_deref(), data::training_images)?;
@@ -91,6 +94,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     run.remove_summary()?;
     if let Some(name) = &options.from {
         checkpoint::discard_after(&folder, name)?;
+    }
+    if let (Some(_), Some(restored)) = (&options.from, &restored)
+        && let Some(lost) = saved_model::return_to_best(&run, restored)?
+    {
+        console.say(&format!(
+            "note: the network of epoch {lost}, the best up to here, is not there any more; the best of the epochs that follow takes its place"
+        ));
     }
     run.save_config(&config)?;
     console.say(&match &restored {

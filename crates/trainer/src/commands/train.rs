@@ -20,7 +20,7 @@ use crate::interrupt::Signals;
 use crate::names::{for_files, of_config};
 use crate::run_directory::{RUNS, RunDirectory};
 use crate::shell::as_argument;
-use crate::text::{count, note_on_archive, note_on_copies, note_on_withheld};
+use crate::text::{count, note_on_withheld};
 use crate::toml_file::read_recipe;
 use crate::training::{self, FEW_STEPS, Training};
 
@@ -120,24 +120,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let processor = config.backend.open()?;
     config.backend = processor.backend;
-    let images = config
+    let (images, mut notes) = config
         .data
-        .read_images(options.data.as_deref(), data::training_images)?;
-    let named = options.data.as_deref().or(config.data.path.as_deref());
-    let note = note_on_archive(images.source(), named);
-    let fingerprint = images.fingerprint();
-    if let (Some(file), None) = (&options.config, &options.data) {
-        let source = images.source();
-        config.data.check_unchanged(&fingerprint, source, file)?;
-    }
-    config.data.fingerprint = Some(fingerprint);
-    config.data.note_source(images.source())?;
+        .training_images(options.data.as_deref(), options.config.as_deref())?;
     let (split, _) = training::split(&config, &images)?;
-    let notes = [
-        note,
-        note_on_copies(&images),
-        note_on_withheld(split.test.rows().len()),
-    ];
+    notes.extend(note_on_withheld(split.test.rows().len()));
     let run = options.create_directory(&config)?;
     let _lock = run.lock()?;
     if run.has_config() {
@@ -149,7 +136,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     run.save_config(&config)?;
     console.say(&images.to_string());
-    for note in notes.iter().flatten() {
+    for note in &notes {
         console.say(note);
     }
     console.say(&description(&config, &images));
