@@ -106,11 +106,11 @@ impl Metric for LossMetric {
             self.interrupter.stop(Some("the loss is not a number"));
         }
         self.state.update(score.loss, score.images);
-        self.compute_entry(false)
+        Ok(self.state.compute_update(self.format()))
     }
 
     fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
-        self.compute_entry(true)
+        Ok(self.state.compute_final(self.format()))
     }
 
     fn clear(&mut self) {
@@ -119,12 +119,8 @@ impl Metric for LossMetric {
 }
 
 impl LossMetric {
-    fn compute_entry(&self, epoch: bool) -> Result<SerializedEntry, TensorReadError> {
-        Ok(entry(
-            &self.state,
-            FormatOptions::new(self.name()).precision(4),
-            epoch,
-        ))
+    fn format(&self) -> FormatOptions {
+        FormatOptions::new(self.name()).precision(4)
     }
 }
 
@@ -153,11 +149,11 @@ impl Metric for AccuracyMetric {
         let score = batch.score()?;
         let percent = 100.0 * score.correct as f64 / score.images as f64;
         self.state.update(percent, score.images);
-        self.compute_entry(false)
+        Ok(self.state.compute_update(self.format()))
     }
 
     fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
-        self.compute_entry(true)
+        Ok(self.state.compute_final(self.format()))
     }
 
     fn clear(&mut self) {
@@ -166,9 +162,8 @@ impl Metric for AccuracyMetric {
 }
 
 impl AccuracyMetric {
-    fn compute_entry(&self, epoch: bool) -> Result<SerializedEntry, TensorReadError> {
-        let format = FormatOptions::new(self.name()).unit("%").precision(2);
-        Ok(entry(&self.state, format, epoch))
+    fn format(&self) -> FormatOptions {
+        FormatOptions::new(self.name()).unit("%").precision(2)
     }
 }
 
@@ -225,14 +220,6 @@ fn attributes(unit: Option<&str>, higher_is_better: bool) -> MetricAttributes {
         higher_is_better,
     }
     .into()
-}
-
-fn entry(state: &NumericMetricState, format: FormatOptions, epoch: bool) -> SerializedEntry {
-    if epoch {
-        state.compute_final(format)
-    } else {
-        state.compute_update(format)
-    }
 }
 
 /// Whether there has been anything to count: otherwise the state's mean is 0 / 0.

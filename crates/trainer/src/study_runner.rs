@@ -29,10 +29,10 @@ use crate::training::{self, NoValidationImages};
 pub use configuration::FieldError;
 pub use work::work;
 
-/// Where the runs of studies go that are not told otherwise.
-pub const STUDIES: &str = "experiments/studies";
-/// Where their reports go.
-pub const RESULTS: &str = "experiments/results";
+/// Beside the files of studies, the folder that their runs go into that are not told otherwise.
+const STUDIES: &str = "studies";
+/// And the one for their reports.
+const RESULTS: &str = "results";
 
 /// A lease that was not renewed for so long is taken over, where nothing tells sooner that its owner
 /// is dead. Shared folders show changes late.
@@ -165,9 +165,19 @@ fn dataset(images: &LabelledImages) -> Dataset {
     }
 }
 
-/// The folder of the runs of the study in this file, unless another is named.
+/// The folder of the runs of the study in this file, unless another is named: beside the file, so that two files of one
+/// name in different folders have nothing in common.
 pub fn folder(file: &Path, named: Option<&Path>) -> PathBuf {
-    named.map_or_else(|| Path::new(STUDIES).join(stem(file)), Path::to_owned)
+    named.map_or_else(|| beside(file, STUDIES), Path::to_owned)
+}
+
+/// The folder of the report of the study in this file, unless another is named.
+pub fn results(file: &Path, named: Option<&Path>) -> PathBuf {
+    named.map_or_else(|| beside(file, RESULTS), Path::to_owned)
+}
+
+fn beside(file: &Path, folder: &str) -> PathBuf {
+    file.with_file_name(folder).join(stem(file))
 }
 
 /// f and f′ of all contenders.

@@ -807,7 +807,10 @@ fn tables_of_others_are_converted() {
 
     fs::write(folder.path("narrow.csv"), "a,b\n0.5,1\n").unwrap();
     let narrow = "data convert narrow.csv wide.csv --unlabelled";
-    insta::assert_snapshot!(folder.succeed(&format!("{narrow} --width 1")), @"wrote 1 unlabelled 2×2 images to wide.csv, those of 1×2 with margins; pixels from 0 to 1 are 0 to 255 there");
+    insta::assert_snapshot!(folder.succeed(&format!("{narrow} --width 1")), @"
+    wrote 1 unlabelled 2×2 images to wide.csv, those of 1×2 with margins; pixels from 0 to 1 are 0 to 255 there
+    note: 2 columns are taken for 1×2 pixels; tables of anything but images are not read
+    ");
     assert!(!folder.path("wide-classes.csv").exists());
     insta::assert_snapshot!(folder.fail(narrow), @"error: wide.csv: is there already, and is not overwritten; name another file to write");
     insta::assert_snapshot!(folder.fail("data convert mine.csv x"), @"error: x has no ending; name one that ends in .csv");

@@ -340,7 +340,7 @@ fn what_a_run_leaves() {
     insta::assert_snapshot!(folder.fail("study claims study.toml --folder run"), @"error: there are no runs in run; name the folder of a `trainer study run`");
     insta::assert_snapshot!(folder.fail("study run tiny.toml"), @"error: tiny.toml is the configuration of a run, not a study; `trainer --config tiny.toml` trains by it, and `trainer compare relu tanh --config tiny.toml` compares functions by it");
     insta::assert_snapshot!(folder.fail("--config study.toml"), @"error: study.toml is a study, not the configuration of a run; `trainer study run study.toml` makes its runs");
-    insta::assert_snapshot!(folder.fail("study claims study.toml"), @"error: no study with a claim has runs; those of study.toml would be in experiments/studies/study: make them with `trainer study run study.toml`, or name their folder with --folder");
+    insta::assert_snapshot!(folder.fail("study claims study.toml"), @"error: no study with a claim has runs; those of study.toml would be in studies/study: make them with `trainer study run study.toml`, or name their folder with --folder");
     let table = folder.succeed("study claims study.toml --folder runs");
     assert!(table.contains("| tanh is better. |"), "{table}");
 }
@@ -496,8 +496,8 @@ fn wrong_studies_are_explained_in_a_line() {
     insta::assert_snapshot!(error(("seeds = 2", "seeds = 3"), "--shard 3/2"), @"error: invalid value '3/2' for '--shard <I/N>': `3/2` is no share of a study, expected I/N with I from 1 to N, such as 2/3");
     insta::assert_snapshot!(folder.fail("study report nowhere.toml"), @"error: cannot read the study nowhere.toml: No such file or directory (os error 2)");
     fs::write(folder.path("study.toml"), STUDY).unwrap();
-    insta::assert_snapshot!(folder.fail("study report study.toml"), @"error: there are no runs of this study in experiments/studies/study; make them with `trainer study run study.toml`, or name their folder with --folder");
-    assert!(!Path::new(&folder.path("experiments/results")).exists());
+    insta::assert_snapshot!(folder.fail("study report study.toml"), @"error: there are no runs of this study in studies/study; make them with `trainer study run study.toml`, or name their folder with --folder");
+    assert!(!Path::new(&folder.path("results")).exists());
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(super) struct Axis {
 pub(super) enum Ticks {
     /// Nothing.
     None,
+    /// Nothing but the lines of the grid, this far apart.
+    Unnumbered(f64),
     /// Numbers this far apart.
     Numbers(f64, Arc<dyn Fn(f64) -> String + Send + Sync>),
     /// Names at 1, 2, …
@@ -131,7 +133,7 @@ impl Axis {
     pub(super) fn text(&self, value: f64) -> String {
         match &self.ticks {
             Ticks::Numbers(_, format) => format(value),
-            Ticks::None | Ticks::Names(_) => String::new(),
+            Ticks::None | Ticks::Unnumbered(_) | Ticks::Names(_) => String::new(),
         }
     }
 
@@ -179,11 +181,13 @@ impl Axis {
         }
     }
 
+    /// The same axis without anything that stands at it; the lines of the grid stay where they are.
     pub(super) fn bare(self) -> Self {
-        Self {
-            ticks: Ticks::None,
-            ..self
-        }
+        let ticks = match self.ticks {
+            Ticks::Unnumbered(step) | Ticks::Numbers(step, _) => Ticks::Unnumbered(step),
+            Ticks::None | Ticks::Names(_) => Ticks::None,
+        };
+        Self { ticks, ..self }
     }
 }
 
@@ -350,30 +354,31 @@ impl Panel {
         // The library takes a step as one of an axis that is not logarithmic.
         if self.x.log {
             layout = layout.with_log_x();
-        } else if let Ticks::Numbers(step, _) = self.x.ticks {
+        } else if let Ticks::Unnumbered(step) | Ticks::Numbers(step, _) = self.x.ticks {
             layout = layout.with_x_tick_step(step);
         }
         if self.y.log {
             layout = layout.with_log_y();
-        } else if let Ticks::Numbers(step, _) = self.y.ticks {
+        } else if let Ticks::Unnumbered(step) | Ticks::Numbers(step, _) = self.y.ticks {
             layout = layout.with_y_tick_step(step);
         }
         layout = match &self.x.ticks {
-            Ticks::None => layout,
+            Ticks::None | Ticks::Unnumbered(_) => layout,
             Ticks::Numbers(_, format) => {
                 layout.with_x_tick_format(TickFormat::Custom(format.clone()))
             }
             Ticks::Names(names) => layout.with_x_categories(names.clone()),
         };
         layout = match &self.y.ticks {
-            Ticks::None => layout,
+            Ticks::None | Ticks::Unnumbered(_) => layout,
             Ticks::Numbers(_, format) => {
                 layout.with_y_tick_format(TickFormat::Custom(format.clone()))
             }
             Ticks::Names(names) => layout.with_y_categories(names.clone()),
         };
-        layout.suppress_x_ticks = matches!(self.x.ticks, Ticks::None);
-        layout.suppress_y_ticks = matches!(self.y.ticks, Ticks::None);
+        let is_bare = |axis: &Axis| matches!(axis.ticks, Ticks::None | Ticks::Unnumbered(_));
+        layout.suppress_x_ticks = is_bare(&self.x);
+        layout.suppress_y_ticks = is_bare(&self.y);
         if !self.x.label.is_empty() {
             layout = layout.with_x_label(self.x.label.clone());
         }

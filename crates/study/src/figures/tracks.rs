@@ -9,7 +9,7 @@ use super::palette::{CONTEXT, INK, MUTED};
 use super::panel::{Axis, Frame, Panel, bulk, shown_from};
 use super::{Figure, Source};
 use crate::analysis::{Estimate, TrackComparison, TrackShift};
-use crate::format::{capital, confidence, count, file_names, percent, scientific};
+use crate::format::{capital, confidence, count, file_names, percent, scientific, with_place};
 use crate::metric::Metric;
 use crate::plan::RateChoice;
 
@@ -53,13 +53,8 @@ fn figure(source: Source<'_>, comparison: &TrackComparison, name: &str) -> Optio
         let y = frame.y((shifts.len() - line) as f64);
         draw_shift(&mut canvas, &frame, metric, shift, y);
     }
-    let setting = comparison.setting.to_string();
-    let suffix = if setting.is_empty() {
-        setting
-    } else {
-        format!(" ({setting})")
-    };
-    let title = format!("{} on both tracks{suffix}", capital(&metric.title()));
+    let title = format!("{} on both tracks", capital(&metric.title()));
+    let title = with_place(&title, &comparison.setting.to_string());
     canvas.title(&title);
     let agreement = comparison.agreement.map_or_else(String::new, |agreement| {
         format!(

@@ -120,12 +120,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         ..
     } = options;
     let name = options.name();
-    let out = Path::new(study_runner::RESULTS).join(&name);
-    check_report_folder(&out)?;
     let paths = StudyPaths {
         study: Path::new("experiments").join(format!("{name}.toml")),
         folder: None,
     };
+    let out = study_runner::results(&paths.study, None);
+    check_report_folder(&out)?;
     options.check_names()?;
     let images = resources.images()?;
     let study = options.study(images.labels().len(), images.classes())?;

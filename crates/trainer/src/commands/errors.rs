@@ -48,8 +48,7 @@ pub struct Options {
     /// the only run or ensemble]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Number of misread images that are shown, and of those that only one of two activation
-    /// functions reads, 1 to 1000; errors.json lists all
+    /// Images that are shown at most in each list, 1 to 1000; errors.json lists all
     #[arg(
         long,
         value_name = "N",

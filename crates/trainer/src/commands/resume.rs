@@ -23,12 +23,12 @@ use crate::training::Training;
 pub struct Options {
     #[command(flatten)]
     run: Run,
-    /// The run's new number of epochs, if it is to be longer; those that are added have the learning rates
-    /// that they have in a run of that length
+    /// Train to so many epochs in all; those that are added have the learning rates that they have in a
+    /// run of that length
     #[arg(long, short, value_name = "N", value_parser = whole_number::<usize>, allow_negative_numbers = true)]
     epochs: Option<usize>,
-    /// Continue from this checkpoint instead of the newest, such as epoch-0002; later epochs
-    /// are discarded, and if the best network was of one of them, the best of the new ones replaces it
+    /// Continue from this checkpoint instead of the newest, such as epoch-0002; later epochs are
+    /// discarded, with the best network if it was of one of them
     #[arg(long, value_name = "CHECKPOINT")]
     from: Option<String>,
     /// Compute on another backend than before; results then agree within rounding only

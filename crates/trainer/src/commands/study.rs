@@ -19,7 +19,7 @@ use crate::backend::Backend;
 use crate::console::{print, print_text};
 use crate::names::stem;
 use crate::shell::as_argument;
-use crate::study_runner::{self, RESULTS};
+use crate::study_runner::{self, results};
 
 /// The verbs of `trainer study`.
 #[derive(Debug, Subcommand)]
@@ -44,7 +44,7 @@ pub struct StudyPaths {
     /// The study, such as experiments/tutorial.toml
     #[arg(value_name = "STUDY.TOML")]
     pub study: PathBuf,
-    /// The folder of the study's runs [default: one below experiments/studies]
+    /// The folder of the study's runs [default: studies/NAME beside the study]
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
 }
@@ -91,11 +91,6 @@ impl StudyPaths {
     pub(super) fn folder(&self) -> PathBuf {
         study_runner::folder(&self.study, self.folder.as_deref())
     }
-}
-
-/// The folder of a study's report, unless another is named.
-fn results(study: &Path, named: Option<&Path>) -> PathBuf {
-    named.map_or_else(|| Path::new(RESULTS).join(stem(study)), Path::to_owned)
 }
 
 /// Refuses to make a report's folder of something else.

@@ -54,7 +54,7 @@ pub struct Options {
     /// The run's folder, which must not be there yet [default: one below experiments/runs]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// What stands in front of every activation: batch, layer, group:G or none, as in deep:N [default: batch]
+    /// Normalisation before every activation: batch, layer, group:G or none, as in deep:N [default: batch]
     #[arg(help_heading = "Network", long)]
     normalization: Option<Normalization>,
     /// Standard deviation of the initial weights: he, xavier, lecun, or the one that suits the activation

@@ -146,6 +146,9 @@ fn check_output(path: &Path) -> Result<()> {
 /// Where no pixel is brighter, full ink may be another value than 255.
 const DARK: f64 = 128.0;
 
+/// Smaller images are hardly any.
+const SMALLEST_IMAGE: usize = 5;
+
 /// Classes that are printed; the file has all of them.
 const SHOWN: usize = 20;
 
@@ -180,6 +183,12 @@ fn summary(converted: &Converted, output: &Path) -> String {
     if *filled > 0 {
         let pixels = if *filled == 1 { "pixel" } else { "pixels" };
         lines.push(format!("filled in {} missing {pixels}", Thousands(*filled)));
+    }
+    if *side < SMALLEST_IMAGE {
+        lines.push(format!(
+            "note: {} columns are taken for {width}×{height} pixels; tables of anything but images are not read",
+            width * height
+        ));
     }
     if (*low, *high) == (0.0, 255.0) && *largest > 0.0 && *largest < DARK {
         lines.push(format!(

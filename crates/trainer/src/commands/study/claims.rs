@@ -20,7 +20,7 @@ pub struct Options {
     /// The studies, such as experiments/*.toml; those about no claim are left out
     #[arg(value_name = "STUDY.TOML", required = true)]
     studies: Vec<PathBuf>,
-    /// The folder of the studies' runs, if they share one [default: experiments/studies/NAME]
+    /// The folder of the studies' runs, if they share one [default: studies/NAME beside each]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }

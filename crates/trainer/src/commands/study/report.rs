@@ -15,7 +15,7 @@ use crate::toml_file::read_study;
 pub struct Options {
     #[command(flatten)]
     paths: StudyPaths,
-    /// The folder of the report [default: one below experiments/results]
+    /// The folder of the report [default: results/NAME beside the study]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write the report, but print nothing

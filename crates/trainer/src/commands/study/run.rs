@@ -34,7 +34,7 @@ pub struct Options {
     resources: Resources,
     #[command(flatten)]
     parallelism: Parallelism,
-    /// The folder of the report [default: one below experiments/results]
+    /// The folder of the report [default: results/NAME beside the study]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
