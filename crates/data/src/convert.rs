@@ -115,7 +115,7 @@ impl Conversion {
                 });
             }
         }
-        let given = self.classes.as_deref().map(read_classes).transpose()?;
+        let given = self.classes.as_deref().map(class_names).transpose()?;
         let survey = self.with_rows(input, is_cancelled, |rows, columns| {
             self.survey(rows, columns, given.as_deref())
         })?;
@@ -494,8 +494,12 @@ fn write_classes(file: &Path, classes: &[String]) -> Result<(), ConvertError> {
     })
 }
 
-/// The classes in the order of their labels, by an earlier conversion.
-fn read_classes(file: &Path) -> Result<Vec<String>, ConvertError> {
+/// The classes in the order of their labels 0, 1, 2, …, from the file that a conversion wrote beside its images.
+///
+/// # Errors
+///
+/// [`ConvertError`]: a file that cannot be read, or is none of that kind.
+pub fn class_names(file: &Path) -> Result<Vec<String>, ConvertError> {
     source::with_reader(file, Labels::Optional, |reader, name| {
         classes_in(reader).map_err(|problem| ConvertError::Classes {
             file: name.to_owned(),

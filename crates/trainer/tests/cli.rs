@@ -804,6 +804,21 @@ fn tables_of_others_are_converted() {
     let labels = train.labels().unwrap().iter().map(|label| label % 2);
     assert!(ready.labels().unwrap().iter().copied().eq(labels));
     folder.succeed("--config tiny.toml --data ready.csv --epochs 1 --quiet --out run");
+    let predict = "predict run --data test.csv --classes ready-classes.csv --out named.csv --probabilities p.csv";
+    // The second time they take the place of what is there.
+    for _ in 0..2 {
+        folder.succeed(predict);
+    }
+    let named = fs::read_to_string(folder.path("named.csv")).unwrap();
+    let is_named = |row: &str| row.ends_with(",even") || row.ends_with(",odd");
+    assert!(named.lines().skip(1).all(is_named), "{named}");
+    let probabilities = fs::read_to_string(folder.path("p.csv")).unwrap();
+    assert!(
+        probabilities.starts_with("ImageId,even,odd\n1,"),
+        "{probabilities}"
+    );
+    fs::write(folder.path("three.csv"), "class,label\na,0\nb,1\nc,2\n").unwrap();
+    insta::assert_snapshot!(folder.fail("predict run --data test.csv --classes three.csv"), @"error: three.csv has 3 classes, but the network knows 2; name the file that is beside the images that it was trained with");
 
     fs::write(folder.path("narrow.csv"), "a,b\n0.5,1\n").unwrap();
     let narrow = "data convert narrow.csv wide.csv --unlabelled";
@@ -817,7 +832,7 @@ fn tables_of_others_are_converted() {
     insta::assert_snapshot!(folder.fail("data convert mine.csv x.csv.gz"), @"error: x.csv.gz would be a CSV file by another name; name one that ends in .csv");
     insta::assert_snapshot!(folder.fail("data convert mine.csv x/y.csv"), @"error: there is no folder x; make it, or name another file to write");
     insta::assert_snapshot!(folder.fail("data convert mine.csv x.csv --range 1 1"), @"error: --range needs two different finite numbers");
-    insta::assert_snapshot!(folder.fail("data convert none.csv x.csv"), @"error: none.csv: there is no such file or folder; found in its folder: mine.csv, narrow.csv, ready-classes.csv, ready.csv, test.csv and 2 more");
+    insta::assert_snapshot!(folder.fail("data convert none.csv x.csv"), @"error: none.csv: there is no such file or folder; found in its folder: mine.csv, named.csv, narrow.csv, p.csv, ready-classes.csv and 5 more");
     // There is no ink to be made full.
     fs::write(folder.path("blank.csv"), "label,a\n0,0\n1,0\n").unwrap();
     assert!(

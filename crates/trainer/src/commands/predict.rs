@@ -42,6 +42,10 @@ pub struct Options {
     /// each image; such a file that is there is replaced
     #[arg(long, value_name = "FILE")]
     probabilities: Option<PathBuf>,
+    /// Write classes by their names in this file, which `trainer data convert` wrote beside the training
+    /// images, instead of by their numbers
+    #[arg(long, value_name = "CLASSES.CSV")]
+    classes: Option<PathBuf>,
 }
 
 /// Reads the unlabelled images with a run's network, or with several, and writes one row for each, and
@@ -52,13 +56,25 @@ pub struct Options {
 ///
 /// A run that cannot be loaded, images that do not fit it, or another file in the way of what is written.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    options.check_files()?;
+    let names = options.classes.as_deref().map(data::class_names);
+    let names = names.transpose()?;
+    options.check_files(names.as_deref())?;
     if options.data.as_deref() == Some(Path::new(data::BUILT_IN)) {
         bail!(
             "the built-in digits have labels; `trainer data make` writes them as files, with a test.csv to predict"
         );
     }
     let ensemble = options.networks.load()?;
+    let known = ensemble.task().classes;
+    if let (Some(names), Some(file)) = (&names, &options.classes)
+        && names.len() != known
+    {
+        bail!(
+            "{} has {} classes, but the network knows {known}; name the file that is beside the images that it was trained with",
+            file.display(),
+            names.len(),
+        );
+    }
     let archive = || training_archive(&ensemble.members);
     let named = options.data.clone().or_else(archive);
     let images = match &named {
@@ -68,7 +84,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if let Some(note) = note_on_archive(images.source(), named.as_deref()) {
         print_error(&note);
     }
-    let (count, side) = (images.len(), images.side());
+    let side = images.side();
     let expected = ensemble.task().height;
     if side != expected {
         bail!(
@@ -80,12 +96,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let predictions = ensemble.predict(&images, side, options.networks.views())?;
     let probabilities = Probabilities::mean(&predictions);
     let labels = probabilities.predictions();
-    if labels.len() != count {
-        bail!("{} predictions for {count} images", labels.len());
+    if labels.len() != images.len() {
+        bail!("{} predictions for {} images", labels.len(), images.len());
     }
-    write_labels(&options.out, labels, images.source())?;
+    write_labels(&options.out, &labels, names.as_deref(), images.source())?;
     if let Some(path) = &options.probabilities {
-        write_probabilities(path, &probabilities)?;
+        let numbers = || (0..known).map(|class| class.to_string()).collect();
+        write_probabilities(path, &probabilities, &names.unwrap_or_else(numbers))?;
     }
     match evaluate::validation_summary(&ensemble, options.networks.views()) {
         Ok(summary) => print(&summary)?,
@@ -104,7 +121,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 impl Options {
     /// Refuses to write where another file is in the way, or both files to one place.
-    fn check_files(&self) -> Result<()> {
+    fn check_files(&self, names: Option<&[String]>) -> Result<()> {
         check_folder_of(&self.out, "--out")?;
         check_name(&self.out, "--out")?;
         check_replaceable(&self.out, "--out", "a submission", |start| {
@@ -121,8 +138,13 @@ impl Options {
                 path.display()
             );
         }
+        let first = names
+            .and_then(|names| names.first())
+            .map_or("0", String::as_str);
         check_replaceable(path, PROBABILITIES, "a table of probabilities", |start| {
-            start.starts_with(format!("{IMAGE},0,").as_bytes())
+            [first, "0"]
+                .iter()
+                .any(|class| start.starts_with(format!("{IMAGE},{class},").as_bytes()))
         })
     }
 }
@@ -166,13 +188,30 @@ fn place(path: &Path) -> Result<PathBuf> {
     Ok(folder.join(target.file_name().unwrap_or_default()))
 }
 
-/// Writes the submission, and says so.
-fn write_labels(path: &Path, labels: Vec<usize>, images: &Source) -> Result<()> {
+/// Writes the submission, and says so; with the names of the classes, if there are any, instead of their numbers.
+fn write_labels(
+    path: &Path,
+    labels: &[usize],
+    names: Option<&[String]>,
+    images: &Source,
+) -> Result<()> {
     let replaced = note_of_replacing(path);
     let count = Thousands(labels.len());
-    // A label is a byte in the file that the network was trained with.
-    let labels = labels.into_iter().map(|class| class as u8);
-    mnist::write_submission(path, Existing::Replace, labels)?;
+    match names {
+        // A label is a byte in the file that the network was trained with.
+        None => {
+            let labels = labels.iter().map(|&class| class as u8);
+            mnist::write_submission(path, Existing::Replace, labels)?;
+        }
+        Some(names) => {
+            let mut table = csv::Writer::from_writer(Vec::new());
+            table.write_record(mnist::SUBMISSION_COLUMNS)?;
+            for (number, &label) in (1..).zip(labels) {
+                table.serialize::<(usize, &str)>((number, &names[label]))?;
+            }
+            write_atomically(path, &table.into_inner()?)?;
+        }
+    }
     let path = path.display();
     print(&format!(
         "wrote {count} predictions of {images} to {path}{replaced}"
@@ -181,19 +220,22 @@ fn write_labels(path: &Path, labels: Vec<usize>, images: &Source) -> Result<()> 
 }
 
 /// Writes the table of probabilities, and says so.
-fn write_probabilities(path: &Path, probabilities: &Probabilities) -> Result<()> {
+fn write_probabilities(
+    path: &Path,
+    probabilities: &Probabilities,
+    classes: &[String],
+) -> Result<()> {
     let replaced = note_of_replacing(path);
-    write_atomically(path, &table(probabilities)?)?;
+    write_atomically(path, &table(probabilities, classes)?)?;
     let path = path.display();
     print(&format!("wrote their probabilities to {path}{replaced}"))?;
     Ok(())
 }
 
 /// A row for each image: its number, counted from 1, and the probability of each class.
-fn table(probabilities: &Probabilities) -> Result<Vec<u8>> {
+fn table(probabilities: &Probabilities, classes: &[String]) -> Result<Vec<u8>> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    let classes = (0..probabilities.classes()).map(|class| class.to_string());
-    table.write_record(once(IMAGE.to_owned()).chain(classes))?;
+    table.write_record(once(IMAGE).chain(classes.iter().map(String::as_str)))?;
     for (number, row) in (1..).zip(probabilities.rows()) {
         table.serialize::<(usize, _)>((number, row))?;
     }
