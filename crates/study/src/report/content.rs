@@ -435,6 +435,11 @@ fn definitions(analysis: &Analysis<'_>) -> Vec<(String, String)> {
     );
     [
         (
+            "p (Holm)",
+            "how often a difference at least this large would come out if there were none, corrected for the number of comparisons by Holm's method (1979).",
+        ),
+        ("SD", "standard deviation over the seeds."),
+        (
             "site",
             "a place where an activation function stands: after each convolution, and after the hidden layer.",
         ),

@@ -139,6 +139,48 @@ fn trials_that_diverge_lose() {
     }
 }
 
+/// Rates are compared on the same images: a seed whose trial failed with one rate counts for none.
+#[test]
+fn a_failed_trial_leaves_its_seed_out() {
+    let study = Study {
+        tuned: Study::parse(
+            &STUDY.replace("per_rate = 2", "per_rate = 3"),
+            Path::new("a.toml"),
+        )
+        .unwrap()
+        .tuned,
+        ..study()
+    };
+    let plan = Plan::new(&study).unwrap();
+    let trials = plan.trials();
+    let hardest = trials.iter().map(|spec| spec.seed).max().unwrap();
+    let mut records = Records::default();
+    for spec in &trials {
+        let mut run = made_up::result(spec, ability(spec));
+        let is_best = spec.learning_rate == Some(0.01);
+        if spec.seed == hardest && !is_best {
+            run.status = Status::Failed {
+                reason: String::from("the disk is full"),
+            };
+        }
+        // On the easy seeds, the other rates are better than the best one is on average.
+        let accuracy = match (is_best, spec.seed == hardest) {
+            (true, true) => 0.9,
+            (true, false) => 0.98,
+            (false, _) => 0.97,
+        };
+        for epoch in &mut run.epochs {
+            epoch.validation.accuracy = Some(accuracy);
+        }
+        records.push(run);
+    }
+    for choice in plan.choices(&records) {
+        assert_eq!(choice.chosen, Some(0.01));
+        assert_eq!(choice.trials[1].accuracies, [0.98, 0.98]);
+        assert_eq!(choice.trials[0].missing, 1);
+    }
+}
+
 /// Where rates inside the grid are as good as its end, nothing speaks for a better one outside.
 #[test]
 fn equal_rates_are_not_at_the_edge() {

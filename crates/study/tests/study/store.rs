@@ -94,12 +94,19 @@ fn other_seeds_are_noted() {
             ..study()
         }
     };
-    let saved = |study: &Study| {
-        store.save_study("x", study).unwrap();
-        let saved = Study::read(&folder.path().join("x.study.toml")).unwrap();
+    let saved_as = |name: &str, study: &Study| {
+        store.save_study(name, study).unwrap();
+        let saved = Study::read(&folder.path().join(format!("{name}.study.toml"))).unwrap();
         let earlier = saved.earlier_seeds.iter().map(ToString::to_string);
         earlier.collect::<Vec<_>>()
     };
+    let saved = |study: &Study| saved_as("x", study);
+    // Before there is a run, there are no results to look at.
+    for seeds in ["9", "4"] {
+        assert_eq!(saved_as("y", &with(seeds)), [""; 0]);
+    }
+    let plan = Plan::new(&with("4")).unwrap();
+    work(&store, &plan, &AtomicUsize::new(0), 1);
     for (seeds, earlier) in [
         ("4", &[][..]),
         ("{ first = 0, count = 4 }", &[]),
@@ -144,12 +151,6 @@ fn other_seeds_are_noted() {
         ]
     );
     // The report says so, whether the study was run with the present seeds or not.
-    work(
-        &store,
-        &Plan::new(&with("4")).unwrap(),
-        &AtomicUsize::new(0),
-        1,
-    );
     for (seeds, earlier) in [
         (
             "4",
