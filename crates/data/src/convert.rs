@@ -41,7 +41,7 @@ pub struct Conversion {
     pub width: Option<usize>,
     /// How the three colours of a pixel lie, if there are three; grey is made of them.
     pub rgb: Option<Rgb>,
-    /// What stands for pixels that are missing; without it, none may be.
+    /// What stands for pixels that are missing, a value of the table's range; without it, none may be.
     pub fill: Option<f64>,
 }
 
@@ -114,6 +114,15 @@ impl Conversion {
                     file: file.display().to_string(),
                 });
             }
+        }
+        let [one, other] = self.range.unwrap_or([0.0, 255.0]);
+        if let Some(fill) = self.fill
+            && !(one.min(other)..=one.max(other)).contains(&fill)
+        {
+            return Err(ConvertError::Fill {
+                fill,
+                range: [one.min(other), one.max(other)],
+            });
         }
         let given = self.classes.as_deref().map(class_names).transpose()?;
         let survey = self.with_rows(input, is_cancelled, |rows, columns| {
@@ -242,7 +251,7 @@ impl Conversion {
                 let pixel = field(index);
                 let value = pixel.pixel()?;
                 filled += usize::from(pixel.is_missing());
-                if high >= THOUSAND && is_grouped(&record[index]) {
+                if high >= THOUSAND && rows.is_grouped(&record[index]) {
                     return Err(ConvertError::UnclearSeparator {
                         place: pixel.place(),
                         column: pixel.column(),
@@ -274,17 +283,6 @@ impl Conversion {
 }
 
 const THOUSAND: f64 = 1000.0;
-
-/// Whether a number may be one with a thousands separator, such as `1,024`.
-fn is_grouped(field: &[u8]) -> bool {
-    let are_digits = |group: &[u8]| group.iter().all(u8::is_ascii_digit);
-    let mut groups = field.trim_ascii().split(|byte| b",.".contains(byte));
-    let has_head = groups.next().is_some_and(
-        |head| matches!(head, [b'1'..=b'9', rest @ ..] if rest.len() <= 2 && are_digits(rest)),
-    );
-    let mut groups = groups.peekable();
-    has_head && groups.peek().is_some() && groups.all(|group| group.len() == 3 && are_digits(group))
-}
 
 /// A field of a row, and where it stands.
 #[derive(Clone, Copy)]
@@ -357,7 +355,10 @@ impl Field<'_, '_> {
             return Ok(number.to_string());
         }
         // Whether 1,000 is 1 or a thousand is not known.
-        let number = self.rows.number(field).filter(|_| !is_grouped(field));
+        let number = self
+            .rows
+            .number(field)
+            .filter(|_| !self.rows.is_grouped(field));
         let whole = number.filter(|number| number.fract() == 0.0 && number.abs() < MOST_WHOLE);
         Ok(whole.map_or_else(|| text.to_owned(), |number| (number as i64).to_string()))
     }

@@ -295,13 +295,19 @@ fn remedy_for_header(name: &[u8], header: &csv::ByteRecord) -> &'static str {
     if may_be_label(name) && !header.iter().any(is_label) {
         "; rename it to label"
     } else if name.contains(&0) {
-        "; save the file as UTF-8"
+        remedy_for_encoding(name)
     } else if is_separator_line(name) {
         "; remove that line, as `trainer data convert` does"
     } else if is_mangled(header) {
         "; so pandas writes where it took an image for the header: write the table again, read with header=None"
-    } else if name.contains(&b';') || name.contains(&b'\t') || name.contains(&b'|') {
+    } else if name.iter().any(|byte| b";\t|".contains(byte)) || is_separated_by_spaces(header) {
         "; separate the columns by commas, as `trainer data convert` does"
+    } else if header
+        .iter()
+        .any(|name| is_label(name) || may_be_label(name))
+        && as_float(name).is_some()
+    {
+        "; rename the columns so, as `trainer data convert` does"
     } else if as_float(name).is_some()
         || header
             .get(1)
@@ -343,6 +349,22 @@ pub(crate) fn is_mangled(header: &csv::ByteRecord) -> bool {
         is_next
     };
     header.iter().all(is_next) && has_repeated
+}
+
+/// Whether spaces stand between the names of columns, one of which is that of a pixel or of the classes.
+fn is_separated_by_spaces(header: &csv::ByteRecord) -> bool {
+    let is_known = |name: &[u8]| is_label(name) || may_be_label(name) || is_pixel(name);
+    header.len() == 1
+        && header[0].contains(&b' ')
+        && header[0].split(|&byte| byte == b' ').any(is_known)
+}
+
+/// What to do about a name with zero bytes in it.
+pub(crate) fn remedy_for_encoding(name: &[u8]) -> &'static str {
+    match name.starts_with(b"\0\0\x08") {
+        true => "; the file is in IDX form, not CSV: `trainer data fetch` writes MNIST as CSV",
+        false => "; save the file as UTF-8",
+    }
 }
 
 /// What to do about so many pixels, which make no square.

@@ -226,19 +226,19 @@ pub enum SubmissionProblem {
     },
 
     /// A row holds something else than numbers.
-    #[error(":{line}: found {found}, expected two whole numbers such as 1,7")]
+    #[error(", row {row} behind the header: found {found}, expected two whole numbers such as 1,7")]
     Row {
-        /// Its line, counted from 1.
-        line: u64,
+        /// Its number, counted from 1.
+        row: u64,
         /// The first fields of the row.
         found: String,
     },
 
     /// An image has two rows.
-    #[error(":{line}: image {image} is there twice; it must have one label")]
+    #[error(", row {row} behind the header: image {image} is there twice; it must have one label")]
     Twice {
-        /// The line of the second, counted from 1.
-        line: u64,
+        /// The number of the second, counted from 1.
+        row: u64,
         /// The number of the image.
         image: u64,
     },

@@ -77,15 +77,14 @@ pub fn read_submission(path: &Path) -> Result<BTreeMap<u64, u64>, Error> {
         }));
     }
     let mut labels = BTreeMap::new();
-    for record in reader.records() {
+    for (row, record) in (1..).zip(reader.records()) {
         let record = record.map_err(unreadable)?;
-        let line = record.position().map_or(0, csv::Position::line);
         let Ok(Row { image, label }) = record.deserialize(Some(&columns)) else {
             let found = beginning(&record);
-            return Err(wrong(SubmissionProblem::Row { line, found }));
+            return Err(wrong(SubmissionProblem::Row { row, found }));
         };
         if labels.insert(image, label).is_some() {
-            return Err(wrong(SubmissionProblem::Twice { line, image }));
+            return Err(wrong(SubmissionProblem::Twice { row, image }));
         }
     }
     if labels.is_empty() {

@@ -107,8 +107,7 @@ pub struct RateChoice {
 pub struct RateScore {
     /// The rate.
     pub learning_rate: f64,
-    /// Validation accuracy of each trial at its chosen epoch; that of chance for one that diverged. Of the seeds that all
-    /// rates with any score have one of, so that rates are compared on the same images.
+    /// Validation accuracy of each trial at its chosen epoch; that of chance for one that diverged.
     pub accuracies: Vec<f64>,
     /// Trials that have no score, as they failed or are not there yet.
     pub missing: usize,
@@ -217,12 +216,13 @@ impl Plan {
         let mut choices = Vec::new();
         for (setting, _) in &self.settings {
             for contender in &self.study.contenders {
-                let rates = tuned.learning_rates.iter().map(|&rate| {
+                let scores = tuned.learning_rates.iter().map(|&rate| {
                     let place = (contender.name(), setting, rate.to_bits());
-                    (rate, trials.get(&place).map_or(&[][..], Vec::as_slice))
+                    let runs = trials.get(&place).map_or(&[][..], Vec::as_slice);
+                    (RateScore::new(rate, runs), runs.contains(&None))
                 });
-                let complete = !rates.clone().any(|(_, runs)| runs.contains(&None));
-                let scores = RateScore::of_rates(rates);
+                let (scores, incomplete): (Vec<_>, Vec<_>) = scores.unzip();
+                let complete = !incomplete.contains(&true);
                 choices.push(RateChoice::new(contender.name(), setting, scores, complete));
             }
         }
@@ -362,30 +362,17 @@ impl Plan {
 }
 
 impl RateScore {
-    /// What came of each rate's trials, which are in the order of their seeds.
-    fn of_rates<'a>(rates: impl Iterator<Item = (f64, &'a [Option<&'a RunRecord>])>) -> Vec<Self> {
-        let accuracy =
-            |run: &Option<&RunRecord>| Metric::ValidationAccuracy.value((*run)?).number();
-        let rates: Vec<(f64, Vec<Option<f64>>)> = rates
-            .map(|(rate, runs)| (rate, runs.iter().map(accuracy).collect()))
+    fn new(learning_rate: f64, runs: &[Option<&RunRecord>]) -> Self {
+        let accuracies: Vec<f64> = runs
+            .iter()
+            .flatten()
+            .filter_map(|run| Metric::ValidationAccuracy.value(run).number())
             .collect();
-        let is_common = |seed: usize| {
-            let mut scored = rates
-                .iter()
-                .filter(|(_, scores)| scores.iter().any(Option::is_some));
-            scored.all(|(_, scores)| scores.get(seed).is_some_and(Option::is_some))
-        };
-        let has_common = (0..rates.first().map_or(0, |(_, scores)| scores.len())).any(is_common);
-        let scores_of = |(learning_rate, scores): &(f64, Vec<Option<f64>>)| Self {
-            learning_rate: *learning_rate,
-            accuracies: (0..)
-                .zip(scores)
-                .filter(|&(seed, _)| is_common(seed) || !has_common)
-                .filter_map(|(_, &score)| score)
-                .collect(),
-            missing: scores.iter().filter(|score| score.is_none()).count(),
-        };
-        rates.iter().map(scores_of).collect()
+        Self {
+            learning_rate,
+            missing: runs.len() - accuracies.len(),
+            accuracies,
+        }
     }
 
     /// The mean accuracy of its trials; none if they have no scores.
@@ -396,8 +383,11 @@ impl RateScore {
 
 impl RateChoice {
     fn new(contender: &str, setting: &Setting, trials: Vec<RateScore>, complete: bool) -> Self {
+        // Without the trials that failed, rates would be compared on different images.
+        let has_whole = trials.iter().any(|score| score.missing == 0);
         let best = trials
             .iter()
+            .filter(|score| score.missing == 0 || !has_whole)
             .filter_map(|score| Some((score.mean()?, score.learning_rate)))
             .reduce(|best, other| {
                 let better = other.0 > best.0 || (other.0 == best.0 && other.1 < best.1);

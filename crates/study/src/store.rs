@@ -30,7 +30,7 @@ use crate::id::RunId;
 use crate::json;
 use crate::leases::{Lease, Leases};
 use crate::merged;
-use crate::plan::{Plan, RunSpec};
+use crate::plan::{Plan, RunSpec, Stage};
 use crate::record::{RunRecord, Status, VERSION};
 use crate::records::{Dataset, Records};
 
@@ -425,22 +425,22 @@ impl Store {
         let path = self.file_of(name, "study.toml");
         let mut study = study.clone();
         if let Ok(before) = Study::read(&path) {
-            let had_runs = self.has_runs(&before)?;
-            if had_runs && !study.changes_since(&before).is_empty() {
+            let records = self.records()?;
+            if has_runs(&before, &records) && !study.changes_since(&before).is_empty() {
                 self.keep_earlier(name, &before)?;
             }
-            study.note_seeds_of(&before, had_runs);
+            study.note_seeds_of(&before, has_final_runs(&before, &records));
         }
         Ok(study.save(&path)?)
     }
 
-    /// Whether any run of a study is there.
+    /// Whether any of a study's runs is there that its seeds are for: trials have seeds of their own.
     ///
     /// # Errors
     ///
     /// As of [`Store::records`].
-    pub fn has_runs(&self, study: &Study) -> Result<bool, FileError> {
-        Ok(has_runs(study, &self.records()?))
+    pub fn has_final_runs(&self, study: &Study) -> Result<bool, FileError> {
+        Ok(has_final_runs(study, &self.records()?))
     }
 
     /// Keeps a definition, beside all others that decide otherwise: none is ever overwritten.
@@ -492,9 +492,17 @@ impl Store {
 }
 
 fn has_runs(study: &Study, records: &Records) -> bool {
+    has_runs_of(study, records, |_| true)
+}
+
+fn has_final_runs(study: &Study, records: &Records) -> bool {
+    has_runs_of(study, records, |stage| stage == Stage::Final)
+}
+
+fn has_runs_of(study: &Study, records: &Records, stage: impl Fn(Stage) -> bool) -> bool {
     Plan::new(study).is_ok_and(|plan| {
         let mut known = plan.known(records).into_iter();
-        known.any(|spec| records.answering(&spec).is_some())
+        known.any(|spec| stage(spec.stage) && records.answering(&spec).is_some())
     })
 }
 

@@ -18,6 +18,9 @@ use crate::config::Loss;
 /// the next one reads it.
 pub const BATCH_SIZE: std::num::NonZeroUsize = std::num::NonZeroUsize::new(128).unwrap();
 
+/// So many images of a class are enough to say what most of them are taken for.
+const ENOUGH: usize = 5;
+
 /// How often the intervals of accuracies and their differences are to hold the true value.
 pub const CONFIDENCE: f64 = 0.95;
 
@@ -285,7 +288,10 @@ impl Evaluation {
             .map(|&(_, prediction)| prediction)
             .collect();
         let share = images as f64 / self.images as f64;
+        let counts = self.confusion.iter().map(|row| row.iter().sum::<usize>());
+        let fewest = counts.filter(|&count| count > 0).min().unwrap_or(0);
         if taken_for.len() < 2
+            || fewest < ENOUGH
             || distinct.len() < taken_for.len()
             || share <= 0.5
             || self.accuracy >= share / 2.0
@@ -415,24 +421,34 @@ mod tests {
         assert_eq!(note(&[0, 0], &[1.0, 0.0, 1.0, 0.0]), None);
     }
 
-    /// Three images of each of three classes, and what they are taken for.
+    /// Five images of each of three classes, and what they are taken for.
     #[test]
     fn labels_that_are_numbered_otherwise_are_noted() {
-        let note = |taken_for: [[usize; 3]; 3]| {
+        let note = |taken_for: [[usize; 5]; 3]| {
             let one_hot =
                 |class: usize| (0..3).map(move |other| f32::from(u8::from(other == class)));
             let logits: Vec<f32> = taken_for.into_iter().flatten().flat_map(one_hot).collect();
-            let labels = [0, 0, 0, 1, 1, 1, 2, 2, 2];
+            let labels: Vec<u8> = (0..3).flat_map(|label| [label; 5]).collect();
             Evaluation::new(&Probabilities::softmax(&logits, 3), &labels).note_on_numbering()
         };
         insta::assert_snapshot!(
-            note([[1, 1, 0], [2, 2, 2], [0, 0, 0]]).unwrap(),
-            @"note: 89 % would be right if the labels were others, such as 1 for 0: they are probably not numbered as in training, which `trainer data convert --classes` does"
+            note([[1, 1, 1, 1, 0], [2; 5], [0; 5]]).unwrap(),
+            @"note: 93 % would be right if the labels were others, such as 1 for 0: they are probably not numbered as in training, which `trainer data convert --classes` does"
         );
         // Right, all of one class, and one class alone for another.
-        assert_eq!(note([[0, 0, 0], [1, 1, 1], [2, 2, 0]]), None);
-        assert_eq!(note([[1, 1, 1], [1, 1, 1], [1, 1, 1]]), None);
-        assert_eq!(note([[0, 0, 0], [2, 2, 1], [1, 2, 2]]), None);
+        assert_eq!(note([[0; 5], [1; 5], [2, 2, 2, 2, 0]]), None);
+        assert_eq!(note([[1; 5], [1; 5], [1; 5]]), None);
+        assert_eq!(note([[0; 5], [2, 2, 2, 1, 1], [1, 1, 2, 2, 2]]), None);
+    }
+
+    /// Two images say nothing of how labels are numbered.
+    #[test]
+    fn few_images_say_nothing_of_labels() {
+        let exchanged = Probabilities::softmax(&[0.0, 1.0, 1.0, 0.0], 2);
+        assert_eq!(
+            Evaluation::new(&exchanged, &[0, 1]).note_on_numbering(),
+            None
+        );
     }
 
     #[test]

@@ -8,8 +8,11 @@ use anyhow::{Context, Result, bail};
 use files::write_atomically;
 use picture::Sheet;
 
+/// So many bytes of a file, if it has them, tell what it is.
+pub const BEGINNING: u64 = 256;
+
 /// Refuses to replace a file at `path`, which `option` of the command names, that is something else than
-/// `what`, which `is_one` tells by a file's first bytes, 16 if there are as many. An empty file may be replaced.
+/// `what`, which `is_one` tells by a file's [beginning](BEGINNING). An empty file may be replaced.
 ///
 /// # Errors
 ///
@@ -40,7 +43,7 @@ pub fn check_replaceable(
         );
     }
     let mut start = Vec::new();
-    match File::open(path).and_then(|file| file.take(16).read_to_end(&mut start)) {
+    match File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut start)) {
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => {

@@ -28,6 +28,7 @@ use crate::config::RunConfig;
 use crate::console::{Console, print_error};
 use crate::epoch_loop::{Ending, EpochLoop, LoopOutcome, LoopStart};
 use crate::evaluation::{self, Evaluation};
+use crate::history::{self, EpochRecord};
 use crate::interrupt::Signals;
 use crate::measuring::{self, MeasuredImages, Measuring};
 use crate::metrics::{AccuracyMetric, LossMetric, NoMetricLog, SharedTally, ThroughputMetric};
@@ -211,7 +212,7 @@ impl Training {
         if outcome.ending == Ending::Finished {
             let summary = self.summarize(&outcome.state)?;
             self.run.save_summary(&summary)?;
-            self.report(&summary);
+            self.report(&summary, &outcome.state.history);
         }
         Ok(outcome.ending)
     }
@@ -461,7 +462,7 @@ impl Training {
         })
     }
 
-    fn report(&self, summary: &Summary) {
+    fn report(&self, summary: &Summary, history: &[EpochRecord]) {
         let Summary {
             validation,
             best_epoch,
@@ -483,7 +484,7 @@ impl Training {
             let patience = stopping.patience;
             self.console.say(&format!(
                 "stopped early: no better epoch than {} in {}",
-                summary.epochs - patience,
+                history::best(history).map_or(*best_epoch, |best| best.epoch),
                 count(patience, "epoch")
             ));
         }

@@ -490,9 +490,9 @@ fn a_submission_is_scored_where_the_answers_are_known() {
     fs::write(folder.path("submission.csv"), [0x1f, 0x8b, 8, 0]).unwrap();
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv is compressed; unpack it first");
     write("submission.csv", "ImageId,Label\n1,7\n2,zero\n");
-    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:3: found 2,zero, expected two whole numbers such as 1,7");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv, row 2 behind the header: found 2,zero, expected two whole numbers such as 1,7");
     write("submission.csv", "ImageId,Label\n1,7\n2,0\n1,7\n");
-    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:4: image 1 is there twice; it must have one label");
+    insta::assert_snapshot!(folder.fail(score), @"error: submission.csv, row 3 behind the header: image 1 is there twice; it must have one label");
     write("submission.csv", "label,pixel0\n1,7\n");
     insta::assert_snapshot!(folder.fail(score), @"error: submission.csv:1: found the columns label,pixel0, expected ImageId,Label");
     write("submission.csv", "ImageId,Label\n");
@@ -779,13 +779,17 @@ fn tables_of_others_are_converted() {
     let folder = Folder::with_digits(200);
     let text = fs::read_to_string(folder.path("train.csv")).unwrap();
     let (_, rows) = text.split_once('\n').unwrap();
-    let names = ["even", "odd"];
+    let names = ["even, or 0", "odd"];
     let pixels: Vec<String> = (0..784).map(|pixel| format!("p{pixel}")).collect();
     let mut mine = format!("id;{};target\n", pixels.join(";"));
     for (id, row) in rows.lines().enumerate() {
         let (label, pixels) = row.split_once(',').unwrap();
         let label: usize = label.parse().unwrap();
-        mine += &format!("{id};{};{}\n", pixels.replace(',', ";"), names[label % 2]);
+        mine += &format!(
+            "{id};{};\"{}\"\n",
+            pixels.replace(',', ";"),
+            names[label % 2]
+        );
     }
     fs::write(folder.path("mine.csv"), mine).unwrap();
     let said = folder.succeed("data convert mine.csv ready.csv --drop id");
@@ -793,11 +797,11 @@ fn tables_of_others_are_converted() {
     wrote 200 labelled 28×28 images to ready.csv
     the labels of the classes are in ready-classes.csv, by which other tables are converted alike with --classes ready-classes.csv:
       label  class
-          0  even
+          0  even, or 0
           1  odd
     ");
     let classes = fs::read_to_string(folder.path("ready-classes.csv")).unwrap();
-    assert_eq!(classes, "class,label\neven,0\nodd,1\n");
+    assert_eq!(classes, "class,label\n\"even, or 0\",0\nodd,1\n");
     let [ready, train] = ["ready.csv", "train.csv"]
         .map(|name| data::tables(Some(&folder.path(name))).unwrap().remove(0));
     assert!(ready.images().eq(train.images()));
@@ -810,11 +814,11 @@ fn tables_of_others_are_converted() {
         folder.succeed(predict);
     }
     let named = fs::read_to_string(folder.path("named.csv")).unwrap();
-    let is_named = |row: &str| row.ends_with(",even") || row.ends_with(",odd");
+    let is_named = |row: &str| row.ends_with(",\"even, or 0\"") || row.ends_with(",odd");
     assert!(named.lines().skip(1).all(is_named), "{named}");
     let probabilities = fs::read_to_string(folder.path("p.csv")).unwrap();
     assert!(
-        probabilities.starts_with("ImageId,even,odd\n1,"),
+        probabilities.starts_with("ImageId,\"even, or 0\",odd\n1,"),
         "{probabilities}"
     );
     fs::write(folder.path("three.csv"), "class,label\na,0\nb,1\nc,2\n").unwrap();

@@ -167,11 +167,15 @@ impl Columns {
                     question if question.ends_with('?') => question,
                     remedy => remedy + ";",
                 };
+                let of_colours = match conversion.rgb {
+                    Some(_) => format!(", {count} for each colour"),
+                    None => String::new(),
+                };
                 return Err(Error::NotSquare {
                     place: place(),
-                    found: count,
+                    found: pixels.len(),
                     remedy: format!(
-                        "{guess} leave out with --drop what are no pixels, and name the width of other images with --width",
+                        "{of_colours}{guess} leave out with --drop what are no pixels, and name the width of other images with --width",
                     ),
                 }
                 .into());

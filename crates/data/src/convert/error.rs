@@ -60,6 +60,19 @@ pub enum ConvertError {
         found: usize,
     },
 
+    /// What stands for missing pixels is none itself.
+    #[error(
+        "found {fill} for missing pixels, expected a number from {} to {}, the range of the table's own",
+        range[0],
+        range[1]
+    )]
+    Fill {
+        /// The value.
+        fill: f64,
+        /// The smallest and the largest value that there may be.
+        range: [f64; 2],
+    },
+
     /// A number may have a thousands separator.
     #[error(
         "{place} ({column}): found {found}, whose separator may be one of thousands or of decimals; write numbers \

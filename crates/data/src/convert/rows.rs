@@ -1,10 +1,13 @@
 //! The rows of a table as they stand in the file.
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use super::ConvertError;
 use crate::error::{Error, Found, Place};
-use crate::table::{self, integer, is_mangled, is_separator_line};
+use crate::table::{
+    self, integer, is_label, is_mangled, is_separator_line, may_be_label, remedy_for_encoding,
+};
 
 /// The most bytes of a row: those of images far larger than the program reads, which may be what others know as
 /// text and decimals.
@@ -53,7 +56,7 @@ impl<'a> Rows<'a> {
             return Err(Error::UnknownColumn {
                 place: rows.place(line, 1),
                 found: Found::new(field),
-                remedy: "; save the file as UTF-8",
+                remedy: remedy_for_encoding(field),
             }
             .into());
         }
@@ -63,20 +66,36 @@ impl<'a> Rows<'a> {
             let names = first.iter().map(name).collect();
             return Ok((rows, names));
         }
-        let names = (1..=first.len()).map(|number| number.to_string()).collect();
+        // Behind the last field with anything in it, columns have no names, as where a header ends so.
+        let filled = first
+            .iter()
+            .rposition(|field| !field.trim_ascii().is_empty());
+        let name = |column: usize| match filled.is_some_and(|last| column <= last + 1) {
+            true => column.to_string(),
+            false => String::new(),
+        };
+        let names = (1..=first.len()).map(name).collect();
         rows.first = Some(first);
         Ok((rows, names))
     }
 
     /// Refuses a first row of numbers for the most part, unless these count the columns, as where a program had no names
-    /// for them.
+    /// for them: one by one, or in any order beside a column that has the name of the classes.
     fn check_header(&self, first: &csv::ByteRecord, line: u64) -> Result<(), ConvertError> {
         let numbers: Vec<f64> = first
             .iter()
             .filter_map(|field| self.number(field))
             .collect();
         let count = numbers.windows(2).all(|pair| pair[0] + 1.0 == pair[1]);
-        if count || 2 * numbers.len() <= first.len() {
+        let whole: HashSet<u64> = first
+            .iter()
+            .filter_map(|field| integer(field.trim_ascii()))
+            .collect();
+        let is_named = first
+            .iter()
+            .any(|name| is_label(name) || may_be_label(name));
+        let are_places = is_named && whole.len() == numbers.len();
+        if count || are_places || 2 * numbers.len() <= first.len() {
             return Ok(());
         }
         Err(ConvertError::ValuesForNames {
@@ -105,7 +124,27 @@ impl<'a> Rows<'a> {
             *record = first;
             return Ok(Some(self.first_line));
         }
-        Ok(self.rows.next_record(record)?)
+        let line = self.rows.next_record(record)?;
+        if self.rows.separator() == b' ' {
+            // Any number of spaces, as where columns are aligned.
+            *record = record.iter().filter(|field| !field.is_empty()).collect();
+        }
+        Ok(line)
+    }
+
+    /// Whether a number may be one with a thousands separator, such as `1,024`. Between commas, points are those of
+    /// decimals.
+    pub(super) fn is_grouped(&self, field: &[u8]) -> bool {
+        let are_digits = |group: &[u8]| group.iter().all(u8::is_ascii_digit);
+        let mut groups = field.trim_ascii().split(|byte| b",.".contains(byte));
+        let has_head = groups.next().is_some_and(
+            |head| matches!(head, [b'1'..=b'9', rest @ ..] if rest.len() <= 2 && are_digits(rest)),
+        );
+        let mut groups = groups.peekable();
+        self.rows.separator() != b','
+            && has_head
+            && groups.peek().is_some()
+            && groups.all(|group| group.len() == 3 && are_digits(group))
     }
 
     /// The place of a field.
@@ -140,23 +179,32 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// What may separate columns, the surest first: commas may be those of decimal fractions, and spaces those in names.
-const SEPARATORS: [u8; 5] = *b"\t;|, ";
-
-/// What separates the columns: the first of [`SEPARATORS`] that is in the first line, outside of quotation marks.
+/// What separates the columns, by the first line: tabs or semicolons, if there are any outside of quotation marks, as
+/// commas may be those of decimal fractions; or else the more frequent of commas and vertical bars; or else spaces.
 fn separator(start: &[u8]) -> u8 {
     let line = start
         .iter()
         .skip_while(|byte| b"\r\n".contains(byte))
         .take_while(|byte| !b"\r\n".contains(byte));
     let mut is_quoted = false;
-    let mut surest = None;
+    let mut counts = [0_usize; 256];
     for &byte in line {
         if byte == b'"' {
             is_quoted = !is_quoted;
-        } else if !is_quoted && let Some(place) = SEPARATORS.iter().position(|&is| is == byte) {
-            surest = Some(surest.map_or(place, |before: usize| before.min(place)));
+        } else if !is_quoted {
+            counts[usize::from(byte)] += 1;
         }
     }
-    surest.map_or(b',', |place| SEPARATORS[place])
+    let count = |byte: u8| counts[usize::from(byte)];
+    if count(b'\t') > 0 {
+        b'\t'
+    } else if count(b';') > 0 {
+        b';'
+    } else if count(b'|') > count(b',') {
+        b'|'
+    } else if count(b',') == 0 && count(b' ') > 0 {
+        b' '
+    } else {
+        b','
+    }
 }

@@ -533,11 +533,20 @@ fn tables_of_spreadsheets() {
         "label,a,b,c,d,,\nx,1,2,3,4,,\nw,1,2,3,4,,\n",
         "label,a,b,c,d\nx,1,2,3,4,,\nw,1,2,3,4\n",
         "label|a|b|c|d\nx|1|2|3|4\nw|1|2|3|4\n",
+        "label,a|x,b,c,d\nx,1,2,3,4\nw,1,2,3,4\n",
         "label a b c d\nx 1 2 3 4\nw 1 2 3 4\n",
+        "  label   a  b  c d\n      x   1  2  3 4 \n      w   1  2  3 4 \n",
     ] {
         let (labels, images, _) = converted(table, &plain());
         assert_eq!((labels, images), expected, "{table}");
     }
+    let without_header = Conversion {
+        label_column: Some("1".into()),
+        has_header: false,
+        ..plain()
+    };
+    let (labels, images, _) = converted("x,1,2,3,4,,\nw,1,2,3,4,,\n", &without_header);
+    assert_eq!((labels, images), expected);
 }
 
 /// Grey by hand: 0.299 · 100 + 0.587 · 200 + 0.114 · 50 = 153; 0.299 · 10 = 3, 0.587 · 10 = 6, 0.114 · 10 = 1.
@@ -577,6 +586,15 @@ fn missing_pixels_are_filled_in() {
     assert_eq!(folder.convert(&filling).unwrap().filled, 3);
     assert_eq!(folder.read().image(0), [1, 7, 7, 4]);
     assert_eq!(folder.read().image(1), [1, 2, 3, 7]);
+    let beyond = Conversion {
+        fill: Some(300.0),
+        ..plain()
+    };
+    let error = complaint("label,a\n0,1\n", &beyond);
+    assert!(
+        error.starts_with("found 300 for missing pixels, expected a number from 0 to 255"),
+        "{error}"
+    );
     let error = complaint("label,a\n#N/A,1\n", &filling);
     assert!(error.contains("expected a class"), "{error}");
 }
@@ -597,6 +615,9 @@ fn thousands_are_told_from_decimals() {
             "{error}"
         );
     }
+    // Between commas, points are those of decimals.
+    let (_, images, _) = converted("label,a\n1.000,12345.678\n2.000,65535\n", &wide);
+    assert_eq!(images, [[48], [255]]);
     // Neither group of digits can be one of thousands.
     for field in ["0,125", "1024,5", "1,02", "65535"] {
         let folder = Folder::new(format!("label;a\n0;{field}\n"));
@@ -606,6 +627,10 @@ fn thousands_are_told_from_decimals() {
     assert_eq!(images, [[255], [32]]);
     let classes = |table: &str| Folder::new(table).convert(&plain()).unwrap().classes;
     assert_eq!(classes("label;a\n1;1\n1,000;1\n"), ["1", "1,000"]);
+    assert_eq!(
+        classes("label,a\n1.000,1\n10.000,1\n2,1\n"),
+        ["1", "2", "10"]
+    );
 }
 
 /// An image is not taken for the names of columns.
@@ -617,6 +642,16 @@ fn images_in_place_of_a_header() {
     };
     let error = complaint("a.png,0,0.5,0,9\nb.png,1,2,3,4\n", &unlabelled);
     assert!(error.contains("say so with --no-header"), "{error}");
+    // Numbers beside the name of the classes are those of pixels, in whatever order.
+    for header in [
+        "label,0,1,2,3",
+        "label,3,2,1,0",
+        "label,0,1,10,11",
+        "class,1,3,5,7",
+    ] {
+        let folder = Folder::new(format!("{header}\nx,1,2,3,4\n"));
+        assert_eq!(folder.convert(&plain()).unwrap().images, 1, "{header}");
+    }
     let error = complaint("7,0,0.1,0.2,0.3\n1,0,0,0,0\n", &unlabelled);
     assert!(error.contains("read with header=None"), "{error}");
 }

@@ -241,7 +241,7 @@ pub(super) fn choices(source: Source<'_>) -> Table {
         .collect();
     Table {
         caption: String::from(
-            "Trials of the tuned track: mean validation accuracy with each learning rate. ≈: may be as good as the chosen rate, as the 95 % interval of the mean difference (Student's t over the trials' seeds) includes zero, or there is none. Means are over the seeds that all rates have a score of.",
+            "Trials of the tuned track: mean validation accuracy with each learning rate. ≈: may be as good as the chosen rate, as the 95 % interval of the mean difference (Student's t over the trials' seeds) includes zero, or there is none. A rate of which trials are missing is chosen only if some of every rate are.",
         ),
         head: columns,
         rows,

@@ -139,9 +139,9 @@ fn trials_that_diverge_lose() {
     }
 }
 
-/// Rates are compared on the same images: a seed whose trial failed with one rate counts for none.
+/// Rates are compared on the same images: one of which a trial failed is not chosen, even if the others of it are better.
 #[test]
-fn a_failed_trial_leaves_its_seed_out() {
+fn a_rate_with_a_failed_trial_is_not_chosen() {
     let study = Study {
         tuned: Study::parse(
             &STUDY.replace("per_rate = 2", "per_rate = 3"),
@@ -163,7 +163,7 @@ fn a_failed_trial_leaves_its_seed_out() {
                 reason: String::from("the disk is full"),
             };
         }
-        // On the easy seeds, the other rates are better than the best one is on average.
+        // On the easy seeds alone, the other rates are better than the best one is on average.
         let accuracy = match (is_best, spec.seed == hardest) {
             (true, true) => 0.9,
             (true, false) => 0.98,
@@ -176,8 +176,8 @@ fn a_failed_trial_leaves_its_seed_out() {
     }
     for choice in plan.choices(&records) {
         assert_eq!(choice.chosen, Some(0.01));
-        assert_eq!(choice.trials[1].accuracies, [0.98, 0.98]);
         assert_eq!(choice.trials[0].missing, 1);
+        assert!(choice.trials[0].mean() > choice.trials[1].mean());
     }
 }
 

@@ -91,6 +91,7 @@ fn other_seeds_are_noted() {
         let table: toml::Table = format!("seeds = {seeds}").parse().unwrap();
         Study {
             seeds: table["seeds"].clone().try_into().unwrap(),
+            tuned: None,
             ..study()
         }
     };
@@ -100,13 +101,20 @@ fn other_seeds_are_noted() {
         let earlier = saved.earlier_seeds.iter().map(ToString::to_string);
         earlier.collect::<Vec<_>>()
     };
-    let saved = |study: &Study| saved_as("x", study);
-    // Before there is a run, there are no results to look at.
+    // Before there is a run, there are no results to look at; trials have seeds of their own.
     for seeds in ["9", "4"] {
-        assert_eq!(saved_as("y", &with(seeds)), [""; 0]);
+        let tuned = Study {
+            tuned: study().tuned,
+            ..with(seeds)
+        };
+        assert_eq!(saved_as("y", &tuned), [""; 0]);
+        work(&store, &Plan::new(&tuned).unwrap(), &AtomicUsize::new(0), 1);
     }
-    let plan = Plan::new(&with("4")).unwrap();
-    work(&store, &plan, &AtomicUsize::new(0), 1);
+    let saved = |study: &Study| {
+        let earlier = saved_as("x", study);
+        work(&store, &Plan::new(study).unwrap(), &AtomicUsize::new(0), 1);
+        earlier
+    };
     for (seeds, earlier) in [
         ("4", &[][..]),
         ("{ first = 0, count = 4 }", &[]),

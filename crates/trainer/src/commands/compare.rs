@@ -359,7 +359,7 @@ fn unless_another(mut study: Study, file: &Path, store: &Store) -> Result<Study>
         return Ok(study);
     }
     let there = Study::read(file)?;
-    study.note_seeds_of(&there, store.has_runs(&there)?);
+    study.note_seeds_of(&there, store.has_final_runs(&there)?);
     let same = Study {
         seeds: study.seeds.clone(),
         earlier_seeds: study.earlier_seeds.clone(),

@@ -169,6 +169,10 @@ pub fn note_on_other_brightness(ensemble: &Ensemble, source: &Source, scaling: S
         ));
     }
     let trained = ensemble.members[0].card.scaling.standard_deviation;
+    if [trained, scaling.standard_deviation].contains(&1.0) {
+        // All pixels are equal.
+        return;
+    }
     let contrast = scaling.standard_deviation / trained;
     if !(OTHER_CONTRAST.recip()..=OTHER_CONTRAST).contains(&contrast) {
         print_error(&format!(

@@ -17,7 +17,7 @@ use super::{evaluate, networks};
 use crate::console::{print, print_error};
 use crate::ensemble::{Ensemble, Member};
 use crate::evaluation::Probabilities;
-use crate::output_files::{check_ending, check_folder_of, check_replaceable};
+use crate::output_files::{BEGINNING, check_ending, check_folder_of, check_replaceable};
 use crate::shell::as_argument;
 use crate::text::note_on_archive;
 
@@ -109,7 +109,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         // The submission is there all the same.
         Err(error) => print(&format!("how many are right is not known: {error:#}"))?,
     }
-    if let Some(answers) = answers_to(images.source()) {
+    // Answers are numbers.
+    if options.classes.is_none()
+        && let Some(answers) = answers_to(images.source())
+    {
         print(&format!(
             "next: `trainer score {} --answers {}` compares it with the right answers",
             as_argument(&options.out),
@@ -138,13 +141,14 @@ impl Options {
                 path.display()
             );
         }
-        let first = names
-            .and_then(|names| names.first())
-            .map_or("0", String::as_str);
+        let first = names.and_then(|names| names.first());
+        let headers = [first.map_or("0", String::as_str), "0"].map(beginning_of_table);
         check_replaceable(path, PROBABILITIES, "a table of probabilities", |start| {
-            [first, "0"]
-                .iter()
-                .any(|class| start.starts_with(format!("{IMAGE},{class},").as_bytes()))
+            headers.iter().any(|header| {
+                // A name may be longer than what is read of the file.
+                let len = header.len().min(BEGINNING as usize);
+                start.starts_with(&header[..len])
+            })
         })
     }
 }
@@ -230,6 +234,16 @@ fn write_probabilities(
     let path = path.display();
     print(&format!("wrote their probabilities to {path}{replaced}"))?;
     Ok(())
+}
+
+/// What a table of probabilities begins with whose first class is called so.
+fn beginning_of_table(class: &str) -> Vec<u8> {
+    let mut header = csv::Writer::from_writer(Vec::new());
+    // Into memory, where it does not fail.
+    drop(header.write_record([IMAGE, class, ""]));
+    let mut header = header.into_inner().unwrap_or_default();
+    header.truncate(header.len().saturating_sub(1));
+    header
 }
 
 /// A row for each image: its number, counted from 1, and the probability of each class.

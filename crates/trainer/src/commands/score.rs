@@ -102,6 +102,10 @@ fn default_answers() -> PathBuf {
 /// If the file cannot be read, or is neither.
 fn read_answers(path: &Path) -> Result<BTreeMap<u64, u64>> {
     let by_images = |images: LabelledImages| (1..).zip(images.labels().map(u64::from)).collect();
+    let answers = path.join(TEST_LABELS);
+    if answers.is_file() {
+        return read_answers(&answers);
+    }
     if path.is_dir() || path == Path::new(data::BUILT_IN) {
         return Ok(by_images(data::evaluation_images(Some(path))?));
     }

@@ -56,7 +56,7 @@ pub struct Options {
     /// red, green and blue of each pixel (pixels)
     #[arg(long, value_name = "ORDER")]
     rgb: Option<ColourOrder>,
-    /// What stands for pixels that are missing, such as 0
+    /// What stands for pixels that are missing: in the table's own range the background, such as 0
     #[arg(long, value_name = "VALUE", value_parser = number::<f64>, allow_negative_numbers = true)]
     fill: Option<f64>,
 }
