@@ -142,8 +142,8 @@ pub fn run(
     observer: &mut impl JobObserver,
 ) -> Result<JobsEnding> {
     let (sender, lines) = mpsc::channel();
-    let (stop, stopped) = mpsc::channel::<()>();
-    signals.call(move || drop(stop));
+    // It is looked for signals below.
+    signals.call(|| ());
     let mut processes = Vec::new();
     let mut inputs = Vec::new();
     for _ in 0..jobs.count {
@@ -168,7 +168,7 @@ pub fn run(
             Err(RecvTimeoutError::Timeout) => observer.tick(),
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if stopped.try_recv() == Err(mpsc::TryRecvError::Disconnected) && !inputs.is_empty() {
+        if signals.requested() && !inputs.is_empty() {
             observer.say("stopping; what the runs have done is saved");
             inputs.clear();
         }

@@ -481,6 +481,16 @@ fn a_submission_is_scored_where_the_answers_are_known() {
         let scored = folder.succeed(&format!("score submission.csv --answers {name}"));
         assert!(scored.starts_with("accuracy 100.00 %"), "{scored}");
     }
+    // In a folder the answers come before the images that networks are trained on, whose order is another.
+    fs::create_dir(folder.path("both")).unwrap();
+    write("both/train.csv", "label,pixel0\n9,4\n3,3\n0,2\n7,1\n");
+    let of_folder = "score submission.csv --answers both";
+    assert!(folder.succeed(of_folder).starts_with("accuracy 0.00 %"));
+    write(
+        "both/test-labels.csv",
+        "ImageId,Label\n1,7\n2,0\n3,3\n4,9\n",
+    );
+    assert!(folder.succeed(of_folder).starts_with("accuracy 100.00 %"));
     write("images.csv", "label,pixel0\n7,1\n0,x\n");
     insta::assert_snapshot!(folder.fail("score submission.csv --answers images.csv"), @r#"error: images.csv, line 3, column 2 (pixel0): found "x", expected an integer from 0 to 255"#);
     insta::assert_snapshot!(folder.fail("score submission.csv --answers test.csv"), @"error: test.csv:1: found the columns pixel0,pixel1,pixel2, expected ImageId,Label; or labelled images, which `trainer data convert` makes of other tables");

@@ -281,11 +281,11 @@ impl Column {
         let values = arm.values(self.metric);
         for (number, value) in values.iter().enumerate() {
             let dy = off_line(number, row);
-            let place = (frame.x(self.scale * value), y + dy);
+            let place = (frame.within(frame.x(self.scale * value)), y + dy);
             canvas.circle(place, 2.2, colour(look), 0.5);
         }
         if let Ok(median) = median(&values) {
-            let at = frame.x(self.scale * median);
+            let at = frame.within(frame.x(self.scale * median));
             canvas.line((frame.left, y), (at, y), colour(look), 1.2);
             canvas.mark((at, y), 4.6, marker(look), colour(look));
         }

@@ -215,7 +215,7 @@ pub(super) fn learning(source: Source<'_>, cell: &Cell<'_>) -> Vec<Illustration>
         name: format!("{}learning-curves", source.prefix(cell)),
         title: String::from("Learning curves"),
         about: format!(
-            "Mean over the seeds, with the {confidence} interval of the mean as a band; validation accuracy is that after each epoch. Runs that diverged end where they did. {about_loss}"
+            "Mean over the seeds, with the {confidence} interval of the mean as a band; validation accuracy is that after each epoch. Runs that diverged or stopped early end where they did. {about_loss}"
         ),
         count: source.run_counts(cell),
         source,
