@@ -196,6 +196,39 @@ fn count(labels: &[u8]) -> Vec<usize> {
     counts
 }
 
+/// That the table may be of colours with alpha: of as many values as an image of twice the height and width has, every
+/// fourth one, or the last quarter, is the same in all images, where others differ.
+fn alpha(table: &ImageTable) -> Option<Warning> {
+    let size = table.side() * table.side();
+    if !size.is_multiple_of(4) || size < SMALLEST_IN_COLOUR {
+        return None;
+    }
+    let alpha = table.image(0)[size - 1];
+    let is_alpha = |image: &[u8], in_planes: bool| {
+        let mut places = image.iter().enumerate();
+        places.all(|(place, &pixel)| {
+            let is_place = if in_planes {
+                4 * place >= 3 * size
+            } else {
+                place % 4 == 3
+            };
+            !is_place || pixel == alpha
+        })
+    };
+    let differ = |image: &[u8]| image.iter().any(|&pixel| pixel != alpha);
+    let in_planes = [false, true]
+        .into_iter()
+        .find(|&in_planes| table.images().all(|image| is_alpha(image, in_planes)))?;
+    (alpha > 0 && table.images().any(differ)).then(|| Warning::Alpha {
+        table: table.name.clone(),
+        alpha,
+        in_planes,
+    })
+}
+
+/// Values of the smallest images that are taken for ones in colour with alpha: 4×4 pixels.
+const SMALLEST_IN_COLOUR: usize = 4 * 4 * 4;
+
 /// The outermost pixels of an image.
 fn border(image: &[u8], side: usize) -> impl Iterator<Item = &u8> {
     image.iter().enumerate().filter_map(move |(index, pixel)| {
@@ -208,6 +241,7 @@ fn warnings(table: &ImageTable, description: &Description) -> Vec<Warning> {
     let name = || description.name.clone();
     let mut warnings = Vec::new();
     // Pixels first: if they are wrong, the rest may follow from it.
+    warnings.extend(alpha(table));
     let all_blank = description.largest == 0;
     if description.largest == 1 {
         warnings.push(Warning::ZeroToOne { table: name() });

@@ -39,24 +39,38 @@ pub struct Conversion {
     pub has_header: bool,
     /// The width of the images in pixels, if they are not square.
     pub width: Option<usize>,
-    /// How the three colours of a pixel lie, if there are three; grey is made of them.
-    pub rgb: Option<Rgb>,
+    /// Which columns make a pixel, if the images are in colour; grey is made of them.
+    pub colours: Option<Colours>,
     /// What stands for pixels that are missing, a value of the table's range; without it, none may be.
     pub fill: Option<f64>,
 }
 
+/// Red, green and blue of images in colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Colours {
+    /// How they lie.
+    pub order: ColourOrder,
+    /// Whether alpha follows them, which is left out: pictures are taken for opaque.
+    pub has_alpha: bool,
+}
+
 /// How the colours of an image lie in its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rgb {
+pub enum ColourOrder {
     /// All pixels' red, then all pixels' green, then all pixels' blue.
     Planes,
     /// Red, green and blue of one pixel, then those of the next.
     Pixels,
 }
 
-impl Rgb {
+impl Colours {
     /// How much red, green and blue count for the brightness of grey: ITU-R BT.601.
     const WEIGHTS: [f64; 3] = [0.299, 0.587, 0.114];
+
+    /// Columns for each pixel.
+    fn channels(self) -> usize {
+        Self::WEIGHTS.len() + usize::from(self.has_alpha)
+    }
 }
 
 /// What was converted.
@@ -401,12 +415,12 @@ fn image(
     let (left, top) = ((side - columns.width) / 2, (side - columns.height) / 2);
     let mut image = vec![0; side * side];
     for place in 0..columns.width * columns.height {
-        let value = match columns.rgb {
+        let value = match columns.colours {
             None => field(columns.pixels[place]).pixel()?,
-            Some(rgb) => {
+            Some(colours) => {
                 let mut grey = 0.0;
-                for (colour, weight) in Rgb::WEIGHTS.into_iter().enumerate() {
-                    grey += weight * field(columns.of_colour(rgb, place, colour)).pixel()?;
+                for (colour, weight) in Colours::WEIGHTS.into_iter().enumerate() {
+                    grey += weight * field(columns.of_colour(colours, place, colour)).pixel()?;
                 }
                 grey
             }

@@ -39,7 +39,7 @@ use std::path::Path;
 
 pub use batch::{ImageBatch, ImageSet, LabelledBatch};
 pub use check::{Description, Report, Shared, Warning, check};
-pub use convert::{Conversion, ConvertError, Converted, Rgb, class_names};
+pub use convert::{ColourOrder, Colours, Conversion, ConvertError, Converted, class_names};
 pub use error::{Error, Found, Place};
 pub use image_table::ImageTable;
 pub use images::{Image, LabelledImage, LabelledImages, UnlabelledImage, UnlabelledImages};

@@ -291,3 +291,31 @@ fn tables_of_different_ranges() {
     let is_of_ranges = |warning: &Warning| matches!(warning, Warning::Ranges { .. });
     assert!(!report.warnings.iter().any(is_of_ranges), "{report:?}");
 }
+
+/// 4×4 pixels of red, green, blue and alpha pass for 8×8 of grey.
+#[test]
+fn colours_with_alpha_are_told_from_grey() {
+    let alpha = |is_alpha: fn(usize) -> bool| {
+        let pixels = (0..3_usize).flat_map(|image| {
+            (0..64).map(move |place| match is_alpha(place) {
+                true => 255,
+                false => ((place * 7 + image * 3) % 200) as u8,
+            })
+        });
+        let table = ImageTable::new("t", pixels.collect(), None, 8).unwrap();
+        let warnings = check(&[table]).warnings.into_iter();
+        let mut found = warnings.filter_map(|warning| match warning {
+            Warning::Alpha {
+                alpha, in_planes, ..
+            } => Some((alpha, in_planes)),
+            _ => None,
+        });
+        found.next()
+    };
+    assert_eq!(alpha(|place| place % 4 == 3), Some((255, false)));
+    assert_eq!(alpha(|place| place >= 48), Some((255, true)));
+    assert_eq!(alpha(|place| place % 4 == 2), None);
+    assert_eq!(alpha(|place| place == 63), None);
+    // Blank margins, and images of one grey, are none.
+    assert_eq!(alpha(|_| true), None);
+}

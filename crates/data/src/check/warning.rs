@@ -109,6 +109,15 @@ pub enum Warning {
         /// The mean of the outermost pixels.
         border_mean: f64,
     },
+    /// The images seem to be in colour, with an alpha that is the same everywhere.
+    Alpha {
+        /// The table's name.
+        table: String,
+        /// Alpha.
+        alpha: u8,
+        /// Whether all pixels' alpha lies behind all pixels' blue, not each pixel's behind its own.
+        in_planes: bool,
+    },
     /// Two tables have images of different sizes.
     Sides {
         /// The first table's name.
@@ -258,6 +267,21 @@ impl fmt::Display for Warning {
                  expected dark ones; if the writing is dark on bright paper, put 255 − value for \
                  each pixel (`trainer data convert --range 255 0` does), as networks trained on the one cannot read the other"
             ),
+            Self::Alpha {
+                table,
+                alpha,
+                in_planes,
+            } => {
+                let (which, order) = match in_planes {
+                    true => ("the last quarter of the pixels", "planes"),
+                    false => ("every fourth pixel", "pixels"),
+                };
+                write!(
+                    f,
+                    "{table}: {which} is {alpha} in all images, as where they are in colour with alpha; then `trainer data \
+                     convert --rgba {order}` makes them grey"
+                )
+            }
             Self::Ranges {
                 bright,
                 dark,

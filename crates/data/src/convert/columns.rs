@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::rows::Rows;
-use super::{Conversion, ConvertError, Rgb};
+use super::{ColourOrder, Colours, Conversion, ConvertError};
 use crate::error::{Error, Found, Place};
 use crate::table::{
     self, is_label, largest_side, may_be_label, remedy_for_length, remedy_for_shape,
@@ -19,8 +19,8 @@ pub(super) struct Columns {
     /// Of an image, in pixels.
     pub(super) width: usize,
     pub(super) height: usize,
-    /// How the colours lie, of which there are three columns for each pixel then.
-    pub(super) rgb: Option<Rgb>,
+    /// The colours, of which there are several columns for each pixel then.
+    pub(super) colours: Option<Colours>,
     /// What stands for a pixel that is missing.
     pub(super) fill: Option<f64>,
     /// Columns up to the last that has a name; nothing stands in those behind it.
@@ -133,16 +133,15 @@ impl Columns {
             None => in_order_of_numbers(&names, &pixels).unwrap_or(pixels),
         };
         let place = || header(pixels.iter().max().map_or(names.len(), |last| last + 1));
-        let count = match conversion.rgb {
-            Some(_) if !pixels.len().is_multiple_of(3) => {
-                return Err(ConvertError::Colours {
-                    place: place(),
-                    found: pixels.len(),
-                });
-            }
-            Some(_) => pixels.len() / 3,
-            None => pixels.len(),
-        };
+        let channels = conversion.colours.map_or(1, Colours::channels);
+        if !pixels.len().is_multiple_of(channels) {
+            return Err(ConvertError::Colours {
+                place: place(),
+                found: pixels.len(),
+                channels,
+            });
+        }
+        let count = pixels.len() / channels;
         let side = count.isqrt();
         let [width, height] = match conversion.width {
             Some(width) if count > 0 && count.is_multiple_of(width) => [width, count / width],
@@ -167,7 +166,7 @@ impl Columns {
                     question if question.ends_with('?') => question,
                     remedy => remedy + ";",
                 };
-                let of_colours = match conversion.rgb {
+                let of_colours = match conversion.colours {
                     Some(_) => format!(", {count} for each colour"),
                     None => String::new(),
                 };
@@ -195,17 +194,17 @@ impl Columns {
             pixels,
             width,
             height,
-            rgb: conversion.rgb,
+            colours: conversion.colours,
             fill: conversion.fill,
             filled,
         })
     }
 
     /// The column of a pixel's red, green or blue (0 to 2), the pixels counted from the top left, line by line.
-    pub(super) fn of_colour(&self, rgb: Rgb, pixel: usize, colour: usize) -> usize {
-        self.pixels[match rgb {
-            Rgb::Planes => colour * self.width * self.height + pixel,
-            Rgb::Pixels => 3 * pixel + colour,
+    pub(super) fn of_colour(&self, colours: Colours, pixel: usize, colour: usize) -> usize {
+        self.pixels[match colours.order {
+            ColourOrder::Planes => colour * self.width * self.height + pixel,
+            ColourOrder::Pixels => colours.channels() * pixel + colour,
         }]
     }
 

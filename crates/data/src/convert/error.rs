@@ -48,16 +48,18 @@ pub enum ConvertError {
         found: Found,
     },
 
-    /// The columns are not three for each pixel.
+    /// The columns are not as many for each pixel as there are colours.
     #[error(
-        "{place}: found {found} pixel columns, expected three colours of each pixel; leave out with --drop what is \
-         neither red, green nor blue, such as alpha"
+        "{place}: found {found} pixel columns, expected {channels} for each pixel; leave out with --drop what is neither, \
+         or say by --rgb or --rgba whether there is alpha"
     )]
     Colours {
         /// The header.
         place: Place,
         /// The number of pixel columns.
         found: usize,
+        /// Colours, and alpha, of a pixel.
+        channels: usize,
     },
 
     /// What stands for missing pixels is none itself.

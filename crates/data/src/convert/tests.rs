@@ -15,7 +15,7 @@ fn plain() -> Conversion {
         range: None,
         has_header: true,
         width: None,
-        rgb: None,
+        colours: None,
         fill: None,
     }
 }
@@ -552,28 +552,39 @@ fn tables_of_spreadsheets() {
 /// Grey by hand: 0.299 · 100 + 0.587 · 200 + 0.114 · 50 = 153; 0.299 · 10 = 3, 0.587 · 10 = 6, 0.114 · 10 = 1.
 #[test]
 fn colours_become_grey() {
-    let with = |rgb| Conversion {
-        rgb: Some(rgb),
+    let with = |order, has_alpha| Conversion {
+        colours: Some(Colours { order, has_alpha }),
         ..plain()
     };
+    let (planes, pixels) = (ColourOrder::Planes, ColourOrder::Pixels);
     let names: Vec<String> = (0..12).map(|index| format!("p{index}")).collect();
     let table = |values: &str| format!("label,{}\n0,{values}\n", names.join(","));
     let expected = [vec![153, 3, 6, 1]];
     let (_, images, _) = converted(
         &table("100,200,50,10,0,0,0,10,0,0,0,10"),
-        &with(Rgb::Pixels),
+        &with(pixels, false),
     );
     assert_eq!(images, expected);
     let (_, images, _) = converted(
         &table("100,10,0,0,200,0,10,0,50,0,0,10"),
-        &with(Rgb::Planes),
+        &with(planes, false),
     );
     assert_eq!(images, expected);
-    let error = complaint("label,a,b\n0,1,2\n", &with(Rgb::Planes));
+    let error = complaint("label,a,b\n0,1,2\n", &with(planes, false));
     assert!(
-        error.contains("2 pixel columns, expected three colours"),
+        error.contains("2 pixel columns, expected 3 for each pixel"),
         "{error}"
     );
+    // Alpha is left out.
+    for (order, values) in [
+        (pixels, "100,200,50,255,10,0,0,255,0,10,0,255,0,0,10,255"),
+        (planes, "100,10,0,0,200,0,10,0,50,0,0,10,255,255,255,255"),
+    ] {
+        let names: Vec<String> = (0..16).map(|index| format!("p{index}")).collect();
+        let table = format!("label,{}\n0,{values}\n", names.join(","));
+        let (_, images, _) = converted(&table, &with(order, true));
+        assert_eq!(images, expected);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use data::{Conversion, ConvertError, Converted, Rgb, Thousands};
+use data::{ColourOrder, Colours, Conversion, ConvertError, Converted, Thousands};
 
 use crate::cli::{count, number};
 use crate::console::{print, print_error};
@@ -55,7 +55,10 @@ pub struct Options {
     /// The images are in colour and become grey: all red, then all green, then all blue (planes), or
     /// red, green and blue of each pixel (pixels)
     #[arg(long, value_name = "ORDER")]
-    rgb: Option<ColourOrder>,
+    rgb: Option<Order>,
+    /// The same with alpha behind blue, which is left out
+    #[arg(long, value_name = "ORDER", conflicts_with = "rgb")]
+    rgba: Option<Order>,
     /// What stands for pixels that are missing: in the table's own range the background, such as 0
     #[arg(long, value_name = "VALUE", value_parser = number::<f64>, allow_negative_numbers = true)]
     fill: Option<f64>,
@@ -63,17 +66,18 @@ pub struct Options {
 
 /// How the colours of an image lie in its row.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum ColourOrder {
+enum Order {
     Planes,
     Pixels,
 }
 
-impl From<ColourOrder> for Rgb {
-    fn from(order: ColourOrder) -> Self {
-        match order {
-            ColourOrder::Planes => Self::Planes,
-            ColourOrder::Pixels => Self::Pixels,
-        }
+impl Order {
+    fn colours(self, has_alpha: bool) -> Colours {
+        let order = match self {
+            Self::Planes => ColourOrder::Planes,
+            Self::Pixels => ColourOrder::Pixels,
+        };
+        Colours { order, has_alpha }
     }
 }
 
@@ -118,7 +122,11 @@ impl Options {
             range,
             has_header: !self.no_header,
             width: self.width.map(NonZeroUsize::get),
-            rgb: self.rgb.map(Rgb::from),
+            colours: match (self.rgb, self.rgba) {
+                (Some(order), _) => Some(order.colours(false)),
+                (None, Some(order)) => Some(order.colours(true)),
+                (None, None) => None,
+            },
             fill: self.fill,
         })
     }
