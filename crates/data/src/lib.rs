@@ -27,6 +27,7 @@ mod gzip;
 mod image_table;
 mod images;
 mod loader;
+mod other_kind;
 mod pixel_histogram;
 mod scaling;
 mod source;

@@ -11,6 +11,7 @@ use zip::result::ZipResult;
 
 use crate::error::Error;
 use crate::gzip::GzipReader;
+use crate::other_kind::{self, OtherKind};
 use crate::table::{self, Labels, Table};
 
 /// The folder that is searched below the current one when no other is named.
@@ -262,7 +263,7 @@ fn not_in_archive(file: &str, names: &[String], labels: Labels) -> Error {
         return Error::OtherKind {
             file: file.into(),
             kind: "an Excel workbook",
-            remedy: EXPORT,
+            remedy: other_kind::EXPORT,
         };
     }
     Error::NotInArchive {
@@ -360,10 +361,7 @@ pub(crate) fn with_reader<T, E: From<Error>>(
             read(&mut reader, &file)
         }
         start if starts_as_archive(start) => with_archived(opened, &file, labels, read),
-        start => match OTHER_KINDS
-            .iter()
-            .find(|kind| start.starts_with(kind.magic))
-        {
+        start => match OtherKind::starting_with(start) {
             Some(&OtherKind { kind, remedy, .. }) => {
                 Err(Error::OtherKind { file, kind, remedy }.into())
             }
@@ -371,49 +369,6 @@ pub(crate) fn with_reader<T, E: From<Error>>(
         },
     }
 }
-
-/// A kind of files that people have images in, but tables not.
-struct OtherKind {
-    /// Its first bytes, at most four.
-    magic: &'static [u8],
-    kind: &'static str,
-    remedy: &'static str,
-}
-
-const PICTURE: &str = "write the pixels of all pictures into one table, a row for each";
-const EXPORT: &str = "export it as CSV";
-const UNPACK: &str = "unpack it, or compress it with gzip or zip";
-
-const OTHER_KINDS: [OtherKind; 13] = {
-    const fn of(magic: &'static [u8], kind: &'static str, remedy: &'static str) -> OtherKind {
-        OtherKind {
-            magic,
-            kind,
-            remedy,
-        }
-    }
-    [
-        of(b"\x89PNG", "a picture (PNG)", PICTURE),
-        of(b"\xff\xd8\xff", "a picture (JPEG)", PICTURE),
-        of(b"GIF8", "a picture (GIF)", PICTURE),
-        of(b"\x93NUM", "an array of NumPy", EXPORT),
-        of(b"PAR1", "a Parquet file", EXPORT),
-        of(b"\x89HDF", "an HDF5 file", EXPORT),
-        of(b"\xd0\xcf\x11\xe0", "an old Excel workbook", EXPORT),
-        of(b"\0\0\x08\x01", "labels in IDX form", IDX),
-        of(b"\0\0\x08\x03", "images in IDX form", IDX),
-        of(b"\xfd7zX", "a file compressed with xz", UNPACK),
-        of(
-            b"\x28\xb5\x2f\xfd",
-            "a file compressed with Zstandard",
-            UNPACK,
-        ),
-        of(b"BZh", "a file compressed with bzip2", UNPACK),
-        of(b"7z\xbc\xaf", "an archive of 7-Zip", UNPACK),
-    ]
-};
-
-const IDX: &str = "write it as CSV; `trainer data fetch` does so with MNIST's";
 
 fn with_archived<T, E: From<Error>>(
     opened: File,
