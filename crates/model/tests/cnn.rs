@@ -112,7 +112,7 @@ fn what_cannot_be_built_is_refused() {
     let pooled = stage.clone().downsampled(Downsampling::Pool);
     assert_eq!(
         error(with(vec![pooled.clone(), pooled.clone(), pooled])),
-        "stage 3 leaves nothing of its 1×1 input: use fewer or smaller stages, or padding = \"same\""
+        "stage 3 leaves nothing of its 1×1 input: use fewer or smaller stages, padding = \"same\", or another preset"
     );
     let too_large = "the network has more than 1000000000 weights: use fewer channels or hidden units, or smaller kernels";
     for stage in [
