@@ -495,7 +495,7 @@ fn has_runs(study: &Study, records: &Records) -> bool {
     has_runs_of(study, records, |_| true)
 }
 
-fn has_final_runs(study: &Study, records: &Records) -> bool {
+pub(crate) fn has_final_runs(study: &Study, records: &Records) -> bool {
     has_runs_of(study, records, |stage| stage == Stage::Final)
 }
 

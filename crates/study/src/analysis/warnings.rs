@@ -10,6 +10,7 @@ use crate::metric::Metric;
 use crate::plan::RateChoice;
 use crate::record::{Environment, RunRecord, Status};
 use crate::records::Records;
+use crate::store::has_final_runs;
 
 /// Where one class has a larger share of the images, accuracy says little about the others.
 const DOMINANT: f64 = 0.5;
@@ -71,7 +72,7 @@ fn preliminary(analysis: &Analysis<'_>) -> Option<String> {
 fn seeds_changed(study: &Study, records: &Records) -> Option<String> {
     let mut noted = study.clone();
     for (_, earlier) in records.earlier() {
-        noted.note_seeds_of(earlier, true);
+        noted.note_seeds_of(earlier, has_final_runs(earlier, records));
     }
     let earlier: Vec<String> = noted.earlier_seeds.iter().map(Seeds::to_string).collect();
     (!earlier.is_empty()).then(|| {

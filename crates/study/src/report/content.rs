@@ -298,9 +298,10 @@ fn method(source: Source<'_>, blocks: &mut Vec<Block>) {
 
 /// Whether the dropout of a contender's networks draws other numbers than that of most.
 fn draws_otherwise(contender: &Contender) -> bool {
+    let activation = contender.activation.to_lowercase();
     ["rrelu", "softmax"]
         .iter()
-        .any(|name| contender.activation.starts_with(name))
+        .any(|name| activation.starts_with(name))
 }
 
 /// Which runs there are, and what those of one seed have in common.

@@ -110,6 +110,17 @@ fn other_seeds_are_noted() {
         assert_eq!(saved_as("y", &tuned), [""; 0]);
         work(&store, &Plan::new(&tuned).unwrap(), &AtomicUsize::new(0), 1);
     }
+    // Nor does a report before the next run say so.
+    let other = Study {
+        tuned: study().tuned,
+        ..with("[7, 9]")
+    };
+    let records = store.records_of("y").unwrap();
+    let warnings = Analysis::new(&Plan::new(&other).unwrap(), &records)
+        .unwrap()
+        .warnings
+        .join("\n");
+    assert!(!warnings.contains("had other seeds"), "{warnings}");
     let saved = |study: &Study| {
         let earlier = saved_as("x", study);
         work(&store, &Plan::new(study).unwrap(), &AtomicUsize::new(0), 1);

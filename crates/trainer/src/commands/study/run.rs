@@ -15,7 +15,7 @@ use study::{Shard, StoreError, Study};
 
 use super::{Resources, StudyPaths, check_report_folder, page, results, show_report, write_report};
 use crate::cli::{Output, count};
-use crate::console::print;
+use crate::console::{print, print_error};
 use crate::interrupt::{INTERRUPTED, Signals};
 use crate::jobs::{self, Jobs, JobsEnding, Probe};
 use crate::names::stem;
@@ -165,7 +165,7 @@ pub fn run_study(
             }
             // The runs of a process that was killed may have been made by another.
             Err(error) if runner.plan.pending(&runner.store.records()?).is_empty() => {
-                display.say(&format!("warning: {error:#}; no run is missing, though"));
+                print_error(&format!("warning: {error:#}; no run is missing, though"));
             }
             Err(error) => return Err(error),
         }
